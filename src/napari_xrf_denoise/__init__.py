@@ -1,0 +1,47 @@
+"""Denoise hyperspectral X-ray fluorescence maps with Noise2Noise, in napari and from Python.
+
+The public names are imported on first use, so that importing the package stays cheap: no torch,
+Qt, napari, scipy or dask until something needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "read": "io",
+    "write": "io",
+    "denoise": "denoising",
+    "apply": "denoising",
+    "Denoised": "denoising",
+    "Model": "denoising",
+    "Progress": "denoising",
+    "QualityReport": "denoising",
+    "simulate_spectra": "simulation",
+    "simulate_map": "simulation",
+    "element_map": "element_maps",
+    "SpectrumImage": "spectrum_image",
+    "stack_repeats": "spectrum_image",
+    "EnergyAxis": "energy_axis",
+    "Cancelled": "errors",
+    "DataError": "errors",
+    "FormatError": "errors",
+    "SettingsError": "errors",
+    "MissingDependencyError": "errors",
+}
+
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
