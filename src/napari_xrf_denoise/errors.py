@@ -21,3 +21,7 @@ class Cancelled(Exception):
 
 class MissingDependencyError(ImportError):
     """An optional package that is needed for what was asked, and how to install it."""
+
+
+class CalibrationWarning(UserWarning):
+    """A file without an energy calibration: energies are channel numbers until one is given."""

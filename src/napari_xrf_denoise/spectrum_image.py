@@ -57,7 +57,7 @@ class SpectrumImage:
     """
 
     counts: Any
-    energy: EnergyAxis | None = None  # type: ignore[assignment]
+    energy: EnergyAxis = None  # type: ignore[assignment]  # channel numbers, set below
     repeat_kind: RepeatKind = "scan"
     pixel_size: tuple[float, float] = (1.0, 1.0)
     pixel_unit: str = "pixel"
@@ -68,7 +68,7 @@ class SpectrumImage:
         counts = self.counts if is_dask(self.counts) else _readonly(self.counts, self.name)
         object.__setattr__(self, "counts", counts)
         _check_shape(counts, self.name)
-        if self.energy is None:
+        if self.energy is None:  # type: ignore[unreachable,unused-ignore]
             object.__setattr__(self, "energy", EnergyAxis.uncalibrated(counts.shape[-1]))
         if self.energy.size != counts.shape[-1]:
             raise DataError(

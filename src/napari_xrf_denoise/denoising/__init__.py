@@ -1,0 +1,9 @@
+"""The engine: learns from noisy counts, denoises them, and says how good the result is."""
+
+from .denoised import Denoised
+from .engine import apply, denoise
+from .model import Model
+from .progress import Progress
+from .quality import QualityReport
+
+__all__ = ["Denoised", "Model", "Progress", "QualityReport", "apply", "denoise"]

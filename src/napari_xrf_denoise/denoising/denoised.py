@@ -1,0 +1,49 @@
+"""The result of a run: counts, report and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spectrum_image import SpectrumImage
+from .model import Model
+from .quality import QualityReport
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """A denoised measurement, how good it is, and the model that made it.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        float32, never negative, with the input's axes without the repeat axis. Expected counts of
+        one repeat for scans, of all together for frames and detector elements.
+    image : SpectrumImage
+        The same with all four axes, the energy axis, and the record of how it was made.
+    report : QualityReport
+    model : Model
+    """
+
+    counts: NDArray[np.float32]
+    image: SpectrumImage
+    report: QualityReport
+    model: Model
+
+    def to_layer(self) -> Image:
+        """Return a napari layer with axis labels, units, scale and the record in its metadata.
+
+        Raises
+        ------
+        MissingDependencyError
+            If napari is not installed.
+        """
+        from ..layers import to_layer
+
+        return to_layer(self.image)

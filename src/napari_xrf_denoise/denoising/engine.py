@@ -1,0 +1,347 @@
+"""The two functions that a user calls: `denoise` learns from data, `apply` uses what was learned."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import DataError
+from ..layers import image_from_layer, is_layer
+from ..spectrum_image import SpectrumImage, stack_repeats
+from . import methods
+from .denoised import Denoised
+from .device import find_device
+from .model import Model
+from .pairs import Fano, Photons, choose_pairs, fano_over_repeats, refuse_copies
+from .progress import OnProgress, ShouldStop, Watch
+from .quality import QualityReport, Score, cross_score, score_by_reference
+from .settings import METHODS, Pairs, Settings, _require, resolve_settings
+
+if TYPE_CHECKING:
+    import torch
+
+FEW_PIXELS = 64
+"""Fewer pixels than this have too little in common for a component analysis."""
+FEW_COUNTS = 200
+"""Fewer counts than this in all show no spectrum to learn from."""
+
+
+def denoise(
+    data: Any,
+    *,
+    energy_axis: int = -1,
+    repeat_axis: int | None = None,
+    method: Literal["auto", "spectrum", "pca"] = "auto",
+    preset: Literal["fast", "balanced", "best", "tutorial"] = "balanced",
+    pairs: Pairs = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    reference: SpectrumImage | None = None,
+    **settings: Any,
+) -> Denoised:
+    """Learn from noisy counts what they would look like in a longer measurement.
+
+    Parameters
+    ----------
+    data : SpectrumImage, array_like, napari layer, or list of SpectrumImage or layers
+        Counts. The entries of a list are repeats of the same thing.
+    energy_axis, repeat_axis : int, optional
+        Axes of a plain array: energies, and repeats where there are some.
+    method : {"auto", "spectrum", "pca"}
+        ``"spectrum"`` denoises each spectrum by itself, ``"pca"`` finds the components that the
+        spectra of a map share; ``"auto"`` takes the latter for maps.
+    preset : {"fast", "balanced", "best", "tutorial"}
+        How much time to spend; ``"tutorial"`` is the published job for spectra.
+    pairs : {"auto", "repeats", "thinning"}
+        Where independent noisy versions come from.
+    seed : int
+        Of every random draw.
+    device : str
+        ``"auto"``, or a torch device: ``"cpu"``, ``"cuda"``, ``"mps"``.
+    on_progress : callable, optional
+        Called with a `Progress`.
+    should_stop : callable, optional
+        Returns True when the run shall end.
+    reference : SpectrumImage, optional
+        Further repeats that are kept from the run and only score it.
+    **settings
+        Single settings of the method; see `napari_xrf_denoise.denoising.settings`.
+
+    Returns
+    -------
+    Denoised
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or cannot work with this data; before any work starts.
+    DataError
+        If the counts cannot be used.
+    Cancelled
+        If `should_stop` returned True. Nothing is left behind.
+
+    Examples
+    --------
+    >>> import napari_xrf_denoise as xrf
+    >>> image, truth = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
+    >>> result = xrf.denoise(image, method="pca", seed=0)
+    >>> result.counts.shape
+    (16, 16, 256)
+    >>> result.report.dose_gain > 1
+    True
+    """
+    watch = Watch(on_progress, should_stop)
+    image = as_image(data, energy_axis, repeat_axis)
+    _require(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
+    chosen, why = _choose_method(image, method, preset)
+    run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
+    where = find_device(device)
+    reference = _check_reference(reference, image)
+    watch.step("checking the counts", 0)
+    kind, fano, checks = _check(image, run.pairs)
+    fitted = methods.fit(image, kind, run, where, watch.part(0.01, 0.95))
+    facts = {
+        **fitted.facts,
+        "counts_per_pixel": _counts_per_pixel(image),
+        "fingerprint": _fingerprint(image),
+        "repeats": image.n_repeats,
+    }
+    model = Model(run, image.energy, fitted.members, facts)
+    counts = _predict(model, image, where, watch.part(0.95, 1))
+    score, measured_by = fitted.score, fitted.measured_by
+    if reference is not None:
+        one = counts if image.combination == "mean" else counts / image.n_repeats
+        score = score_by_reference(one, image, reference)
+        measured_by = f"{reference.n_repeats} repeats that the result never saw"
+    choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
+    if np.isfinite(fano.factor):
+        choices["fano_factor"] = fano.factor
+    report = _report(image, counts, score, measured_by, checks, fitted.losses, choices)
+    watch.step("done", 1)
+    return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
+
+
+def apply(
+    model: Model,
+    data: Any,
+    *,
+    energy_axis: int = -1,
+    repeat_axis: int | None = None,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Denoised:
+    """Denoise other data with a model that was trained before.
+
+    Parameters
+    ----------
+    model : Model
+    data : SpectrumImage, array_like or napari layer
+        Counts on the model's energy axis; a plain array is taken to be on it.
+    energy_axis, repeat_axis, device, on_progress, should_stop
+        As in `denoise`.
+
+    Returns
+    -------
+    Denoised
+        Its report scores the model on the new data by held-out photons.
+
+    Raises
+    ------
+    DataError
+        If the energy axis is another one.
+    Cancelled
+        If `should_stop` returned True.
+    """
+    watch = Watch(on_progress, should_stop)
+    image = as_image(data, energy_axis, repeat_axis)
+    if is_plain_array(data) and image.shape[-1] == model.energy.size:
+        image = image.replace(energy=model.energy)
+    model.check_energy(image.energy, image.name)
+    where = find_device(device)
+    kind, _, checks = _check(image, model.settings.pairs)
+    level = _counts_per_pixel(image) / max(float(model.facts["counts_per_pixel"]), 1e-12)
+    if not 0.25 <= level <= 4:
+        checks.append(
+            f"these spectra have {level:.2g} times the counts of those that the model learned "
+            "from; train on this data for a better result"
+        )
+    counts = _predict(model, image, where, watch.part(0, 0.7))
+    score, measured_by = None, "the model's own data; see the model's report"
+    if kind == "thinning" and _fingerprint(image) != model.facts["fingerprint"]:
+        score, measured_by = _score_model(model, image, where, watch.part(0.7, 1))
+    choices = {"method": model.settings.method, "why": "a model that was trained before"}
+    report = _report(image, counts, score, measured_by, checks, {}, choices)
+    watch.step("done", 1)
+    return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
+
+
+def as_image(
+    data: Any, energy_axis: int = -1, repeat_axis: int | None = None
+) -> SpectrumImage:
+    """Return any kind of input as a spectrum image, without a copy.
+
+    Raises
+    ------
+    DataError
+        If the data has no such axes, or entries of a list do not go together.
+    """
+    if isinstance(data, SpectrumImage):
+        return data
+    if isinstance(data, Denoised):
+        return data.image
+    if is_layer(data):
+        return image_from_layer(data)
+    if isinstance(data, list | tuple) and data and not is_plain_array(data[0]):
+        return stack_repeats([as_image(entry) for entry in data])
+    return SpectrumImage.from_array(data, energy_axis=energy_axis, repeat_axis=repeat_axis)
+
+
+def is_plain_array(data: Any) -> bool:
+    """Whether data carries no energy axis of its own."""
+    return not (isinstance(data, SpectrumImage | Denoised) or is_layer(data))
+
+
+def _choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
+    if method != "auto":
+        return method, "asked for"
+    pixels = image.shape[1] * image.shape[2]
+    if preset == "tutorial":
+        return "spectrum", "the tutorial's job is one for spectra"
+    if pixels < FEW_PIXELS:
+        return "spectrum", f"{pixels} pixel(s): each spectrum is denoised by itself"
+    return "pca", f"{pixels} pixels share their components"
+
+
+def _check_reference(
+    reference: SpectrumImage | None, image: SpectrumImage
+) -> SpectrumImage | None:
+    if reference is None or reference.n_repeats < 2:
+        return None
+    if reference.shape[1:] != image.shape[1:]:
+        raise DataError(
+            f"reference {reference.name}: expected the shape {image.shape[1:]} (y, x, energy) of "
+            f"{image.name}, found {reference.shape[1:]}"
+        )
+    return reference
+
+
+def _check(image: SpectrumImage, pairs: Pairs) -> tuple[Pairs, Fano, list[str]]:
+    """Return where pairs come from, the Fano factor, and warnings about the data."""
+    total = float(image.sum_spectrum().sum())
+    if total == 0:
+        raise DataError(f"{image.name}: all counts are zero; nothing can be learned from it")
+    warnings = [str(entry) for entry in image.metadata.get("warnings", ())]
+    if total < FEW_COUNTS:
+        warnings.append(f"only {total:.0f} counts in all: too few to learn a spectrum from")
+    refuse_copies(image)
+    fano = fano_over_repeats(image)
+    whole = image.is_integer()
+    kind = choose_pairs(image, pairs, fano, whole=whole)
+    if not fano.is_poisson:
+        warnings.append(
+            f"counts are not Poisson: their variance over repeats is {fano.factor:.2f} times "
+            "their mean; repeats that drift or were corrected do this"
+        )
+    elif not whole:
+        warnings.append("counts are not whole numbers, so they are not Poisson counts any more")
+    return kind, fano, warnings
+
+
+def _predict(
+    model: Model, image: SpectrumImage, device: torch.device, watch: Watch
+) -> NDArray[np.float32]:
+    predict = methods.predict_band(model, image, device)
+    counts = np.empty(image.shape[1:], dtype=np.float32)
+    for rows, band in image.blocks():
+        watch.step("computing the result", rows.start / image.shape[1])
+        counts[rows] = predict(band, rows.start)
+    return counts
+
+
+def _score_model(
+    model: Model, image: SpectrumImage, device: torch.device, watch: Watch
+) -> tuple[Score | None, str]:
+    folds = model.settings.folds
+    one = image.replace(counts=image.counts[:1])
+    predict = methods.predict_band(model, one, device)
+    if folds < 2:
+        return None, "no counts were held out"
+    score = cross_score(
+        Photons(image), [lambda rest: predict(rest[None], 0)] * folds,
+        model.settings.seed, methods.FOLD_STREAM, watch,
+    )
+    return score, f"{folds} parts of the photons, each judging a result made without it"
+
+
+def _report(
+    image: SpectrumImage,
+    counts: NDArray[np.float32],
+    score: Score | None,
+    measured_by: str,
+    warnings: list[str],
+    losses: Any,
+    choices: dict[str, Any],
+) -> QualityReport:
+    nan = float("nan")
+    gain, interval = (nan, (nan, nan)) if score is None else score.dose_gain()
+    raw = float(image.sum_spectrum().sum())
+    if image.combination == "mean":
+        raw /= image.n_repeats
+    ratio = float(counts.sum(dtype=np.float64)) / raw
+    if abs(ratio - 1) > 0.01:
+        warnings.append(f"the result holds {ratio:.3f} times the raw counts: lines may be off")
+    if interval[1] < 1:
+        warnings.append("the result is further from the truth than the raw counts are")
+    return QualityReport(gain, interval, ratio, measured_by, tuple(warnings), losses, choices)
+
+
+def _denoised(
+    data: Any,
+    image: SpectrumImage,
+    counts: NDArray[np.float32],
+    report: QualityReport,
+    model: Model,
+    energy_axis: int,
+    repeat_axis: int | None,
+) -> Denoised:
+    record = {
+        "source": image.name,
+        "version": __version__,
+        "settings": model.settings.as_dict(),
+        "report": {k: v for k, v in report.as_dict().items() if k != "losses"},
+        "repeats": image.n_repeats,
+        "combination": image.combination,
+    }
+    result = image.replace(
+        counts=counts[None],
+        repeat_kind="scan",
+        name=f"{image.name} denoised",
+        metadata={**image.metadata, "denoising": record},
+    )
+    plain = result.counts[0]
+    if is_plain_array(data) and not isinstance(data, list | tuple):
+        shape = list(np.shape(data))
+        energy = energy_axis % len(shape)
+        if repeat_axis is not None:
+            repeat = repeat_axis % len(shape)
+            del shape[repeat]
+            energy -= energy > repeat
+        size = shape.pop(energy)
+        plain = np.moveaxis(plain.reshape(*shape, size), -1, energy)
+    return Denoised(plain, result, report, model)
+
+
+def _counts_per_pixel(image: SpectrumImage) -> float:
+    return float(image.sum_spectrum().sum()) / (image.shape[1] * image.shape[2])
+
+
+def _fingerprint(image: SpectrumImage) -> str:
+    """Return what tells whether two data sets are the same counts."""
+    return hashlib.sha256(image.sum_spectrum().tobytes()).hexdigest()[:16]

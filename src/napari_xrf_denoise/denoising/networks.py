@@ -1,0 +1,263 @@
+"""The 1D networks. Each takes spectra of shape (spectra, energy) and gives the same shape."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+NEGATIVE_SLOPE = 0.2
+EPSILON = 1e-5
+MOMENTUM = 0.1
+
+
+class DnCNN(nn.Module):
+    """The published network: 3-tap convolutions, batch norm and LeakyReLU, no skip.
+
+    The convolutions have no bias and pad by repeating the border; batch norm and LeakyReLU(0.2)
+    follow all but the last. With 4 features and 6 layers these are 256 weights.
+
+    All weights are one vector, and a layer is one matrix product over the three neighbours of
+    every channel: at this size a network is bound by the overhead of its operations, and this
+    form needs a third of them.
+
+    Parameters
+    ----------
+    features, layers : int
+        Channels of the hidden layers, number of convolutions.
+    generator : torch.Generator, optional
+        Source of the first weights, drawn as torch draws those of a convolution.
+
+    Notes
+    -----
+    K. Zhang et al., IEEE Trans. Image Process. 26 (2017) 3142.
+    """
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(
+        self, features: int = 4, layers: int = 6, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        widths = [1, *[features] * (layers - 1), 1]
+        self._shapes = [(after, 3 * before) for before, after in pairwise(widths)]
+        parts = []
+        for after, fan_in in self._shapes:
+            bound = 1 / math.sqrt(fan_in)
+            parts.append(torch.empty(after * fan_in).uniform_(-bound, bound, generator=generator))
+            parts += [torch.ones(after), torch.zeros(after)]
+        parts = parts[:-2]  # no batch norm after the last convolution
+        self.weights = nn.Parameter(torch.cat(parts))
+        self.register_buffer("running_mean", torch.zeros(layers - 1, features))
+        self.register_buffer("running_var", torch.ones(layers - 1, features))
+
+    def forward(self, spectra: torch.Tensor) -> torch.Tensor:
+        """Return the prediction for spectra, both of shape (spectra, energy)."""
+        if self.training:
+            prediction, mean, var = _Training.apply(spectra, self.weights, self._shapes)  # type: ignore[no-untyped-call]
+            number = spectra.numel()
+            self.running_mean.lerp_(mean, MOMENTUM)
+            self.running_var.lerp_(var * (number / max(1, number - 1)), MOMENTUM)
+            return prediction  # type: ignore[no-any-return]
+        *layers, last = _layers(self.weights, self._shapes)
+        hidden = spectra[None]
+        for (kernel, gain, shift), mean, var in zip(
+            layers, self.running_mean, self.running_var, strict=True
+        ):
+            plain = kernel @ _neighbours(hidden)
+            scale = gain * (var + EPSILON).rsqrt()
+            plain = (plain - mean[:, None]) * scale[:, None] + shift[:, None]
+            hidden = functional.leaky_relu_(plain, NEGATIVE_SLOPE).view(-1, *spectra.shape)
+        return (last[0] @ _neighbours(hidden)).view(spectra.shape)
+
+
+def _layers(
+    weights: torch.Tensor, shapes: list[tuple[int, int]]
+) -> list[tuple[torch.Tensor, ...]]:
+    """Return (kernel, gain, shift) of each layer as views of the one vector; the last has no norm."""
+    layers = []
+    start = 0
+    for after, fan_in in shapes:
+        norm = after if len(layers) < len(shapes) - 1 else 0
+        kernel, *norms = weights[start : start + after * fan_in + 2 * norm].split(
+            [after * fan_in, norm, norm]
+        )
+        layers.append((kernel.view(after, fan_in), *norms))
+        start += after * fan_in + 2 * norm
+    return layers
+
+
+def _neighbours(hidden: torch.Tensor) -> torch.Tensor:
+    """Return the left neighbour, the channel itself and the right one, borders repeated.
+
+    (features, spectra, energy) becomes (3 * features, spectra * energy).
+    """
+    stacked = hidden.new_empty(3, *hidden.shape)
+    stacked[1] = hidden
+    stacked[0, ..., 1:] = hidden[..., :-1]
+    stacked[0, ..., 0] = hidden[..., 0]
+    stacked[2, ..., :-1] = hidden[..., 1:]
+    stacked[2, ..., -1] = hidden[..., -1]
+    return stacked.view(3 * hidden.shape[0], -1)
+
+
+def _sum_neighbours(stacked: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Return the gradient of `_neighbours`: what each channel gave to its three places."""
+    left, total, right = stacked.view(3, -1, *shape)
+    total[..., :-1] += left[..., 1:]
+    total[..., 0] += left[..., 0]
+    total[..., 1:] += right[..., :-1]
+    total[..., -1] += right[..., -1]
+    return total.view(total.shape[0], -1)
+
+
+class _Training(torch.autograd.Function):
+    """All layers in training mode, with their gradients written out.
+
+    Batch norm uses the statistics of the batch, as in training. A test compares values and
+    gradients with torch's own layers.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, spectra: torch.Tensor, weights: torch.Tensor, shapes: list[tuple[int, int]]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        *layers, last = _layers(weights, shapes)
+        number = spectra.numel()
+        hidden = spectra[None]
+        kept, means, variances = [], [], []
+        for kernel, gain, shift in layers:
+            stacked = _neighbours(hidden)
+            centred = kernel @ stacked
+            mean = centred.mean(1, keepdim=True)
+            centred -= mean
+            var = torch.linalg.vecdot(centred, centred, dim=1) / number
+            scale = (var + EPSILON).rsqrt()
+            out = (centred * (gain * scale)[:, None]).add_(shift[:, None])
+            functional.leaky_relu_(out, NEGATIVE_SLOPE)
+            kept.append((stacked, centred, scale, out))
+            means.append(mean[:, 0])
+            variances.append(var)
+            hidden = out.view(-1, *spectra.shape)
+        stacked = _neighbours(hidden)
+        mean, var = torch.stack(means), torch.stack(variances)
+        ctx.mark_non_differentiable(mean, var)
+        ctx.save_for_backward(weights, stacked, *(tensor for layer in kept for tensor in layer))
+        ctx.shapes, ctx.spectra = shapes, spectra.shape
+        return (last[0] @ stacked).view(spectra.shape), mean, var
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any, gradient: torch.Tensor, *_: torch.Tensor
+    ) -> tuple[None, torch.Tensor, None]:
+        weights, stacked, *saved = ctx.saved_tensors
+        *layers, last = _layers(weights, ctx.shapes)
+        number = gradient.numel()
+        gradient = gradient.reshape(1, number)
+        found = [gradient @ stacked.T]
+        gradient = last[0].T @ gradient
+        for index in range(len(layers) - 1, -1, -1):
+            kernel, gain, _shift = layers[index]
+            stacked, centred, scale, out = saved[4 * index : 4 * index + 4]
+            gradient = _sum_neighbours(gradient, ctx.spectra)
+            # The sign of LeakyReLU's result is that of its argument.
+            gradient = torch.ops.aten.leaky_relu_backward(gradient, out, NEGATIVE_SLOPE, True)
+            by_shift = gradient.sum(1)
+            by_gain = torch.linalg.vecdot(gradient, centred, dim=1) * scale
+            gradient -= centred * (by_gain * scale / number)[:, None]
+            gradient -= (by_shift / number)[:, None]
+            gradient *= (gain * scale)[:, None]
+            found += [by_shift, by_gain, gradient @ stacked.T]
+            if index:
+                gradient = kernel.T @ gradient
+        return None, torch.cat([part.reshape(-1) for part in reversed(found)]), None
+
+
+KERNELS: tuple[tuple[str, float], ...] = (
+    *(("polynomial 2", half) for half in (1, 2, 4, 7, 12)),
+    *(("polynomial 4", half) for half in (4, 8, 14, 20, 28, 40)),
+    *(("gaussian", sigma) for sigma in (3, 8, 20, 50)),
+)
+"""Smoothing kernels that `KernelMixing` chooses from: Savitzky–Golay kernels of this degree and
+half-width, and Gaussians of this standard deviation, in channels."""
+
+
+def smoothing_kernels() -> torch.Tensor:
+    """Return the bank of kernels, each with a sum of 1, of shape (kernels, 1, taps)."""
+    reach = int(max(4 * width if kind == "gaussian" else width for kind, width in KERNELS))
+    channels = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    bank = []
+    for kind, width in KERNELS:
+        if kind == "gaussian":
+            kernel = torch.exp(-0.5 * (channels / width) ** 2)
+        else:
+            kernel = _savitzky_golay(channels, width, int(kind.split()[1]))
+        bank.append(kernel / kernel.sum())
+    return torch.stack(bank)[:, None].float()
+
+
+def _savitzky_golay(channels: torch.Tensor, half: float, degree: int) -> torch.Tensor:
+    """Return the weights whose sum over a window is the value of the fitted polynomial.
+
+    A. Savitzky and M. J. E. Golay, Anal. Chem. 36 (1964) 1627.
+    """
+    inside = channels.abs() <= half
+    powers = (channels[inside, None] / half) ** torch.arange(degree + 1, dtype=torch.float64)
+    kernel = torch.zeros_like(channels)
+    kernel[inside] = torch.linalg.pinv(powers)[0]
+    return kernel
+
+
+class KernelMixing(nn.Module):
+    """Mixes smoothing kernels channel by channel: narrow ones on lines, wide ones between them.
+
+    A small convolutional network looks at how far the smoothed spectra differ, in units of their
+    Poisson noise, and gives each kernel a weight in each channel. The result is a mean of spectra
+    that were smoothed by known kernels: it cannot invent a line, sees 400 channels, and has few
+    weights.
+
+    Parameters
+    ----------
+    features : int
+        Channels of the hidden layer.
+    generator : torch.Generator, optional
+        Source of the first weights.
+    """
+
+    kernels: torch.Tensor
+
+    def __init__(self, features: int = 16, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.register_buffer("kernels", smoothing_kernels(), persistent=False)
+        number = len(KERNELS)
+        self.first = nn.Conv1d(number + 1, features, 5, padding=2, padding_mode="replicate")
+        self.last = nn.Conv1d(features, number, 1)
+        for layer in (self.first, self.last):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -bound, bound, generator=generator)
+
+    def smooth(self, spectra: torch.Tensor) -> torch.Tensor:
+        """Return spectra (spectra, energy) under each kernel: (spectra, kernels, energy).
+
+        Borders are mirrored. Products in Fourier space: the widest kernel has 401 taps.
+        """
+        reach = self.kernels.shape[-1] // 2
+        padded = functional.pad(spectra[:, None], (reach, reach), mode="replicate")
+        size = padded.shape[-1] + 2 * reach
+        product = torch.fft.rfft(padded, size) * torch.fft.rfft(self.kernels[:, 0], size)
+        return torch.fft.irfft(product, size)[..., 2 * reach : 2 * reach + spectra.shape[-1]]
+
+    def forward(self, spectra: torch.Tensor) -> torch.Tensor:
+        """Return the expected counts of spectra of counts, both of shape (spectra, energy)."""
+        smooth = self.smooth(spectra)
+        rate = smooth[:, -2].clamp_min(0.01)[:, None]
+        difference = (smooth - rate) / torch.sqrt(rate + 0.1)
+        seen = torch.cat([torch.asinh(difference), torch.log(rate)], dim=1)
+        weight = self.last(functional.leaky_relu(self.first(seen), NEGATIVE_SLOPE)).softmax(dim=1)
+        return (weight * smooth).sum(dim=1).clamp_min(1e-4)

@@ -1,0 +1,260 @@
+"""Settings of every method: their defaults, their presets and their limits, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal
+
+from ..errors import SettingsError
+
+Method = Literal["auto", "spectrum", "pca"]
+Pairs = Literal["auto", "repeats", "thinning"]
+METHODS: tuple[Method, ...] = ("auto", "spectrum", "pca")
+PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
+PRESETS = ("fast", "balanced", "best", "tutorial")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every method needs to know.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of every random draw: the same seed on the same machine gives the same result.
+    pairs : {"auto", "repeats", "thinning"}
+        Where pairs of independent noisy halves come from.
+    folds : int
+        In how many parts the counts are split for the score: each part scores a result that
+        was made without it. 0 leaves the score out.
+    """
+
+    method: ClassVar[str]
+
+    seed: int = 0
+    pairs: Pairs = "auto"
+    folds: int = 4
+
+    def __post_init__(self) -> None:
+        _require(self.pairs in PAIRS, "pairs", f"one of {', '.join(PAIRS)}", self.pairs)
+        _whole(self, "seed", 0)
+        _require(
+            isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= 20),
+            "folds",
+            "0 (no score) or a whole number from 2 to 20",
+            self.folds,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values, the method among them."""
+        return {"method": self.method, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class TutorialSettings(Settings):
+    """The published job: a tiny 1D DnCNN trained on repeats of a spectrum.
+
+    Parameters
+    ----------
+    features, layers : int
+        Channels of the hidden layers and number of convolutions.
+    epochs : int
+        Training steps, each over all training spectra.
+    learning_rate, weight_decay : float
+        Of the optimiser AdamW.
+    restarts : int
+        Cycles of the cosine annealing of the learning rate.
+    lower_limit : float or None
+        Counts below which a prediction is penalised; None switches the penalty off.
+    held_out : float
+        Share of the channels that choose the best epoch instead of training.
+    strategy : {"1:X", "X:1"}
+        One repeat predicts the mean of the others, or the other way round.
+    pixels : int
+        Most pixels of a map to learn from; they are drawn at random.
+
+    Notes
+    -----
+    N. Viganò et al., auto-denoise, tutorial "Denoising Spectra using Noise2Noise";
+    K. Zhang et al., IEEE Trans. Image Process. 26 (2017) 3142; J. Lehtinen et al., ICML 2018.
+    """
+
+    method: ClassVar[str] = "spectrum"
+
+    features: int = 4
+    layers: int = 6
+    epochs: int = 10_000
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-2
+    restarts: int = 1
+    lower_limit: float | None = 0.0
+    held_out: float = 0.2
+    strategy: Literal["1:X", "X:1"] = "1:X"
+    pixels: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, least in dict(features=1, layers=2, epochs=1, restarts=1, pixels=1).items():
+            _whole(self, name, least)
+        _require(self.restarts <= self.epochs, "restarts", "at most epochs", self.restarts)
+        for name in ("learning_rate", "held_out"):
+            value = getattr(self, name)
+            _require(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
+        _require(
+            _is_real(self.weight_decay) and self.weight_decay >= 0,
+            "weight_decay", "a number of 0 or more", self.weight_decay,
+        )
+        _require(
+            self.lower_limit is None or _is_real(self.lower_limit),
+            "lower_limit", "a number of counts, or None", self.lower_limit,
+        )
+        _require(self.strategy in ("1:X", "X:1"), "strategy", "1:X or X:1", self.strategy)
+
+
+@dataclass(frozen=True)
+class SpectrumSettings(Settings):
+    """A 1D network that mixes smoothing kernels channel by channel, trained on thinned counts.
+
+    Parameters
+    ----------
+    steps : int
+        Training steps, each on fresh thinnings of the counts.
+    features : int
+        Channels of the hidden layers that choose among the kernels.
+    share : float
+        Share of the counts that the network sees in training; the rest is the target.
+    learning_rate : float
+        Highest learning rate of the one-cycle schedule.
+    batch : int
+        Most pixels in one step; from more, they are drawn at random at every step.
+    pixels : int
+        Most pixels of a map to learn from; they are drawn at random.
+    """
+
+    method: ClassVar[str] = "spectrum"
+
+    folds: int = 2
+    steps: int = 300
+    features: int = 16
+    share: float = 0.75
+    learning_rate: float = 1e-2
+    batch: int = 32
+    pixels: int = 4096
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, least in dict(steps=1, features=1, batch=1, pixels=1).items():
+            _whole(self, name, least)
+        for name in ("share", "learning_rate"):
+            value = getattr(self, name)
+            _require(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
+
+
+@dataclass(frozen=True)
+class PcaSettings(Settings):
+    """Poisson-weighted principal component analysis of the spectra.
+
+    Parameters
+    ----------
+    rank : int or None
+        Number of components; None finds it from the data by held-out counts.
+    max_rank : int
+        Most components that are tried when the rank is found from the data.
+    weight_floor : float
+        Mean counts a pixel and channel below which a channel gets no more weight; nearly empty
+        channels would otherwise use up the components.
+
+    Notes
+    -----
+    M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36 (2004) 203.
+    """
+
+    method: ClassVar[str] = "pca"
+
+    rank: int | None = None
+    max_rank: int = 48
+    weight_floor: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank is not None:
+            _whole(self, "rank", 1)
+        _whole(self, "max_rank", 1)
+        _require(
+            _is_real(self.weight_floor) and self.weight_floor > 0,
+            "weight_floor", "a number of counts above 0", self.weight_floor,
+        )
+
+
+_PRESETS: dict[str, dict[str, Callable[..., Settings]]] = {
+    "spectrum": {
+        "fast": lambda **s: SpectrumSettings(**{"steps": 150, "folds": 2, **s}),
+        "balanced": SpectrumSettings,
+        "best": lambda **s: SpectrumSettings(**{"steps": 900, "folds": 4, **s}),
+        "tutorial": TutorialSettings,
+    },
+    "pca": {
+        "fast": lambda **s: PcaSettings(**{"folds": 2, **s}),
+        "balanced": PcaSettings,
+        "best": lambda **s: PcaSettings(**{"folds": 8, **s}),
+    },
+}
+
+
+def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Settings:
+    """Return the complete settings of a run, or say what is wrong before it begins.
+
+    Parameters
+    ----------
+    method : {"spectrum", "pca"}
+    preset : {"fast", "balanced", "best", "tutorial"}
+        ``"tutorial"`` belongs to the method ``"spectrum"``.
+    changes : mapping
+        Single settings that differ from the preset's.
+
+    Raises
+    ------
+    SettingsError
+        If a name is not known, a value is impossible, or the preset does not go with the method.
+    """
+    _require(method in _PRESETS, "method", f"one of {', '.join(METHODS)}", method)
+    presets = _PRESETS[method]
+    _require(
+        preset in presets, "preset", f"one of {', '.join(presets)} for method {method!r}", preset
+    )
+    known = {entry.name for entry in fields(presets[preset]())}
+    for name in changes:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise SettingsError(
+                f"unknown setting {name!r} for method {method!r} with preset {preset!r}; {hint}"
+                f"there are {', '.join(sorted(known))}"
+            )
+    return presets[preset](**changes)
+
+
+def settings_from_dict(content: Mapping[str, Any]) -> Settings:
+    """Make the settings that `Settings.as_dict` described; used by saved models."""
+    values = {name: value for name, value in content.items() if name != "method"}
+    for kind in (TutorialSettings, SpectrumSettings, PcaSettings):
+        if kind.method == content["method"] and set(values) == {f.name for f in fields(kind)}:
+            return kind(**values)
+    raise SettingsError(f"settings of no known method: {sorted(content)}")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _whole(settings: Settings, name: str, least: int) -> None:
+    value = getattr(settings, name)
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    _require(good, name, f"a whole number of at least {least}", value)
+
+
+def _require(good: bool, name: str, expected: str, found: object) -> None:
+    if not good:
+        raise SettingsError(f"setting {name!r}: expected {expected}, found {found!r}")

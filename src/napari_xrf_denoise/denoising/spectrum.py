@@ -1,0 +1,147 @@
+"""Each spectrum by itself: kernel-mixing networks, trained on parts of the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .device import threads
+from .pairs import Counts, Repeats, Source
+from .progress import Watch
+from .settings import SpectrumSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from .networks import KernelMixing
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+BATCH = 64
+"""Spectra in one pass of the network; each holds about 15 smoothed copies in memory."""
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """One network for each held-out part of the counts, and how their training went."""
+
+    members: tuple[Weights, ...]
+    losses: dict[str, list[float]]
+
+
+def sample_pixels(shape: tuple[int, ...], most: int, seed: int) -> NDArray[np.intp]:
+    """Return which pixels of a map to learn from, in rising order."""
+    number = shape[0] * shape[1]
+    if number <= most:
+        return np.arange(number)
+    return np.sort(np.random.default_rng(seed).choice(number, most, replace=False))
+
+
+def train_members(
+    source: Source,
+    settings: SpectrumSettings,
+    folds: int,
+    stream: int,
+    device: torch.device,
+    watch: Watch,
+) -> TrainedNetworks:
+    """Train a network without each part of the counts, or one with all when there is no score.
+
+    Parameters
+    ----------
+    source : Source
+    settings : SpectrumSettings
+    folds : int
+        Number of parts; 0 trains one network on all counts.
+    stream : int
+        Of the random numbers that split the counts.
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    TrainedNetworks
+    """
+    from .training import train_mixing
+
+    pixels = sample_pixels(source.shape, settings.pixels, settings.seed)
+    members: list[Weights] = []
+    losses: dict[str, list[float]] = {}
+    for part, part_watch in enumerate(watch.parts(max(folds, 1))):
+        rest = source.without(part, folds, settings.seed, stream) if folds else source
+        spectra = _gather(rest, pixels)
+        with threads(1 if min(len(pixels), settings.batch) < 8 else 2):
+            network, found = train_mixing(spectra, settings, device, part_watch)
+        members.append({name: value.cpu().numpy() for name, value in network.state_dict().items()})
+        losses[f"training, network {part + 1}"] = found["training"]
+    return TrainedNetworks(tuple(members), losses)
+
+
+def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
+    """Return the counts of some pixels, (pixel, energy); with the repeats in front if they pair."""
+    width = source.shape[1]
+    if isinstance(source, Repeats):
+        bands = ((rows, band) for rows, band in source.image.blocks())
+    else:
+        bands = ((rows, band[None]) for rows, band in source.bands())
+    taken = []
+    for rows, band in bands:
+        first, last = np.searchsorted(pixels, [rows.start * width, rows.stop * width])
+        flat = band.reshape(band.shape[0], -1, band.shape[-1])
+        taken.append(flat[:, pixels[first:last] - rows.start * width])
+    spectra = np.concatenate(taken, axis=1)
+    return spectra if isinstance(source, Repeats) else spectra[0]
+
+
+def load_network(weights: Weights, device: torch.device) -> KernelMixing:
+    """Return the network that has these weights.
+
+    Raises
+    ------
+    ValueError
+        If tensors are missing or have another shape.
+    """
+    import torch
+
+    from .networks import KernelMixing
+
+    network = KernelMixing(len(weights["first.bias"]))
+    try:
+        network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return network.to(device).eval()
+
+
+def predict_spectra(
+    networks: list[KernelMixing], counts: Counts, device: torch.device
+) -> NDArray[np.float32]:
+    """Return the mean prediction of networks, each spectrum's total kept.
+
+    Parameters
+    ----------
+    networks : list of KernelMixing
+    counts : numpy.ndarray, shape (rows, x, energy)
+    device : torch.device
+
+    Returns
+    -------
+    numpy.ndarray, shape (rows, x, energy)
+        float32, expected counts of the same exposure.
+    """
+    import torch
+
+    spectra = counts.reshape(-1, counts.shape[-1]).astype(np.float32)
+    result = np.empty_like(spectra)
+    with torch.inference_mode():
+        for start in range(0, len(spectra), BATCH):
+            batch = torch.from_numpy(spectra[start : start + BATCH]).to(device)
+            guess = torch.stack([network(batch) for network in networks]).mean(dim=0)
+            # A spectrum's own total is the best estimate of its total.
+            guess = guess * (batch.sum(1, keepdim=True) / guess.sum(1, keepdim=True))
+            result[start : start + BATCH] = guess.cpu().numpy()
+    return result.reshape(counts.shape)

@@ -1,0 +1,209 @@
+"""Training of the 1D networks on pairs of noisy spectra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .networks import DnCNN, KernelMixing
+from .pairs import Counts, thin
+from .progress import Watch
+from .settings import SpectrumSettings, TutorialSettings
+
+Losses = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What makes counts values of about one, and back."""
+
+    center: float
+    range: float
+
+    @classmethod
+    def of(cls, counts: Counts) -> Scaling:
+        """Return the published scaling: the mean, and the 0.1 to 99.9 percentile range."""
+        low, high = np.quantile(counts, [0.001, 0.999])
+        # Nearly empty spectra have no range between these percentiles; their largest count serves.
+        spread = float(high - low) or float(counts.max()) or 1.0
+        return cls(float(counts.mean(dtype=np.float64)), spread)
+
+
+def strategy_pairs(
+    repeats: NDArray[np.float32], strategy: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return inputs and targets, each of the shape of `repeats`.
+
+    Parameters
+    ----------
+    repeats : numpy.ndarray, shape (repeat, ...)
+        At least two independent measurements.
+    strategy : {"1:X", "X:1"}
+        One repeat predicts the mean of the others, or the mean of the others predicts it.
+    """
+    others = (repeats.sum(axis=0, keepdims=True) - repeats) / (len(repeats) - 1)
+    return (repeats, others) if strategy == "1:X" else (others, repeats)
+
+
+def train_tutorial(
+    repeats: Counts, settings: TutorialSettings, device: torch.device, watch: Watch
+) -> tuple[DnCNN, Scaling, Losses]:
+    """Train the published network as published.
+
+    Parameters
+    ----------
+    repeats : numpy.ndarray, shape (repeat, pixel, energy)
+        At least two independent measurements of the same spectra, in counts of one repeat.
+    settings : TutorialSettings
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    network : DnCNN
+        With the weights of the best epoch by the held-out channels.
+    scaling : Scaling
+        What its input and output are measured in.
+    losses : dict of str to list of float
+        ``"training"`` and ``"held-out"``, one value an epoch.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
+    given, wanted = strategy_pairs(repeats.astype(np.float32), settings.strategy)
+    scaling = Scaling.of(given)
+    size = given.shape[-1]
+    inputs, targets = (
+        torch.from_numpy((part.reshape(-1, size) - scaling.center) / scaling.range).to(device)
+        for part in (given, wanted)
+    )
+    kept = np.ones(inputs.numel(), dtype=np.float32)
+    kept[rng.integers(kept.size, size=int(kept.size * settings.held_out))] = 0
+    network = DnCNN(settings.features, settings.layers, generator).to(device)
+    limit = None
+    if settings.lower_limit is not None:
+        limit = (settings.lower_limit - scaling.center) / scaling.range
+    losses = _descend(
+        network, inputs, targets, torch.from_numpy(kept).to(device), limit, settings, watch
+    )
+    return network.eval(), scaling, losses
+
+
+def _descend(
+    network: DnCNN,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    kept: torch.Tensor,
+    limit: float | None,
+    settings: TutorialSettings,
+    watch: Watch,
+) -> Losses:
+    """Run all epochs and leave the network as it was in the best one.
+
+    The gradient of the loss (summed squared error of the training channels plus the mean hinge
+    below the limit, over the number of spectra) is written out: it is short, and the general way
+    takes a tenth of the whole run.
+    """
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
+        fused=inputs.device.type in ("cpu", "cuda"),
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, settings.epochs // settings.restarts
+    )
+    losses: Losses = {"training": [], "held-out": []}
+    state = [network.weights.data, network.running_mean, network.running_var]
+    best, best_state = float("inf"), [part.clone() for part in state]
+    spectra, number = inputs.shape[0], inputs.numel()
+    targets = targets.reshape(-1)
+    network.train()
+    for epoch in range(settings.epochs):
+        output = network(inputs)
+        plain = output.detach().view(-1)
+        error = plain - targets
+        gradient = error * kept
+        training = torch.dot(error, gradient)
+        held_out = torch.dot(error, error) - training
+        gradient *= 2
+        if limit is not None:
+            low = limit - plain
+            training = training + low.clamp_min(0).mean()
+            gradient -= (low > 0) * (1 / number)
+        output.backward((gradient / spectra).view_as(output))
+        losses["training"].append(float(training) / spectra)
+        losses["held-out"].append(float(held_out) / spectra)
+        if losses["held-out"][-1] < best:
+            best = losses["held-out"][-1]
+            for part, now in zip(best_state, state, strict=True):
+                part.copy_(now)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        if epoch % 10 == 0:
+            watch.step("training", epoch / settings.epochs, loss=losses["training"][-1])
+    for part, now in zip(best_state, state, strict=True):
+        now.copy_(part)
+    return losses
+
+
+def train_mixing(
+    spectra: Counts, settings: SpectrumSettings, device: torch.device, watch: Watch
+) -> tuple[KernelMixing, Losses]:
+    """Train the kernel-mixing network with fresh pairs at every step.
+
+    Parameters
+    ----------
+    spectra : numpy.ndarray, shape (pixel, energy) or (repeat, pixel, energy)
+        Poisson counts, which are thinned; or repeats, of which some predict the others.
+    settings : SpectrumSettings
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    network : KernelMixing
+    losses : dict of str to list of float
+        ``"training"``, the Poisson loss of each step in nats a count.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
+    network = KernelMixing(settings.features, generator).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.steps
+    )
+    losses: Losses = {"training": []}
+    for step in range(settings.steps):
+        given, wanted, share = _draw_pair(spectra, settings, rng)
+        inputs = torch.from_numpy(given).to(device)
+        targets = torch.from_numpy(wanted).to(device)
+        rate = network(inputs) * ((1 - share) / share)
+        loss = (rate - targets * torch.log(rate)).sum() / targets.sum().clamp_min(1)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        losses["training"].append(float(loss.detach()))
+        watch.step("training", step / settings.steps, loss=losses["training"][-1])
+    return network.eval(), losses
+
+
+def _draw_pair(
+    spectra: Counts, settings: SpectrumSettings, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return an input, an independent target, and the input's share of the counts."""
+    pixels = spectra.shape[-2]
+    if pixels > settings.batch:
+        spectra = spectra[..., rng.choice(pixels, settings.batch, replace=False), :]
+    if spectra.ndim == 2:
+        given = thin(spectra, settings.share, rng)
+        wanted, share = spectra - given, settings.share
+    else:
+        number = min(max(1, round(settings.share * len(spectra))), len(spectra) - 1)
+        order = rng.permutation(len(spectra))
+        given = spectra[order[:number]].sum(axis=0)
+        wanted = spectra[order[number:]].sum(axis=0)
+        share = number / len(spectra)
+    return given.astype(np.float32), wanted.astype(np.float32), share

@@ -1,0 +1,222 @@
+"""Element maps: the counts in an element's line, pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .detector import detector_fwhm
+from .energy_axis import EnergyAxis
+from .errors import DataError, SettingsError
+from .spectrum_image import SpectrumImage
+from .xray_lines import ALIASES, line_energy, lines
+
+__all__ = ["element_map", "line_window"]
+
+GAP = 0.25
+"""Distance from the window of a line to each background window, in widths of the line's window."""
+SIDE = 0.5
+"""Width of a background window, in widths of the line's window."""
+
+
+def element_map(
+    image: SpectrumImage,
+    element: str,
+    line: str = "Ka",
+    *,
+    background: bool = False,
+    width: float | None = None,
+) -> NDArray[np.float32]:
+    """Return the counts in an emission line for each pixel.
+
+    Repeats are combined as ``image.combination`` says: the mean of scans, the sum of frames and
+    detector elements. The image is read band by band, and only the channels of the line, so it
+    may be larger than memory.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        Counts with a calibrated energy axis.
+    element : str
+        Symbol (``"Fe"``), or symbol and line (``"Pb La"``).
+    line : str
+        Line or group of lines: ``"Ka"``, ``"Kb"``, ``"La"``, ``"Lb"``, ``"Ma"`` or one of
+        Siegbahn's names, such as ``"Ka1"``.
+    background : bool
+        Whether to subtract a straight line between two windows beside the line's. Each is half
+        as wide, a quarter of the width away, and counts by its mean per channel; at an end of
+        the energy axis the other one is taken alone. The result has noise from
+        both and may be negative where there is little of the element: it is not clipped, since
+        that would add counts on average. Another element's line beside this one is taken for
+        background (Cu Ka, 8.0 keV, beside W La, 8.4 keV) and makes the result far too low.
+    width : float, optional
+        Full width of the window in keV; by default twice the FWHM of a good silicon drift
+        detector at the line's energy, which holds 98 % of the counts of a single line.
+
+    Returns
+    -------
+    numpy.ndarray, shape (y, x), float32
+
+    Raises
+    ------
+    DataError
+        If the energy axis is not calibrated.
+    SettingsError
+        If the element or line does not exist, the line lies outside the energy axis, the width
+        is not above 0, or there is no channel beside the line to take the background from.
+
+    Examples
+    --------
+    >>> from napari_xrf_denoise import simulate_map
+    >>> image, _ = simulate_map(shape=(8, 8), seed=0)
+    >>> element_map(image, "Fe").shape
+    (8, 8)
+    """
+    element, line = _split(element, line)
+    window = _named_window(element, line, image.energy, width, image.name)
+    weights = np.zeros(image.energy.size)
+    weights[window] = 1.0
+    if background:
+        weights -= _background_weights(window, image.energy, f"{element} {line}", image.name)
+    return _weighted_sum(image, weights)
+
+
+def line_window(
+    element: str, line: str, energy_axis: EnergyAxis, *, width: float | None = None
+) -> slice:
+    """Return the channels of a line: those whose centres lie within ± 1 FWHM of its energy.
+
+    Parameters
+    ----------
+    element : str
+        Symbol.
+    line : str
+        Line or group of lines, as in `element_map`. The window of a group is around its
+        intensity-weighted mean energy.
+    energy_axis : EnergyAxis
+        A calibrated axis.
+    width : float, optional
+        Full width in keV instead of 2 FWHM (see `detector_fwhm`).
+
+    Returns
+    -------
+    slice
+        At least one channel; cut off at the ends of the axis.
+
+    Raises
+    ------
+    DataError
+        If the energy axis is not calibrated.
+    SettingsError
+        If the element or line does not exist, lies outside the axis, or the width is not
+        above 0.
+
+    Examples
+    --------
+    >>> line_window("Fe", "Ka", EnergyAxis(0.0, 0.01, 2048), width=0.2)
+    slice(631, 651, None)
+    """
+    return _named_window(element, line, energy_axis, width, "energy axis")
+
+
+def _named_window(
+    element: str, line: str, axis: EnergyAxis, width: float | None, name: str
+) -> slice:
+    """Window of a line; `name` is the data's, for messages."""
+    if not axis.calibrated:
+        raise DataError(
+            f"{name}: an element map needs energies in keV, but the energy axis is not calibrated "
+            "(it counts channels); give energy_offset and energy_gain when reading, or "
+            "image.replace(energy=EnergyAxis(offset, gain, size))"
+        )
+    energy = line_energy(element, line)
+    if not _in_range(energy, axis):
+        raise SettingsError(
+            f"{name}: {element} {line} at {energy:.2f} keV lies outside the energy axis, "
+            f"{axis.centers[0]:.2f} to {axis.centers[-1]:.2f} keV; {_other_lines(element, axis)}"
+        )
+    if width is None:
+        width = 2 * float(detector_fwhm(energy))
+    if not (np.isfinite(width) and width > 0):
+        raise SettingsError(f"{name}: width must be above 0 keV, found {width}")
+    return _channels(energy - width / 2, energy + width / 2, axis) or _nearest(energy, axis)
+
+
+def _split(element: str, line: str) -> tuple[str, str]:
+    """Take apart ``"Pb La"``."""
+    symbol, _, named = element.strip().partition(" ")
+    named = named.strip()
+    if named and line not in ("Ka", named):
+        raise SettingsError(f"two lines are asked for: {element!r} and line={line!r}; give one")
+    return symbol, named or line
+
+
+def _in_range(energy: float, axis: EnergyAxis) -> bool:
+    half = axis.gain / 2
+    return bool(axis.centers[0] - half <= energy <= axis.centers[-1] + half)
+
+
+def _other_lines(element: str, axis: EnergyAxis) -> str:
+    """Say which groups of lines of the element the axis does hold."""
+    names = {line.name for line in lines(element)}
+    groups = [alias for alias in ALIASES if any(name.startswith(alias) for name in names)]
+    inside = [
+        f"{group} ({energy:.2f} keV)"
+        for group in groups
+        if _in_range(energy := line_energy(element, group), axis)
+    ]
+    if not inside:
+        return f"no line of {element} lies within it"
+    return f"lines of {element} within it: {', '.join(inside)}"
+
+
+def _channels(low: float, high: float, axis: EnergyAxis) -> slice | None:
+    """Channels with centres in ``low <= energy < high``, or None if there is none."""
+    start, stop = (int(edge) for edge in np.searchsorted(axis.centers, [low, high], side="left"))
+    return slice(start, stop) if stop > start else None
+
+
+def _nearest(energy: float, axis: EnergyAxis) -> slice:
+    channel = axis.channel(energy)
+    return slice(channel, channel + 1)
+
+
+def _background_weights(
+    window: slice, axis: EnergyAxis, line: str, name: str
+) -> NDArray[np.float64]:
+    """Weights that turn a spectrum into the straight line's counts in the window."""
+    size = window.stop - window.start
+    gap, side = round(GAP * size), max(1, round(SIDE * size))
+    below = slice(max(0, window.start - gap - side), max(0, window.start - gap))
+    above = slice(min(axis.size, window.stop + gap), min(axis.size, window.stop + gap + side))
+    sides = [part for part in (below, above) if part.stop > part.start]
+    if not sides:
+        raise SettingsError(
+            f"{name}: no channel beside the window of {line} (channels {window.start} to "
+            f"{window.stop - 1} of {axis.size}) to take a background from; "
+            "use background=False or a smaller width"
+        )
+    shares = [1.0]
+    if len(sides) == 2:
+        # Linear interpolation at the middle of the window; the parts may be cut off differently.
+        left, right = ((part.start + part.stop) / 2 for part in sides)
+        share = ((window.start + window.stop) / 2 - left) / (right - left)
+        shares = [1 - share, share]
+    weights = np.zeros(axis.size)
+    for part, share in zip(sides, shares, strict=True):
+        weights[part] = share * size / (part.stop - part.start)
+    return weights
+
+
+def _weighted_sum(image: SpectrumImage, weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sum of the channels times their weights, repeats combined."""
+    used = np.flatnonzero(weights)
+    part = slice(int(used[0]), int(used[-1]) + 1)
+    # Only these channels are read from disk.
+    cut = image.replace(counts=image.counts[..., part], energy=image.energy[part])
+    result = np.empty(image.shape[1:3], dtype=np.float32)
+    share = 1 / image.n_repeats if image.combination == "mean" else 1.0
+    for rows, band in cut.blocks():
+        # Added up in float64, in which sums of whole counts are exact.
+        result[rows] = share * (band.astype(np.float64) @ weights[part]).sum(axis=0)
+    return result

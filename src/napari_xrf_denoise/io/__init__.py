@@ -1,0 +1,23 @@
+"""Files: `read` and `write` spectrum images, and tell which layout a file has.
+
+One module holds one family of formats, and `_layouts` the one table of them. A new family is a
+short module with ``recognise(path)`` and ``read(path, options)``, which returns a `Found`, and one
+row in that table; axis options, calibration, warnings and checks are applied in one place, by
+`_found.build`. Libraries such as h5py are imported when a file of theirs is opened.
+"""
+
+from __future__ import annotations
+
+from ._facade import read, write
+from ._layouts import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
+
+__all__ = [
+    "LAYOUTS",
+    "Layout",
+    "Recognition",
+    "describe",
+    "read",
+    "sniff",
+    "writable_suffixes",
+    "write",
+]

@@ -1,0 +1,305 @@
+"""HDF5 as all its layouts use it: opening, reading at once or lazily, and writing safely."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.errors import FormatError, MissingDependencyError
+
+from ._found import IN_MEMORY_BYTES, place
+
+_LAZY_BLOCK = "32 MiB"
+_SUSPICIOUS_BYTES = 2**40
+_BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file to read.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged, incomplete, or being written by another program.
+    """
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise FormatError(
+            f"{path}: expected a complete HDF5 file, but it does not open ({error}); it may be cut "
+            "off or still being written: copy it again when the measurement is over"
+        ) from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError) as error:
+            raise FormatError(
+                f"{path}: the file opens, but a part of it cannot be read ({error}); it is "
+                "damaged, copy it again"
+            ) from error
+
+
+def get_dataset(file: Any, path: Path, name: str) -> Any:
+    """Return a dataset that can hold counts.
+
+    Raises
+    ------
+    FormatError
+        If there is none of this name, it holds no numbers, was never filled, or claims a size
+        that the file cannot hold.
+    """
+    import h5py
+
+    where = place(path, name)
+    try:
+        dataset = file.get(name)
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        raise FormatError(f"{where}: cannot be opened ({error}); copy the file again") from error
+    if not isinstance(dataset, h5py.Dataset):
+        found = "a group" if isinstance(dataset, h5py.Group) else "nothing"
+        raise FormatError(
+            f"{where}: expected a dataset of counts, found {found}. {describe_candidates(file)}"
+        )
+    if dataset.dtype.kind not in "iuf" or dataset.shape is None:
+        raise FormatError(
+            f"{where}: expected counts as whole or real numbers, found {dataset.dtype}. "
+            f"{describe_candidates(file)}"
+        )
+    _check_sources(dataset, path, where)
+    _check_filters(dataset, where)
+    _check_claim(dataset, where)
+    return dataset
+
+
+def read_counts(dataset: Any, path: Path, energy_axis: int | None = None) -> Any:
+    """Return a dataset as a NumPy array, or as a dask array where it is large.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    path : pathlib.Path
+        The file; lazy reading opens it anew for every block, so that no file stays open.
+    energy_axis : int, optional
+        Axis that blocks are not cut along; the last when left out.
+
+    Raises
+    ------
+    FormatError
+        If the data cannot be read.
+    """
+    if dataset.size * dataset.dtype.itemsize <= IN_MEMORY_BYTES:
+        return _read(dataset, (), place(path, dataset.name))
+    import dask.array
+    from dask.array.core import normalize_chunks
+
+    whole = (-1 if energy_axis is None else energy_axis) % dataset.ndim
+    source = DatasetOnDisk(dataset, path)
+    chunks = normalize_chunks(
+        tuple(-1 if axis == whole else "auto" for axis in range(dataset.ndim)),
+        shape=dataset.shape,
+        limit=_LAZY_BLOCK,
+        dtype=source.dtype,
+        previous_chunks=dataset.chunks,
+    )
+    return dask.array.from_array(source, chunks=chunks)
+
+
+class DatasetOnDisk:
+    """A dataset that is read block by block, from a file that is closed in between.
+
+    It can be sent to another process, and refuses to go on with a file that was replaced.
+    """
+
+    def __init__(self, dataset: Any, path: Path) -> None:
+        self.path = path.resolve()
+        self.name: str = dataset.name
+        self.shape: tuple[int, ...] = dataset.shape
+        self.ndim: int = dataset.ndim
+        self.dtype: np.dtype[Any] = dataset.dtype.newbyteorder("=")
+        self._stamp = self._now()
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (str(self.path), self.name, self._stamp)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        where = place(self.path, self.name)
+        if self._now() != self._stamp:
+            raise FormatError(
+                f"{where}: the file was changed or removed after it was opened; read it again"
+            )
+        with open_hdf5(self.path) as file:
+            return _read(get_dataset(file, self.path, self.name), key, where)
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
+
+
+def candidates(file: Any, most_visited: int = 20_000) -> list[tuple[str, tuple[int, ...], str]]:
+    """Return (path, shape, type) of the datasets that could hold counts, largest first."""
+    import h5py
+
+    found: list[tuple[str, tuple[int, ...], str]] = []
+    visited = 0
+
+    def visit(name: str, item: Any) -> bool | None:
+        nonlocal visited
+        visited += 1
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and 2 <= item.ndim <= 4:
+            found.append((f"/{name}", item.shape, str(item.dtype)))
+        return True if visited >= most_visited else None
+
+    file.visititems(visit)
+    return sorted(found, key=lambda entry: -int(np.prod(entry[1], dtype=object)))
+
+
+def describe_candidates(file: Any, most: int = 12) -> str:
+    """Return a sentence that names the datasets to choose from."""
+    found = candidates(file)
+    if not found:
+        return "The file holds no dataset of numbers with 2 to 4 axes, so no counts to read"
+    listed = "; ".join(f"{name} {shape} {dtype}" for name, shape, dtype in found[:most])
+    more = f" and {len(found) - most} smaller ones" if len(found) > most else ""
+    return f"Datasets with 2 to 4 axes, the largest first: {listed}{more}"
+
+
+class SafeSink:
+    """A file for h5py to write to that reports a full disk instead of crashing.
+
+    When the disk is full the HDF5 library fails to flush its cache, again on every close, and the
+    process dies of a segmentation fault (seen with h5py 3.16). So the first error is kept, later
+    writes are dropped so that HDF5 can close in peace, and `check` raises what was kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("x+b", buffering=0)
+        self._error: OSError | None = None
+
+    def __enter__(self) -> SafeSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def check(self) -> None:
+        """Raise the error of the disk, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, content: Any) -> int:
+        """Write all of the content, unless a write failed before."""
+        view = memoryview(content).cast("B")
+        rest = view
+        while rest and self._error is None:
+            try:
+                rest = rest[self._file.write(rest) :]
+            except OSError as error:
+                self._error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length of the file."""
+        if self._error is None:
+            try:
+                return self._file.truncate(size)
+            except OSError as error:
+                self._error = error
+        return size or 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes."""
+        return self._file.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes into a buffer; what could not be written reads as zeros."""
+        view = memoryview(buffer).cast("B")
+        n_read = self._file.readinto(view) or 0
+        view[n_read:] = bytes(len(view) - n_read)
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Do nothing: there is no buffer."""
+
+
+def _read(dataset: Any, key: Any, where: str) -> NDArray[Any]:
+    try:
+        counts = dataset[key]
+    except (OSError, RuntimeError) as error:
+        raise FormatError(
+            f"{where}: the counts cannot be read ({error}); the file is damaged, copy it again"
+        ) from error
+    return np.asarray(counts, dtype=dataset.dtype.newbyteorder("="))
+
+
+def _check_claim(dataset: Any, where: str) -> None:
+    """Refuse, before memory is asked for, a size that the file cannot hold."""
+    claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
+    if dataset.is_virtual or dataset.external or claimed == 0:
+        return  # what is stored elsewhere has no size here
+    stored = dataset.id.get_storage_size()
+    if stored == 0:
+        raise FormatError(
+            f"{where}: expected counts, found a dataset of shape {dataset.shape} that was never "
+            "filled; the measurement may have been stopped"
+        )
+    if claimed > _SUSPICIOUS_BYTES and claimed > _BEST_COMPRESSION * stored:
+        raise FormatError(
+            f"{where}: claims shape {dataset.shape}, {claimed / 2**40:.1f} TiB, of which the file "
+            f"stores {stored} bytes; it is damaged, or the measurement was stopped"
+        )
+
+
+def _check_sources(dataset: Any, path: Path, where: str) -> None:
+    """Refuse a virtual dataset whose files are missing, which HDF5 would read as zeros."""
+    if not dataset.is_virtual:
+        return
+    for source in dataset.virtual_sources():
+        name = source.file_name
+        if name != "." and "%" not in name and not (path.parent / name).exists():
+            raise FormatError(
+                f"{where}: its counts lie in {name}, which is missing; copy that file beside "
+                f"{path.name}"
+            )
+
+
+def _check_filters(dataset: Any, where: str) -> None:
+    """Load further compressions if the counts need one."""
+    import h5py
+
+    creation = dataset.id.get_create_plist()
+    for index in range(creation.get_nfilters()):
+        code, _, _, label = creation.get_filter(index)
+        if h5py.h5z.filter_avail(code):
+            continue
+        try:
+            import hdf5plugin  # noqa: F401  (registers its filters)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"{where}: is compressed with {label.decode(errors='replace') or code}; "
+                'pip install "napari-xrf-denoise[formats]"'
+            ) from error
+        if not h5py.h5z.filter_avail(code):
+            raise FormatError(
+                f"{where}: is compressed with filter {code} ({label!r}), which neither h5py nor "
+                "hdf5plugin knows; write it again without compression"
+            )

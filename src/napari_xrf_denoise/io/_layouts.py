@@ -1,0 +1,228 @@
+"""The one table of file layouts: how each is recognised, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_xrf_denoise.errors import FormatError, SettingsError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+from . import _vendor_files, csv_table, hdf5, nexus, npy, tiff, vendor
+from ._found import Found
+from ._options import ReadOptions
+from ._signatures import check_file, kind_of_content
+
+
+def _never(path: Path) -> str | None:
+    """Recognise nothing: such a file may hold anything, and is read when asked for."""
+    return None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A family of files.
+
+    Parameters
+    ----------
+    name : str
+        Short name, as `sniff` returns it.
+    description : str
+        What the files are, for a list of formats.
+    recognise : callable
+        ``recognise(path)`` returns why a file surely holds spectra in this layout, told by its
+        content, or None. It may raise on a damaged file.
+    read : callable
+        ``read(path, options)`` returns a `Found`.
+    opens : callable
+        ``opens(path)`` is true of files that can be read in this layout when the user asks for
+        it, perhaps after saying what the file does not: which axis is the energy, which dataset
+        holds the counts. Ordinary pictures and tables are among them.
+    has_datasets : bool
+        Whether the option ``dataset`` has a meaning.
+    write : callable, optional
+        ``write(path, image)`` makes a new file.
+    suffixes : tuple of str
+        Endings of the names that `write` takes.
+    """
+
+    name: str
+    description: str
+    recognise: Callable[[Path], str | None]
+    read: Callable[[Path, ReadOptions], Found]
+    opens: Callable[[Path], bool]
+    has_datasets: bool = False
+    write: Callable[[Path, SpectrumImage], None] | None = None
+    suffixes: tuple[str, ...] = ()
+
+
+# Layouts are tried in this order, so those told apart by more detail come first.
+LAYOUTS: tuple[Layout, ...] = (
+    Layout(
+        "nexus",
+        "NeXus HDF5 of napari-xrf-denoise: counts, calibration, pixel size and provenance",
+        nexus.recognise,
+        nexus.read,
+        opens=lambda path: False,
+        write=nexus.write,
+        suffixes=nexus.SUFFIXES,
+    ),
+    Layout(
+        "vendor",
+        "Vendors' EDS maps through RosettaSciIO: Bruker .bcf, HyperSpy .hspy, JEOL .pts, "
+        "Velox .emd, EDAX .spd, Phenom .elid, DigitalMicrograph .dm3 and .dm4",
+        _vendor_files.recognise,
+        vendor.read,
+        opens=_vendor_files.opens,
+        has_datasets=True,
+    ),
+    Layout(
+        "hdf5",
+        "HDF5 of another layout; name the counts with dataset and their energy_axis",
+        _never,
+        hdf5.read,
+        opens=hdf5.opens,
+        has_datasets=True,
+    ),
+    Layout(
+        "tiff",
+        "TIFF: our OME-TIFF with calibration and provenance, other stacks with an energy_axis",
+        tiff.recognise,
+        tiff.read,
+        opens=tiff.opens,
+        write=tiff.write,
+        suffixes=tiff.SUFFIXES,
+    ),
+    Layout(
+        "npy",
+        "NumPy array .npy; with an energy_axis",
+        _never,
+        npy.read,
+        opens=npy.opens,
+    ),
+    Layout(
+        "csv",
+        "CSV table of spectra: rows are spectra, the header holds the energies",
+        csv_table.recognise,
+        csv_table.read,
+        opens=csv_table.opens,
+        write=csv_table.write,
+        suffixes=csv_table.SUFFIXES,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Which layout a file has, and why.
+
+    Parameters
+    ----------
+    layout : Layout
+    reason : str
+        What in the file says so.
+    """
+
+    layout: Layout
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.layout.name}: {self.layout.description} ({self.reason})"
+
+
+def sniff(path: str | Path) -> str | None:
+    """Return the name of a file's layout if its content is surely spectra, else None.
+
+    Quick, and without an exception for any file, so that it can be asked about every file that is
+    dropped into a viewer. Plain pictures, tables of other things and arrays of unknown axes give
+    None; `read` may read them still.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Examples
+    --------
+    >>> sniff("there_is_no_such_file.h5") is None
+    True
+    """
+    try:
+        check_file(Path(path))
+    except FormatError:
+        return None
+    found = _recognised(Path(path))
+    return None if found is None else found.layout.name
+
+
+def describe(path: str | Path) -> Recognition:
+    """Return which layout a file would be read in, and why.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read at all; the message says what it is, and what can be read.
+    """
+    file = Path(path)
+    check_file(file)
+    found = _recognised(file)
+    if found is not None:
+        return found
+    for layout in LAYOUTS:
+        if layout.opens(file):
+            return Recognition(
+                layout, f"{kind_of_content(file)}, of which the content alone does not say more"
+            )
+    readable = "; ".join(layout.description for layout in LAYOUTS)
+    raise FormatError(
+        f"{file}: expected a file of spectra, found {kind_of_content(file)}. What can be read: "
+        f"{readable}"
+    )
+
+
+def layout_for(path: Path, options: ReadOptions) -> Layout:
+    """Return the layout to read a file in.
+
+    A dataset that the user names in an HDF5 file is read as it lies there, whatever else the
+    layout of the file would say.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    SettingsError
+        If a dataset was named in a file that has none.
+    """
+    layout = describe(path).layout
+    if not options.datasets:
+        return layout
+    if hdf5.opens(path):
+        return next(layout for layout in LAYOUTS if layout.read is hdf5.read)
+    if not layout.has_datasets:
+        raise SettingsError(
+            f"{path}: dataset={options.dataset!r} names a part of an HDF5 or vendor's file, but "
+            f"this is {kind_of_content(path)}; leave it out"
+        )
+    return layout
+
+
+def writable_suffixes() -> tuple[str, ...]:
+    """Return the endings of the names that `write` takes."""
+    return tuple(suffix for layout in LAYOUTS for suffix in layout.suffixes)
+
+
+def _recognised(path: Path) -> Recognition | None:
+    for layout in LAYOUTS:
+        try:
+            reason = layout.recognise(path)
+        except Exception:
+            # A damaged or foreign file, which is not surely of this layout: that is the answer.
+            # Who wants to read it nonetheless gets the reason from the layout that opens it.
+            continue
+        if reason is not None:
+            return Recognition(layout, reason)
+    return None

@@ -1,0 +1,353 @@
+"""CSV tables of spectra: each row a spectrum, the header the energies of the channels.
+
+The header is in keV, or in eV where values exceed 1,000. A column that only numbers or names the
+rows is no channel, and neither is a last channel that collects all counts above the range: it is
+left out, and its counts are kept in the metadata. The rows become repeats.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.errors import DataError, FormatError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+from ._found import Found
+from ._options import ReadOptions
+from ._signatures import looks_like_text
+
+SUFFIXES = (".csv",)
+_READ_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+_EV_ABOVE = 1000.0
+_HIGHEST_KEV = 200.0
+_FEWEST_CHANNELS = 16
+_SNIFFED_BYTES = 2**20
+_NEIGHBOURS = 16
+
+
+def opens(path: Path) -> bool:
+    """Whether the name says that this is a table, and the content is text."""
+    return path.name.lower().endswith(_READ_SUFFIXES) and looks_like_text(path)
+
+
+def recognise(path: Path) -> str | None:
+    """Return why this is a table of spectra, or None; only the first two rows are looked at."""
+    if not opens(path):
+        return None
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED_BYTES)
+    lines = list(islice(_lines(start.decode("utf-8-sig", "replace")), 2))
+    if len(lines) < 2:
+        return None
+    delimiter = _delimiter(lines)
+    header, row = (_cells(line.text, delimiter) for line in lines)
+    if len(header) != len(row) or len(header) < _FEWEST_CHANNELS:
+        return None
+    first = _header(header)
+    if first.energies is None or any(_number(cell) is None for cell in row[first.n_labels :]):
+        return None
+    energies, calibrated = _kev(first)
+    # Numbered columns may be any table; only our own header says that they are channels.
+    plausible = energies[-1] <= _HIGHEST_KEV if calibrated else first.unit == "channel"
+    if not plausible:
+        return None
+    unit = "keV" if calibrated else "channels"
+    return f"a header that rises from {energies[0]:g} to {energies[-1]:g} {unit}, rows of numbers"
+
+
+def read(path: Path, options: ReadOptions) -> Found:
+    """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra.
+
+    Raises
+    ------
+    FormatError
+        If rows differ in length, or a cell is no number; the message says which.
+    DataError
+        If an axis option does not fit a table.
+    """
+    if options.energy_axis not in (None, 0, 1, -1, -2):
+        raise DataError(
+            f"{path}: energy_axis={options.energy_axis} does not exist in a table; expected 1 "
+            "(rows are spectra) or 0 (columns are spectra)"
+        )
+    if options.repeat_axis not in (None, 0, 1, -1, -2):
+        raise DataError(
+            f"{path}: repeat_axis={options.repeat_axis} does not exist in a table, whose spectra "
+            "are the repeats; leave it out"
+        )
+    table = _load(path, by_columns=options.energy_axis in (0, -2))
+    counts, overflow = _split_overflow(table.counts)
+    energy = table.energy
+    if energy is not None and overflow is not None:
+        energy = energy[: energy.size - 1]
+    metadata = {} if overflow is None else {"overflow_counts": overflow}
+    return Found(
+        counts=_whole(counts),
+        energy_axis=1,
+        repeat_axis=0,
+        energy=energy,
+        metadata=metadata,
+        settled=True,
+    )
+
+
+def write(path: Path, image: SpectrumImage) -> None:
+    """Write a list of spectra: counts and energies only; HDF5 and OME-TIFF keep the rest too.
+
+    Raises
+    ------
+    DataError
+        If the image is a map.
+    """
+    if image.is_map:
+        raise DataError(
+            f"a CSV table holds a list of spectra, shape (repeat, 1, 1, energy); found a map of "
+            f"shape {image.shape}: write it as .h5 or .ome.tif"
+        )
+    energy = image.energy
+    assert energy is not None
+    whole = image.counts.dtype.kind in "iu"
+    # Nine digits give back the same float32, seventeen the same float64.
+    digits = ".9g" if image.counts.dtype.itemsize <= 4 else ".17g"
+    with path.open("x", encoding="ascii", newline="") as file:
+        unit = "energy_keV" if energy.calibrated else "channel"
+        file.write(",".join([unit, *(repr(float(value)) for value in energy.centers)]) + "\n")
+        for repeat in range(image.n_repeats):
+            for _, band in image.select(repeats=repeat).blocks():
+                values = band.ravel().tolist()
+                cells = map(str, values) if whole else (format(value, digits) for value in values)
+                file.write(",".join([str(repeat), *cells]) + "\n")
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int  # in the file, from 1
+    text: str
+
+
+@dataclass(frozen=True)
+class _Header:
+    energies: NDArray[np.float64] | None
+    n_labels: int  # columns before the first channel, 0 or 1
+    is_row: bool  # False when the first row holds counts already
+    unit: str = ""  # "keV" or "channel" where the header says so
+
+
+@dataclass(frozen=True)
+class _Table:
+    counts: NDArray[np.float64]
+    energy: EnergyAxis | None
+
+
+def _load(path: Path, *, by_columns: bool) -> _Table:
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    lines = list(_lines(text))
+    if not lines:
+        raise FormatError(
+            f"{path}: expected a table of numbers, found blank lines; export it again"
+        )
+    delimiter = _delimiter(lines[:2])
+    if by_columns:
+        lines, delimiter = _transposed(path, lines, delimiter), ","
+    header_cells = _cells(lines[0].text, delimiter)
+    if len(header_cells) < 2:
+        raise FormatError(
+            f"{path}: expected rows of numbers separated by commas, semicolons, tabs or blanks, "
+            f"found one column that begins with {lines[0].text[:40]!r}"
+        )
+    header = _header(header_cells)
+    body = lines[1:] if header.is_row else lines
+    if not body:
+        raise FormatError(f"{path}: expected rows of counts below the header, found none")
+    _check_width(path, body, delimiter, len(header_cells))
+    counts = _numbers(path, body, delimiter, header.n_labels)
+    if header.n_labels == 0 and header.energies is None and _numbers_rows(counts[:, 0]):
+        counts = counts[:, 1:]
+    _suggest_columns(path, counts, header)
+    return _Table(counts, _energy_axis(header))
+
+
+def _lines(text: str) -> Any:
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if line.strip() and not line.startswith("#"):
+            yield _Line(number, line.rstrip("\r\n"))
+
+
+def _delimiter(lines: list[_Line]) -> str | None:
+    """Return what separates cells, None for blanks; a semicolon leaves commas to decimals."""
+    for delimiter in (";", "\t", ","):
+        if all(delimiter in line.text for line in lines):
+            return delimiter
+    return None
+
+
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return line.split()
+    if delimiter == ";":
+        line = line.replace(",", ".")
+    if '"' in line:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    return [cell.strip() for cell in line.split(delimiter)]
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _header(cells: list[str]) -> _Header:
+    """Tell energies from a first row of counts: energies rise along the row, counts do not."""
+    numbers = [_number(cell) for cell in cells]
+    label = cells[0].lower()
+    unit = "channel" if "channel" in label else "keV" if "kev" in label else ""
+    rest = [number for number in numbers[1:] if number is not None]
+    if not rest:
+        return _Header(None, int(numbers[0] is None and not cells[0]), is_row=True)
+    if len(rest) < len(numbers) - 1:
+        return _Header(None, 0, is_row=False)  # the cell that is no number is found with the counts
+    values = np.array(rest)
+    if numbers[0] is None:
+        energies = values if _rises(values) else None
+        return _Header(energies, 1, is_row=energies is not None, unit=unit)
+    if len(values) >= _FEWEST_CHANNELS // 2 and _rises(values):
+        everything = np.array([numbers[0], *rest])
+        n_labels = 0 if _rises(everything) and everything[0] < everything[1] else 1
+        return _Header(everything[n_labels:], n_labels, is_row=True)
+    return _Header(None, 0, is_row=False)
+
+
+def _rises(values: NDArray[np.float64]) -> bool:
+    """Whether values rise, some perhaps rounded to equal neighbours."""
+    steps = np.diff(values)
+    return bool(np.all(np.isfinite(values)) and np.all(steps >= 0) and np.mean(steps > 0) > 0.5)
+
+
+def _kev(header: _Header) -> tuple[NDArray[np.float64], bool]:
+    """Return the energies in keV and True, or channel numbers and False."""
+    energies = header.energies
+    assert energies is not None
+    counted = np.arange(energies.size)
+    numbered = np.array_equal(energies, counted) or np.array_equal(energies, counted + 1)
+    if header.unit == "channel" or (numbered and header.unit != "keV"):
+        return energies, False
+    if header.unit != "keV" and np.max(np.abs(energies)) > _EV_ABOVE:
+        return energies / 1000, True
+    return energies, True
+
+
+def _energy_axis(header: _Header) -> EnergyAxis | None:
+    if header.energies is None:
+        return None
+    energies, calibrated = _kev(header)
+    if not calibrated:
+        return None
+    if np.all(np.diff(energies) > 0):
+        return EnergyAxis.from_centers(energies)
+    gain, offset = np.polyfit(np.arange(energies.size), energies, 1)
+    return EnergyAxis(float(offset), float(gain), energies.size)
+
+
+def _check_width(path: Path, lines: list[_Line], delimiter: str | None, width: int) -> None:
+    for line in lines:
+        found = len(_cells(line.text, delimiter))
+        if found != width:
+            raise FormatError(
+                f"{path}: row {line.number} has {found} cells, expected {width} as in the first "
+                "row; the file may be cut off: copy or export it again"
+            )
+
+
+def _numbers(
+    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int
+) -> NDArray[np.float64]:
+    width = len(_cells(lines[0].text, delimiter))
+    try:
+        return np.loadtxt(
+            (line.text.replace(",", ".") if delimiter == ";" else line.text for line in lines),
+            delimiter=delimiter,
+            comments=None,
+            quotechar='"',
+            usecols=range(n_labels, width),
+            ndmin=2,
+        )
+    except ValueError:
+        _name_bad_cell(path, lines, delimiter, n_labels)
+
+
+def _name_bad_cell(
+    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int
+) -> NoReturn:
+    for line in lines:
+        for column, cell in enumerate(_cells(line.text, delimiter), start=1):
+            if column > n_labels and _number(cell) is None:
+                found = f"{cell[:40]!r}" if cell else "an empty cell"
+                raise FormatError(
+                    f"{path}: row {line.number}, column {column}: expected counts as a number, "
+                    f"found {found}; correct the cell or leave the row out"
+                )
+    raise FormatError(f"{path}: expected rows of numbers, found cells that cannot be read")
+
+
+def _transposed(path: Path, lines: list[_Line], delimiter: str | None) -> list[_Line]:
+    rows = [_cells(line.text, delimiter) for line in lines]
+    _check_width(path, lines, delimiter, len(rows[0]))
+    columns = zip(*rows, strict=True)
+    return [_Line(number, ",".join(column)) for number, column in enumerate(columns, start=1)]
+
+
+def _numbers_rows(column: NDArray[np.float64]) -> bool:
+    """Whether a column only counts the rows, from 0 or from 1."""
+    rows = np.arange(column.size)
+    return column.size >= 3 and (np.array_equal(column, rows) or np.array_equal(column, rows + 1))
+
+
+def _suggest_columns(path: Path, counts: NDArray[np.float64], header: _Header) -> None:
+    """Refuse a table that lies on its side: few columns, the first of them energies."""
+    n_rows, n_columns = counts.shape
+    on_its_side = n_rows > _FEWEST_CHANNELS > n_columns + 1 and _rises(counts[:, 0])
+    if header.energies is None and (on_its_side or n_rows > 8 * n_columns):
+        raise FormatError(
+            f"{path}: expected rows to be spectra, found {n_rows} rows of {n_columns} numbers; if "
+            "the columns are the spectra, give energy_axis=0 (--energy-axis 0)"
+        )
+
+
+def _split_overflow(
+    counts: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], list[int] | None]:
+    """Take off a last channel that holds far more than its neighbours could, in every spectrum.
+
+    Counts of neighbouring channels are Poisson of nearly one rate; a sum that lies ten standard
+    deviations above five times that rate is no part of the spectrum.
+    """
+    if counts.shape[1] <= 2 * _NEIGHBOURS or not np.all(np.isfinite(counts)):
+        return counts, None
+    last, neighbours = counts[:, -1], counts[:, -1 - _NEIGHBOURS : -1]
+    measured = counts.any(axis=1)
+    expected = 5 * neighbours.mean(axis=1).sum()
+    stands_out = last.sum() > expected + 10 * np.sqrt(expected + 1)
+    if not stands_out or not np.all(last[measured] > neighbours[measured].max(axis=1)):
+        return counts, None
+    return counts[:, :-1], [int(value) for value in last]
+
+
+def _whole(counts: NDArray[np.float64]) -> NDArray[Any]:
+    """Return whole counts as unsigned integers, wide enough; others as they are."""
+    if not np.all(counts == np.rint(counts)) or counts.min() < 0 or counts.max() >= 2**53:
+        return counts
+    for dtype in (np.uint16, np.uint32):
+        if counts.max() <= np.iinfo(dtype).max:
+            return counts.astype(dtype)
+    return counts.astype(np.uint64)

@@ -1,0 +1,184 @@
+"""Spectrum images as napari layers and back, without importing napari.
+
+A map is a layer (energy, y, x), with the repeats in front where there are several, so that napari
+shows a picture with an energy slider. A list of spectra is a picture (repeat, energy). Layers hold
+views of the counts, never copies. What axis labels, units, scale and translate cannot say about
+the measurement is in ``layer.metadata["xrf"]``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .energy_axis import EnergyAxis
+from .errors import DataError, MissingDependencyError
+from .spectrum_image import AXES, SpectrumImage
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+METADATA_KEY = "xrf"
+"""Where a layer's metadata keeps what belongs to the measurement."""
+
+
+def layer_data(image: SpectrumImage) -> LayerData:
+    """Return what napari makes a layer of: the data, its attributes, and the layer type.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+
+    Returns
+    -------
+    data : array, view of the counts
+        (energy, y, x) or (repeat, energy, y, x) for maps, (repeat, energy) for spectra.
+    attributes : dict
+        Name, axis labels, units, scale, translate, contrast limits and metadata.
+    layer_type : str
+        ``"image"``.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.ones((1, 4, 5, 100)), EnergyAxis(0.0, 0.01, 100))
+    >>> data, attributes, _ = layer_data(image)
+    >>> data.shape, attributes["axis_labels"]
+    ((100, 4, 5), ('energy', 'y', 'x'))
+    """
+    axis = image.energy
+    step = {"repeat": 1.0, "energy": axis.gain, "y": image.pixel_size[0], "x": image.pixel_size[1]}
+    pixel_unit = image.pixel_unit if _is_unit(image.pixel_unit) else "pixel"
+    unit = {"repeat": "", "energy": "keV" if axis.calibrated else "pixel"}
+    if image.is_map:
+        labels = ("energy", "y", "x") if image.n_repeats == 1 else ("repeat", "energy", "y", "x")
+        data = image.counts.transpose(0, 3, 1, 2)
+        data = data[0] if image.n_repeats == 1 else data
+    else:
+        labels = ("repeat", "energy")
+        data = image.counts.reshape(image.n_repeats, axis.size)
+    attributes = {
+        "name": image.name,
+        "axis_labels": labels,
+        "scale": [step[label] for label in labels],
+        "translate": [axis.offset if label == "energy" else 0.0 for label in labels],
+        "units": [unit.get(label, pixel_unit) or "pixel" for label in labels],
+        "contrast_limits": _contrast_limits(image),
+        "metadata": {
+            **image.metadata,
+            METADATA_KEY: {
+                "energy": axis.as_dict(),
+                "repeat_kind": image.repeat_kind,
+                "pixel_unit": image.pixel_unit,
+            },
+        },
+    }
+    return data, attributes, "image"
+
+
+def to_layer(image: SpectrumImage) -> Image:
+    """Return a napari image layer of a spectrum image.
+
+    Raises
+    ------
+    MissingDependencyError
+        If napari is not installed.
+    """
+    try:
+        from napari.layers import Image
+    except ImportError as error:
+        raise MissingDependencyError(
+            'a layer needs napari; install it with: pip install "napari-xrf-denoise[all]"'
+        ) from error
+    data, attributes, _ = layer_data(image)
+    return Image(data, **attributes)
+
+
+def is_layer(data: Any) -> bool:
+    """Whether this is a napari layer."""
+    return all(hasattr(data, name) for name in ("data", "axis_labels", "metadata", "translate"))
+
+
+def is_spectral(layer: Any) -> bool:
+    """Whether a layer has an energy axis and holds counts."""
+    return (
+        is_layer(layer)
+        and "energy" in tuple(layer.axis_labels)
+        and not getattr(layer, "rgb", False)
+        and not getattr(layer, "multiscale", False)
+        and hasattr(layer.data, "dtype")
+        and layer.data.dtype.kind in "iuf"
+        and set(layer.axis_labels) <= set(AXES)
+    )
+
+
+def image_from_layer(layer: Any) -> SpectrumImage:
+    """Return the counts of a napari layer as a spectrum image, as a view.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        With an axis labelled ``energy``, and of the others only ``repeat``, ``y`` and ``x``.
+
+    Returns
+    -------
+    SpectrumImage
+        Calibrated by the layer's scale and translate, so that a changed layer counts.
+
+    Raises
+    ------
+    DataError
+        If no axis of the layer is labelled ``energy``.
+    """
+    labels = tuple(layer.axis_labels)
+    if not is_spectral(layer):
+        raise DataError(
+            f"layer {layer.name!r}: expected one axis labelled 'energy' and others labelled "
+            f"'repeat', 'y' or 'x', found {labels}; set layer.axis_labels, or read the file with "
+            "napari_xrf_denoise.read"
+        )
+    own = dict(layer.metadata.get(METADATA_KEY, {}))
+    order = [labels.index(name) for name in AXES if name in labels]
+    moved = layer.data.transpose(order)
+    sizes = dict(zip((name for name in AXES if name in labels), moved.shape, strict=True))
+    steps = dict(zip(labels, (float(step) for step in layer.scale), strict=True))
+    starts = dict(zip(labels, (float(start) for start in layer.translate), strict=True))
+    metadata = {key: value for key, value in layer.metadata.items() if key != METADATA_KEY}
+    return SpectrumImage(
+        moved.reshape([sizes.get(name, 1) for name in AXES]),
+        _energy(own.get("energy"), sizes["energy"], starts["energy"], steps["energy"], layer),
+        repeat_kind=own.get("repeat_kind", "scan"),
+        pixel_size=(abs(steps.get("y", 1.0)), abs(steps.get("x", 1.0))),
+        pixel_unit=own.get("pixel_unit", "pixel"),
+        name=layer.name,
+        metadata=metadata,
+    )
+
+
+def _energy(
+    own: dict[str, Any] | None, size: int, offset: float, gain: float, layer: Any
+) -> EnergyAxis:
+    if own is not None and own["size"] == size:
+        axis = EnergyAxis.from_dict(own)
+        if np.isclose(axis.offset, offset) and np.isclose(axis.gain, gain):
+            return axis
+    unit = str(dict(zip(layer.axis_labels, layer.units, strict=True))["energy"])
+    factor = {"keV": 1.0, "kiloelectron_volt": 1.0, "eV": 1e-3, "electron_volt": 1e-3}.get(unit)
+    if factor is None:
+        return EnergyAxis(offset, gain, size, calibrated=False)
+    return EnergyAxis(offset * factor, gain * factor, size)
+
+
+def _contrast_limits(image: SpectrumImage) -> tuple[float, float]:
+    """Return limits that show the strongest line, found in a few rows instead of the whole cube."""
+    rows = np.unique(np.linspace(0, image.shape[1] - 1, 8).astype(int))
+    sample = np.asarray(image.counts[:, rows])
+    high = float(np.quantile(sample.max(axis=-1), 0.995)) if sample.size else 1.0
+    return 0.0, max(high, 1e-6)
+
+
+def _is_unit(unit: str) -> bool:
+    # napari checks units with pint; the unit names of files that it would refuse are kept aside.
+    return unit in {"pixel", "nm", "µm", "um", "mm", "cm", "m", "Å", "angstrom", "pm"}
