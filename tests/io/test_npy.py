@@ -18,7 +18,9 @@ def save(path, array=CUBE):
 
 @pytest.mark.parametrize("axis", [0, -3])
 def test_counts_come_in_the_axis_order_that_was_named(tmp_path, axis):
-    image = read(save(tmp_path / "cube.npy"), energy_axis=axis, energy_offset=-0.1, energy_gain=0.01)
+    image = read(
+        save(tmp_path / "cube.npy"), energy_axis=axis, energy_offset=-0.1, energy_gain=0.01
+    )
     assert image.shape == (1, 3, 4, 50)
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(CUBE, 0, -1))
     assert (image.energy.offset, image.energy.gain) == (-0.1, 0.01)

@@ -182,8 +182,8 @@ def _check_version(file: Any, path: Path) -> None:
     version = file.attrs.get("format_version", FORMAT_VERSION)
     if version > FORMAT_VERSION:
         raise FormatError(
-            f"{path}: expected a file of format version {FORMAT_VERSION} or older, found "
-            f"{version}; a later napari-xrf-denoise wrote it: pip install --upgrade napari-xrf-denoise"
+            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}; a later "
+            "napari-xrf-denoise wrote it: pip install --upgrade napari-xrf-denoise"
         )
 
 

@@ -1,0 +1,48 @@
+"""What a spectrum image holds, in lines of words for a user."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .denoising.pairs import fano_over_repeats
+from .spectrum_image import SpectrumImage
+
+
+def describe_image(image: SpectrumImage) -> list[str]:
+    """Return lines that say what the counts are.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+
+    Returns
+    -------
+    list of str
+        Axes, calibration, pixel size, repeats, counts, and whether they are Poisson.
+    """
+    repeats, height, width, size = image.shape
+    axis = image.energy
+    centers = axis.centers
+    totals = image.counts_map() / repeats
+    lines = [
+        f"axes: {repeats} repeat(s) of kind {image.repeat_kind}, {height} x {width} pixels (y, x), "
+        f"{size} channels; {image.counts.dtype}",
+        f"energy: {centers[0]:.4g} to {centers[-1]:.4g} {axis.unit}, {axis.gain:.6g} {axis.unit} "
+        f"a channel{'' if axis.is_linear else ' on average (not linear)'}",
+        f"pixel size: {image.pixel_size[0]:g} x {image.pixel_size[1]:g} {image.pixel_unit} (y, x)",
+        f"counts a pixel and repeat: {totals.mean():.4g} on average, {totals.min():.4g} to "
+        f"{totals.max():.4g}",
+    ]
+    fano = fano_over_repeats(image)
+    whole = image.is_integer()
+    if not whole:
+        lines.append("counts: not whole numbers, so not Poisson counts any more")
+    elif np.isfinite(fano.factor):
+        verdict = "Poisson" if fano.is_poisson else "not Poisson"
+        lines.append(
+            f"variance over mean of the repeats: {fano.factor:.3f} ± {fano.error:.3f} ({verdict})"
+        )
+    else:
+        lines.append("counts: whole numbers; with one repeat the variance cannot be checked")
+    lines += [f"warning: {entry}" for entry in image.metadata.get("warnings", ())]
+    return lines
