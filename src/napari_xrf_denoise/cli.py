@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
+from .denoising.settings import Method, Pairs, Preset
 from .errors import Cancelled, DataError, MissingDependencyError, SettingsError
 
 if TYPE_CHECKING:
@@ -138,9 +139,13 @@ def info(
 def denoise(
     files: Files,
     output: FolderOption = None,
-    method: Annotated[str, typer.Option(help="auto, spectrum or pca.")] = "auto",
-    preset: Annotated[str, typer.Option(help="fast, balanced, best or tutorial.")] = "balanced",
-    pairs: Annotated[str, typer.Option(help="auto, repeats or thinning.")] = "auto",
+    method: Annotated[Method, typer.Option(help="How to denoise.")] = "auto",
+    preset: Annotated[
+        Preset, typer.Option(help="How much time to spend; tutorial is the published job.")
+    ] = "balanced",
+    pairs: Annotated[
+        Pairs, typer.Option(help="Where independent noisy versions come from.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     device: DeviceOption = "auto",
     settings: Annotated[
@@ -180,9 +185,16 @@ def denoise(
         image, rest = _split_repeats(whole, repeats)
         with _progress() as show:
             result = denoising.denoise(
-                image, method=method, preset=preset, pairs=pairs, seed=seed, device=device,
-                reference=rest, on_progress=show(f"Denoising {path.name}"), **changes,
-            )  # type: ignore[arg-type]
+                image,
+                method=method,
+                preset=preset,
+                pairs=pairs,
+                seed=seed,
+                device=device,
+                reference=rest,
+                on_progress=show(f"Denoising {path.name}"),
+                **changes,
+            )
         _report(result)
         _save(result.image, targets[path], overwrite)
         if save_model is not None:
@@ -251,7 +263,9 @@ def convert(
     _check_target(target, overwrite)
     image = _read(file, energy_axis, repeat_axis, energy_offset, energy_gain, dataset)
     image = image.select(
-        repeats=_slice(repeats, "--repeats"), y=_slice(y, "--y"), x=_slice(x, "--x"),
+        repeats=_slice(repeats, "--repeats"),
+        y=_slice(y, "--y"),
+        x=_slice(x, "--x"),
         energy=_window(energy),
     )
     if rebin is not None:
@@ -281,8 +295,12 @@ def _read(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         image = read(
-            path, energy_axis=energy_axis, repeat_axis=repeat_axis, energy_offset=energy_offset,
-            energy_gain=energy_gain, dataset=dataset,
+            path,
+            energy_axis=energy_axis,
+            repeat_axis=repeat_axis,
+            energy_offset=energy_offset,
+            energy_gain=energy_gain,
+            dataset=dataset,
         )
     for entry in caught:
         typer.secho(f"warning: {entry.message}", fg="yellow", err=True)
@@ -316,7 +334,7 @@ def _report(result: Denoised) -> None:
 
 
 def _save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
-    """Write the result; where that fails, beside the system's temporary files: hours may be in it."""
+    """Write the result; where that fails, to a temporary folder, since hours may be in it."""
     import tempfile
 
     from .io import write
@@ -434,7 +452,9 @@ def _progress() -> Iterator[Any]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
         TextColumn("{task.fields[left]}"),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
@@ -446,7 +466,9 @@ def _progress() -> Iterator[Any]:
                 left = progress.seconds_left
                 told = "" if left is None else f"{_minutes(left)} left, "
                 bars.update(
-                    task, completed=progress.fraction, left=f"{told}{progress.stage}",
+                    task,
+                    completed=progress.fraction,
+                    left=f"{told}{progress.stage}",
                     visible=progress.fraction < 1,
                 )
 

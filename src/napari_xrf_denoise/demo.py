@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .denoising import Denoised, denoise
+from .denoising.settings import Preset
 from .element_maps import element_map
 from .figures import maps_figure, save_figure
 from .io import write
@@ -20,7 +21,7 @@ from .spectrum_image import SpectrumImage
 EXPOSURES = slice(0, 4)
 """Which of the 32 simulated exposures are denoised; the others stand for the long measurement."""
 
-ELEMENTS = ("Fe", "Ca", "Cu", "Ti", "K", "Mn", "Zn")
+ELEMENTS = ("Ti", "Mn", "Ca", "Cu", "K", "Zn", "Fe")
 """Elements whose map is worth a look; the first that was simulated is drawn."""
 
 Say = Callable[[str], object]
@@ -46,9 +47,7 @@ def run_demo(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
     say(f"Data and figures are in {folder}")
 
 
-def true_dose_gain(
-    result: Denoised, image: SpectrumImage, truth: NDArray[np.floating]
-) -> float:
+def true_dose_gain(result: Denoised, image: SpectrumImage, truth: NDArray[np.floating]) -> float:
     """Return the dose gain against the known true rate of one repeat.
 
     The raw error is that of the mean of all repeats, whose expectation is known exactly: the rate
@@ -62,10 +61,18 @@ def _spectra(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
     image, truth = simulate_spectra(seed=seed)
     write(folder / "spectra.h5", image, overwrite=True)
     few, rest = image.select(repeats=EXPOSURES), image.select(repeats=slice(EXPOSURES.stop, None))
-    for preset, prefix in (("balanced", "spectra"), ("tutorial", "spectra_tutorial")):
+    runs: tuple[tuple[Preset, str], ...] = (
+        ("balanced", "spectra"),
+        ("tutorial", "spectra_tutorial"),
+    )
+    for preset, prefix in runs:
         title = f"Spectra, {few.n_repeats} of {image.n_repeats} exposures, preset {preset}"
         result = denoise(
-            few, method="spectrum", preset=preset, seed=seed, reference=rest,
+            few,
+            method="spectrum",
+            preset=preset,
+            seed=seed,
+            reference=rest,
             on_progress=on_progress(title),
         )
         save_run_figures(folder, prefix, few, result, unseen=rest, truth=truth)
@@ -89,7 +96,10 @@ def _map(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -
         for label, one in (("noisy", image), ("denoised", result.image), ("true", true))
     ]
     figure = maps_figure(
-        maps, pixel_size=image.pixel_size, unit=image.pixel_unit, title=f"{element} Kα",
+        maps,
+        pixel_size=image.pixel_size,
+        unit=image.pixel_unit,
+        title=f"{element} Kα",
     )
     save_figure(figure, folder / "map_element.png")
     say(title)

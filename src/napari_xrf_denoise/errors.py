@@ -1,4 +1,4 @@
-"""Errors that a user may meet: each says where, what was expected, what was found and what to do."""
+"""Errors that a user may meet: each says where, what was expected and found, and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SettingsError(ValueError):
     """A setting that does not exist, or that cannot work with the data at hand."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818  (the name users know)
     """A run that was stopped by its ``should_stop``; nothing of it is left behind."""
 
 

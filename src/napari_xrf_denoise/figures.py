@@ -50,8 +50,8 @@ def spectra_figure(
     ranges : sequence of (low, high), optional
         Energy windows in keV, one panel for each, with a linear axis; the whole axis by default.
     log : bool
-        Whether counts are on a logarithmic axis where the whole range is shown. Zeros are drawn
-        at half a count of the smallest value above zero.
+        Whether counts are on a logarithmic axis where the whole range is shown. It begins at half
+        the smallest count of the first two curves; what is below is drawn at that edge.
     title : str
 
     Returns
@@ -61,22 +61,30 @@ def spectra_figure(
     curves = list(curves)
     panels = list(ranges) if ranges else [(energy.centers[0], energy.centers[-1])]
     figure, axes = _figure(len(panels), 2.4 if ranges else 3.6)
+    logarithmic = log and not ranges
+    floor = min((_half_smallest(counts) for _, _, counts in curves[:2]), default=0.5)
     for axis, (low, high) in zip(axes, panels, strict=True):
         window = energy.channels(low, high)
         for style, label, counts in curves:
             values = np.asarray(counts, dtype=float)[window]
-            if log and not ranges:
-                values = np.maximum(values, 0.5 * np.min(values[values > 0], initial=1.0))
+            if logarithmic:
+                values = np.maximum(values, floor)
             axis.plot(energy.centers[window], values, label=label, **STYLES[style])
         axis.set(xlim=(low, high), ylabel="counts / channel")
-        if log and not ranges:
+        if logarithmic:
             axis.set_yscale("log")
+            axis.set_ylim(bottom=0.8 * floor)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8, loc="upper right", framealpha=0.9)
     axes[-1].set_xlabel("energy (keV)" if energy.calibrated else "channel")
     if title:
         axes[0].set_title(title, fontsize=10)
     return figure
+
+
+def _half_smallest(counts: NDArray[Any]) -> float:
+    values = np.asarray(counts, dtype=float)
+    return 0.5 * float(np.min(values[values > 0], initial=1.0))
 
 
 def losses_figure(losses: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
@@ -103,8 +111,10 @@ def losses_figure(losses: Mapping[str, Sequence[float]], *, title: str = "") -> 
                 best + 1, values[best], "o", color=f"C{number}", label=f"best epoch: {best + 1}"
             )
     axis.set(
-        xlabel="epoch" if "held-out" in losses else "training step", ylabel="loss",
-        xlim=(1, None), yscale="log" if positive else "linear",
+        xlabel="epoch" if "held-out" in losses else "training step",
+        ylabel="loss",
+        xlim=(1, max(len(values) for values in losses.values()) + 1),
+        yscale="log" if positive else "linear",
     )
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
@@ -145,7 +155,11 @@ def maps_figure(
     extent = (0, width * pixel_size[1], height * pixel_size[0], 0)
     for axis, (label, picture) in zip(axes, maps, strict=True):
         drawn = axis.imshow(
-            np.asarray(picture, dtype=float), vmin=0, vmax=high, cmap="viridis", extent=extent,
+            np.asarray(picture, dtype=float),
+            vmin=0,
+            vmax=high,
+            cmap="viridis",
+            extent=extent,
             interpolation="nearest",
         )
         axis.set(title=label, xlabel=f"x ({unit})")

@@ -8,6 +8,7 @@ the measurement is in ``layer.metadata["xrf"]``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def layer_data(image: SpectrumImage) -> LayerData:
     step = {"repeat": 1.0, "energy": axis.gain, "y": image.pixel_size[0], "x": image.pixel_size[1]}
     pixel_unit = image.pixel_unit if _is_unit(image.pixel_unit) else "pixel"
     unit = {"repeat": "", "energy": "keV" if axis.calibrated else "pixel"}
+    labels: tuple[str, ...]
     if image.is_map:
         labels = ("energy", "y", "x") if image.n_repeats == 1 else ("repeat", "energy", "y", "x")
         data = image.counts.transpose(0, 3, 1, 2)
@@ -103,15 +105,7 @@ def is_layer(data: Any) -> bool:
 
 def is_spectral(layer: Any) -> bool:
     """Whether a layer has an energy axis and holds counts."""
-    return (
-        is_layer(layer)
-        and "energy" in tuple(layer.axis_labels)
-        and not getattr(layer, "rgb", False)
-        and not getattr(layer, "multiscale", False)
-        and hasattr(layer.data, "dtype")
-        and layer.data.dtype.kind in "iuf"
-        and set(layer.axis_labels) <= set(AXES)
-    )
+    return is_layer(layer) and _is_spectral(layer.data, _attributes(layer))
 
 
 def image_from_layer(layer: Any) -> SpectrumImage:
@@ -130,45 +124,107 @@ def image_from_layer(layer: Any) -> SpectrumImage:
     Raises
     ------
     DataError
-        If no axis of the layer is labelled ``energy``.
+        If no axis of the layer is labelled ``energy``, or its counts cannot be used.
     """
-    labels = tuple(layer.axis_labels)
-    if not is_spectral(layer):
+    return image_from_layer_data(layer.data, _attributes(layer))
+
+
+def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumImage:
+    """Return a spectrum image of a layer's data and attributes, the inverse of `layer_data`.
+
+    Parameters
+    ----------
+    data : array
+    attributes : mapping
+        Name, axis labels, scale, translate, units and metadata, as napari hands them to writers.
+
+    Returns
+    -------
+    SpectrumImage
+
+    Raises
+    ------
+    DataError
+        If no axis is labelled ``energy``, or the counts cannot be used.
+    """
+    labels = tuple(attributes["axis_labels"])
+    name = attributes["name"]
+    if not _is_spectral(data, attributes):
         raise DataError(
-            f"layer {layer.name!r}: expected one axis labelled 'energy' and others labelled "
-            f"'repeat', 'y' or 'x', found {labels}; set layer.axis_labels, or read the file with "
-            "napari_xrf_denoise.read"
+            f"layer {name!r}: expected real or whole counts with one axis labelled 'energy' and "
+            f"others labelled 'repeat', 'y' or 'x', found {labels}; set layer.axis_labels, or "
+            "read the file with napari_xrf_denoise.read"
         )
-    own = dict(layer.metadata.get(METADATA_KEY, {}))
-    order = [labels.index(name) for name in AXES if name in labels]
-    moved = layer.data.transpose(order)
-    sizes = dict(zip((name for name in AXES if name in labels), moved.shape, strict=True))
-    steps = dict(zip(labels, (float(step) for step in layer.scale), strict=True))
-    starts = dict(zip(labels, (float(start) for start in layer.translate), strict=True))
-    metadata = {key: value for key, value in layer.metadata.items() if key != METADATA_KEY}
+    metadata = dict(attributes.get("metadata") or {})
+    own = dict(metadata.pop(METADATA_KEY, {}))
+    order = [labels.index(label) for label in AXES if label in labels]
+    moved = data.transpose(order)
+    sizes = dict(zip((label for label in AXES if label in labels), moved.shape, strict=True))
+    steps = dict(zip(labels, (float(step) for step in attributes["scale"]), strict=True))
+    starts = dict(zip(labels, (float(start) for start in attributes["translate"]), strict=True))
+    units = dict(zip(labels, (_unit_name(unit) for unit in attributes["units"]), strict=True))
     return SpectrumImage(
-        moved.reshape([sizes.get(name, 1) for name in AXES]),
-        _energy(own.get("energy"), sizes["energy"], starts["energy"], steps["energy"], layer),
+        moved.reshape([sizes.get(label, 1) for label in AXES]),
+        _energy(own.get("energy"), sizes["energy"], starts, steps, units),
         repeat_kind=own.get("repeat_kind", "scan"),
         pixel_size=(abs(steps.get("y", 1.0)), abs(steps.get("x", 1.0))),
-        pixel_unit=own.get("pixel_unit", "pixel"),
-        name=layer.name,
+        pixel_unit=_pixel_unit(own.get("pixel_unit"), units.get("x", units.get("y"))),
+        name=name,
         metadata=metadata,
     )
 
 
+def _attributes(layer: Any) -> dict[str, Any]:
+    names = ("name", "axis_labels", "scale", "translate", "units", "metadata")
+    attributes = {name: getattr(layer, name) for name in names}
+    flags = {name: getattr(layer, name, False) for name in ("rgb", "multiscale")}
+    return {**attributes, **flags}
+
+
+def _is_spectral(data: Any, attributes: Mapping[str, Any]) -> bool:
+    labels = tuple(attributes["axis_labels"])
+    return (
+        "energy" in labels
+        and len(set(labels)) == len(labels)
+        and set(labels) <= set(AXES)
+        and not attributes.get("rgb", False)
+        and not attributes.get("multiscale", False)
+        and hasattr(data, "dtype")
+        and data.dtype.kind in "iuf"
+        and 0 not in data.shape
+    )
+
+
 def _energy(
-    own: dict[str, Any] | None, size: int, offset: float, gain: float, layer: Any
+    own: dict[str, Any] | None,
+    size: int,
+    starts: Mapping[str, float],
+    steps: Mapping[str, float],
+    units: Mapping[str, str],
 ) -> EnergyAxis:
+    offset, gain = starts["energy"], steps["energy"]
     if own is not None and own["size"] == size:
         axis = EnergyAxis.from_dict(own)
-        if np.isclose(axis.offset, offset) and np.isclose(axis.gain, gain):
+        same = np.isclose(axis.offset, offset, atol=1e-9) and np.isclose(axis.gain, gain)
+        if same and axis.calibrated == (units["energy"] in ("keV", "kiloelectron_volt")):
             return axis
-    unit = str(dict(zip(layer.axis_labels, layer.units, strict=True))["energy"])
-    factor = {"keV": 1.0, "kiloelectron_volt": 1.0, "eV": 1e-3, "electron_volt": 1e-3}.get(unit)
+    factors = {"keV": 1.0, "kiloelectron_volt": 1.0, "eV": 1e-3, "electron_volt": 1e-3}
+    factor = factors.get(units["energy"])
     if factor is None:
         return EnergyAxis(offset, gain, size, calibrated=False)
     return EnergyAxis(offset * factor, gain * factor, size)
+
+
+def _unit_name(unit: Any) -> str:
+    """Return the short name of a unit, which napari hands over as text or as pint's."""
+    return unit if isinstance(unit, str) else f"{unit:~}"
+
+
+def _pixel_unit(own: str | None, unit: str | None) -> str:
+    """Return the pixels' unit: the layer's, or the file's where napari knows no such unit."""
+    if unit is None or (unit in ("pixel", "px") and own is not None and not _is_unit(own)):
+        return own or "pixel"
+    return {"px": "pixel"}.get(unit, unit)
 
 
 def _contrast_limits(image: SpectrumImage) -> tuple[float, float]:

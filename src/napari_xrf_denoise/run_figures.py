@@ -55,9 +55,7 @@ def save_run_figures(
     if result.report.losses:
         title = "Training of the network"
         figures["losses"] = losses_figure(result.report.losses, title=title)
-    return [
-        save_figure(figure, folder / f"{name}_{kind}.png") for kind, figure in figures.items()
-    ]
+    return [save_figure(figure, folder / f"{name}_{kind}.png") for kind, figure in figures.items()]
 
 
 def _spectrum_figures(
@@ -123,7 +121,9 @@ def _map_figures(
     return {
         "sum_spectrum": spectra_figure(image.energy, curves, title="Spectrum of the map"),
         "strongest_line": maps_figure(
-            maps, pixel_size=image.pixel_size, unit=image.pixel_unit,
+            maps,
+            pixel_size=image.pixel_size,
+            unit=image.pixel_unit,
             title=f"Counts in the strongest line, {place}",
         ),
     }

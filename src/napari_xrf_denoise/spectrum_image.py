@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +68,7 @@ class SpectrumImage:
         counts = self.counts if is_dask(self.counts) else _readonly(self.counts, self.name)
         object.__setattr__(self, "counts", counts)
         _check_shape(counts, self.name)
-        if self.energy is None:  # type: ignore[unreachable,unused-ignore]
+        if cast("EnergyAxis | None", self.energy) is None:
             object.__setattr__(self, "energy", EnergyAxis.uncalibrated(counts.shape[-1]))
         if self.energy.size != counts.shape[-1]:
             raise DataError(
@@ -145,13 +145,13 @@ class SpectrumImage:
         counts = array.transpose(order).reshape(n_repeats, *plane, array.shape[position])
         if energy is None and (energy_offset is not None or energy_gain is not None):
             energy = EnergyAxis(energy_offset or 0.0, energy_gain or 1.0, counts.shape[-1])
-        fields.setdefault("name", name)
-        return cls(counts, energy, **fields)
+        return cls(counts, **{"energy": energy, "name": name, **fields})
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(repeat, y, x, energy)."""
-        return tuple(self.counts.shape)  # type: ignore[return-value]
+        repeats, height, width, size = self.counts.shape
+        return repeats, height, width, size
 
     @property
     def n_repeats(self) -> int:
@@ -208,7 +208,8 @@ class SpectrumImage:
 
     def is_integer(self) -> bool:
         """Whether every count is a whole number; judged by value, since some files hold
-        whole counts as floats."""
+        whole counts as floats.
+        """
         if self.counts.dtype.kind in "iu":
             return True
         return all(bool(np.all(band == np.rint(band))) for _, band in self.blocks())
@@ -276,11 +277,11 @@ class SpectrumImage:
             if isinstance(part, int):
                 part = slice(part, part + 1 or None)
             if not range(*part.indices(size)):
-                raise DataError(f"{self.name}: {part} leaves nothing of axis {axis!r} ({size} long)")
+                raise DataError(
+                    f"{self.name}: {part} leaves nothing of axis {axis!r} ({size} long)"
+                )
             parts.append(part)
-        return replace(
-            image, counts=image.counts[(*parts, window)], energy=image.energy[window]
-        )
+        return replace(image, counts=image.counts[(*parts, window)], energy=image.energy[window])
 
     def _keep(self, mask: ArrayLike) -> NDArray[Any]:
         keep = np.asarray(mask)
@@ -408,7 +409,7 @@ def _readonly(counts: Any, name: str) -> NDArray[Any]:
     array = np.asanyarray(counts)
     if array.dtype.kind not in "iuf":
         raise DataError(f"{name}: expected whole or real counts, found values of {array.dtype}")
-    view = array.view()
+    view: NDArray[Any] = array.view()
     view.flags.writeable = False
     return view
 
@@ -431,11 +432,13 @@ def _axis_index(array: Any, axis: int, keyword: str, name: str) -> int:
             f"{name}: {keyword}={axis} does not exist in an array of shape {array.shape}; "
             f"expected {-array.ndim} to {array.ndim - 1}"
         )
-    return axis % array.ndim
+    return axis % int(array.ndim)
 
 
 def _sum_dtype(dtype: np.dtype[Any]) -> type:
     """Type in which sums of counts cannot wrap around, as those of uint8 maps would."""
-    return np.uint32 if dtype.kind in "iu" and dtype.itemsize < 4 else (
-        np.uint64 if dtype.kind in "iu" else np.float64
+    return (
+        np.uint32
+        if dtype.kind in "iu" and dtype.itemsize < 4
+        else (np.uint64 if dtype.kind in "iu" else np.float64)
     )

@@ -157,7 +157,7 @@ def test_a_text_cell_is_named_by_row_and_column(tmp_path):
 def test_an_empty_cell_is_named_by_row_and_column(tmp_path):
     rows = [list(row) for row in ROWS]
     rows[3][0] = ""
-    with pytest.raises(FormatError, match="row 5, column 1: .*an empty cell"):
+    with pytest.raises(FormatError, match=r"row 5, column 1: .*an empty cell"):
         read(save(tmp_path / "gap.csv", rows))
 
 
@@ -169,7 +169,9 @@ def test_counts_that_no_detector_gives_are_refused_with_the_file_and_the_place(t
         read(save(tmp_path / "bad.csv", rows))
 
 
-@pytest.mark.parametrize("content", ["\n\n  \n", "one column\n1\n2\n", "0.0,0.1,0.2,0.3\n"])
+@pytest.mark.parametrize(
+    "content", ["\n\n  \n", "one column\n1\n2\n", ",".join(map(str, ENERGIES))]
+)
 def test_text_that_is_no_table_is_refused(tmp_path, content):
     path = tmp_path / "poor.csv"
     path.write_text(content)
@@ -196,7 +198,7 @@ def test_spectra_survive_a_round_trip(tmp_path, make_image):
     path = write(tmp_path / "spectra.csv", image)
     again = read(path)
     np.testing.assert_array_equal(again.counts, image.counts)
-    np.testing.assert_allclose(again.energy.centers, image.energy.centers, rtol=1e-12)
+    np.testing.assert_allclose(again.energy.centers, image.energy.centers, atol=1e-12)
     assert sniff(path) == "csv"
 
 

@@ -1,8 +1,10 @@
+import sys
+
 import h5py
 import numpy as np
 import pytest
 
-from napari_xrf_denoise import DataError, FormatError, SettingsError, read
+from napari_xrf_denoise import DataError, FormatError, MissingDependencyError, SettingsError, read
 from napari_xrf_denoise.errors import CalibrationWarning
 from napari_xrf_denoise.io import sniff
 from napari_xrf_denoise.io._hdf5 import SafeSink
@@ -191,3 +193,20 @@ def test_a_sink_keeps_the_first_error_and_lets_hdf5_close(tmp_path):
             file["counts"] = np.arange(100_000)
         with pytest.raises(OSError, match="No space left"):
             sink.check()
+
+
+def test_a_compression_that_is_not_installed_says_what_to_install(path, monkeypatch):
+    monkeypatch.setattr("h5py.h5z.filter_avail", lambda code: False)
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("packed", data=CUBE, compression="gzip")
+    with pytest.raises(MissingDependencyError, match=r"dataset packed: .*deflate; pip install"):
+        read(path, dataset="packed", energy_axis=0)
+
+
+def test_counts_packed_with_bitshuffle_are_read(path):
+    hdf5plugin = pytest.importorskip("hdf5plugin", reason="needs hdf5plugin")
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("packed", data=CUBE, **hdf5plugin.Bitshuffle())
+    image = read(path, dataset="packed", energy_axis=0, energy_gain=0.01)
+    np.testing.assert_array_equal(image.counts[0], np.moveaxis(CUBE, 0, -1))

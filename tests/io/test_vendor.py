@@ -245,7 +245,7 @@ def test_of_several_maps_one_is_chosen_by_title_or_number(fake_reader):
     np.testing.assert_array_equal(image.counts[0], FRAMES[0])
     np.testing.assert_array_equal(read(path, dataset="site 2").counts[0], FRAMES[2])
     np.testing.assert_array_equal(read(path, dataset="1").counts[0], FRAMES[1])
-    with pytest.raises(ValueError, match="no spectrum image 'site 9'.*site 1"):
+    with pytest.raises(ValueError, match=r"no spectrum image 'site 9'.*site 1"):
         read(path, dataset="site 9")
 
 
@@ -260,3 +260,31 @@ def test_a_missing_helper_of_rosettasciio_is_named(fake_reader):
     path, _ = fake_reader("emd", ".emd", None, error=error)
     with pytest.raises(MissingDependencyError, match=r"sparse.*pip install"):
         read(path)
+
+
+def test_an_irregular_energy_axis_keeps_its_centres(fake_reader):
+    found = signal(FRAMES[0], ["y", "x", "Energy"], ["µm", "µm", "keV"])
+    centers = 0.1 + 0.01 * np.arange(60) ** 1.2
+    found["axes"][2]["axis"] = centers
+    path, _ = fake_reader("phenom", ".elid", b"BZh", [found])
+    np.testing.assert_array_equal(read(path).energy.centers, centers)
+
+
+def test_a_useless_energy_axis_names_the_file(fake_reader):
+    found = signal(FRAMES[0], ["y", "x", "Energy"], ["µm", "µm", "keV"])
+    found["axes"][2]["scale"] = 0.0
+    path, _ = fake_reader("phenom", ".elid", b"BZh", [found])
+    with pytest.raises(FormatError, match=r"map\.elid: the energy axis cannot be used"):
+        read(path)
+
+
+def test_large_elements_stay_lazy(fake_reader, monkeypatch):
+    monkeypatch.setattr("napari_xrf_denoise.io.vendor.IN_MEMORY_BYTES", 1000)
+    elements = [
+        signal(dask.array.from_array(FRAMES[number]), ["y", "x", "E"], ["nm", "nm", "keV"])
+        for number in range(3)
+    ]
+    path, _ = fake_reader("emd", ".emd", None, elements)
+    image = read(path)
+    assert is_dask(image.counts)
+    assert image.repeat_kind == "detector"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from .model import Model
 from .quality import QualityReport
 
@@ -44,6 +45,6 @@ class Denoised:
         MissingDependencyError
             If napari is not installed.
         """
-        from ..layers import to_layer
+        from napari_xrf_denoise.layers import to_layer
 
         return to_layer(self.image)

@@ -1,17 +1,18 @@
-"""The two functions that a user calls: `denoise` learns from data, `apply` uses what was learned."""
+"""The two functions that a user calls: `denoise` learns, `apply` uses what was learned."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
-from ..errors import DataError
-from ..layers import image_from_layer, is_layer
-from ..spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise import __version__
+from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.layers import image_from_layer, is_layer
+from napari_xrf_denoise.spectrum_image import SpectrumImage, stack_repeats
+
 from . import methods
 from .denoised import Denoised
 from .device import find_device
@@ -19,7 +20,7 @@ from .model import Model
 from .pairs import Fano, Photons, choose_pairs, fano_over_repeats, refuse_copies
 from .progress import OnProgress, ShouldStop, Watch
 from .quality import QualityReport, Score, cross_score, score_by_reference
-from .settings import METHODS, Pairs, Settings, _require, resolve_settings
+from .settings import METHODS, Method, Pairs, Preset, check_setting, resolve_settings
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +36,8 @@ def denoise(
     *,
     energy_axis: int = -1,
     repeat_axis: int | None = None,
-    method: Literal["auto", "spectrum", "pca"] = "auto",
-    preset: Literal["fast", "balanced", "best", "tutorial"] = "balanced",
+    method: Method = "auto",
+    preset: Preset = "balanced",
     pairs: Pairs = "auto",
     seed: int = 0,
     device: str = "auto",
@@ -98,7 +99,7 @@ def denoise(
     """
     watch = Watch(on_progress, should_stop)
     image = as_image(data, energy_axis, repeat_axis)
-    _require(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
+    check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
     chosen, why = _choose_method(image, method, preset)
     run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
     where = find_device(device)
@@ -116,7 +117,7 @@ def denoise(
     counts = _predict(model, image, where, watch.part(0.95, 1))
     score, measured_by = fitted.score, fitted.measured_by
     if reference is not None:
-        one = counts if image.combination == "mean" else counts / image.n_repeats
+        one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
         score = score_by_reference(one, image, reference)
         measured_by = f"{reference.n_repeats} repeats that the result never saw"
     choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
@@ -182,9 +183,7 @@ def apply(
     return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
 
 
-def as_image(
-    data: Any, energy_axis: int = -1, repeat_axis: int | None = None
-) -> SpectrumImage:
+def as_image(data: Any, energy_axis: int = -1, repeat_axis: int | None = None) -> SpectrumImage:
     """Return any kind of input as a spectrum image, without a copy.
 
     Raises
@@ -219,9 +218,7 @@ def _choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str,
     return "pca", f"{pixels} pixels share their components"
 
 
-def _check_reference(
-    reference: SpectrumImage | None, image: SpectrumImage
-) -> SpectrumImage | None:
+def _check_reference(reference: SpectrumImage | None, image: SpectrumImage) -> SpectrumImage | None:
     if reference is None or reference.n_repeats < 2:
         return None
     if reference.shape[1:] != image.shape[1:]:
@@ -274,8 +271,11 @@ def _score_model(
     if folds < 2:
         return None, "no counts were held out"
     score = cross_score(
-        Photons(image), [lambda rest: predict(rest[None], 0)] * folds,
-        model.settings.seed, methods.FOLD_STREAM, watch,
+        Photons(image),
+        [lambda rest: predict(rest[None], 0)] * folds,
+        model.settings.seed,
+        methods.FOLD_STREAM,
+        watch,
     )
     return score, f"{folds} parts of the photons, each judging a result made without it"
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from . import pca, spectrum, tutorial
 from .pairs import Counts, Photons, Repeats, Source
 from .progress import Watch
@@ -80,7 +81,9 @@ def fit(
     """
     if isinstance(settings, TutorialSettings):
         weights, facts, losses = tutorial.train(image, settings, device, watch)
-        return Fitted((weights,), facts, losses=losses, measured_by="no repeats were left to score it")
+        return Fitted(
+            (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
+        )
     source = Photons(image) if pairs == "thinning" else Repeats(image)
     if isinstance(settings, PcaSettings):
         return _fit_pca(source, settings, watch)
@@ -104,13 +107,18 @@ def _fit_pca(source: Source, settings: PcaSettings, watch: Watch) -> Fitted:
         fits = [
             pca.fit_pca(
                 source.without(part, folds, settings.seed, FOLD_STREAM),
-                settings, rank, watches[2 + part],
+                settings,
+                rank,
+                watches[2 + part],
             )
             for part in range(folds)
         ]
         score = cross_score(
-            source, [partial(pca.predict_pca, f) for f in fits],
-            settings.seed, FOLD_STREAM, watches[-1],
+            source,
+            [partial(pca.predict_pca, f) for f in fits],
+            settings.seed,
+            FOLD_STREAM,
+            watches[-1],
         )
     return Fitted(
         (factors,), choices={"rank": rank}, score=score, measured_by=_measured_by(source, folds)
@@ -121,7 +129,9 @@ def _fit_spectrum(
     source: Source, settings: SpectrumSettings, device: torch.device, watch: Watch
 ) -> Fitted:
     folds = _possible_folds(source, settings.folds, 2)
-    trained = spectrum.train_members(source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.9))
+    trained = spectrum.train_members(
+        source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.9)
+    )
     score = None
     if folds:
         predictions = [
@@ -134,7 +144,9 @@ def _fit_spectrum(
         ]
         score = cross_score(source, predictions, settings.seed, FOLD_STREAM, watch.part(0.9, 1))
     return Fitted(
-        trained.members, losses=trained.losses, score=score,
+        trained.members,
+        losses=trained.losses,
+        score=score,
         measured_by=_measured_by(source, folds),
     )
 
@@ -202,4 +214,5 @@ def check_members(model: Model) -> None:
 
 
 def _total(band: Counts) -> Counts:
-    return band[0] if band.shape[0] == 1 else band.sum(axis=0, dtype=np.float64)
+    total: Counts = band[0] if band.shape[0] == 1 else band.sum(axis=0, dtype=np.float64)
+    return total

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
-from ..energy_axis import EnergyAxis
-from ..errors import DataError, FormatError
+from napari_xrf_denoise import __version__
+from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.errors import DataError, FormatError
+
 from .settings import Settings, settings_from_dict
 
 FORMAT = "napari-xrf-denoise model 1"
@@ -45,9 +46,7 @@ class Model:
     @property
     def n_parameters(self) -> int:
         """Number of trained weights of one network; of the factors for PCA."""
-        learned = [
-            tensor.size for name, tensor in self.members[0].items() if "running" not in name
-        ]
+        learned = [tensor.size for name, tensor in self.members[0].items() if "running" not in name]
         return int(sum(learned))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -78,11 +77,13 @@ class Model:
         """
         from safetensors.numpy import save
 
-        from ..replacing import replacing
+        from napari_xrf_denoise.replacing import replacing
 
         path = Path(path)
         if path.suffix != ".safetensors":
-            raise FormatError(f"{path}: a model's file name ends in .safetensors; choose such a name")
+            raise FormatError(
+                f"{path}: a model's file name ends in .safetensors; choose such a name"
+            )
         header = {
             "format": FORMAT,
             "version": __version__,

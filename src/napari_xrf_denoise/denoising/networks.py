@@ -76,19 +76,16 @@ class DnCNN(nn.Module):
         return (last[0] @ _neighbours(hidden)).view(spectra.shape)
 
 
-def _layers(
-    weights: torch.Tensor, shapes: list[tuple[int, int]]
-) -> list[tuple[torch.Tensor, ...]]:
-    """Return (kernel, gain, shift) of each layer as views of the one vector; the last has no norm."""
-    layers = []
+def _layers(weights: torch.Tensor, shapes: list[tuple[int, int]]) -> list[tuple[torch.Tensor, ...]]:
+    """Return (kernel, gain, shift) of each layer as views of the vector; the last has no norm."""
+    layers: list[tuple[torch.Tensor, ...]] = []
     start = 0
     for after, fan_in in shapes:
         norm = after if len(layers) < len(shapes) - 1 else 0
-        kernel, *norms = weights[start : start + after * fan_in + 2 * norm].split(
-            [after * fan_in, norm, norm]
-        )
-        layers.append((kernel.view(after, fan_in), *norms))
-        start += after * fan_in + 2 * norm
+        ends = (start + after * fan_in, start + after * fan_in + norm)
+        kernel = weights[start : ends[0]].view(after, fan_in)
+        start = ends[1] + norm
+        layers.append((kernel, weights[ends[0] : ends[1]], weights[ends[1] : start]))
     return layers
 
 
@@ -108,7 +105,8 @@ def _neighbours(hidden: torch.Tensor) -> torch.Tensor:
 
 def _sum_neighbours(stacked: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     """Return the gradient of `_neighbours`: what each channel gave to its three places."""
-    left, total, right = stacked.view(3, -1, *shape)
+    parts: tuple[torch.Tensor, ...] = stacked.view(3, -1, *shape).unbind()
+    left, total, right = parts
     total[..., :-1] += left[..., 1:]
     total[..., 0] += left[..., 0]
     total[..., 1:] += right[..., :-1]
@@ -152,7 +150,7 @@ class _Training(torch.autograd.Function):
         return (last[0] @ stacked).view(spectra.shape), mean, var
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: Any, gradient: torch.Tensor, *_: torch.Tensor
     ) -> tuple[None, torch.Tensor, None]:
         weights, stacked, *saved = ctx.saved_tensors
@@ -251,7 +249,8 @@ class KernelMixing(nn.Module):
         padded = functional.pad(spectra[:, None], (reach, reach), mode="replicate")
         size = padded.shape[-1] + 2 * reach
         product = torch.fft.rfft(padded, size) * torch.fft.rfft(self.kernels[:, 0], size)
-        return torch.fft.irfft(product, size)[..., 2 * reach : 2 * reach + spectra.shape[-1]]
+        smooth: torch.Tensor = torch.fft.irfft(product, size)
+        return smooth[..., 2 * reach : 2 * reach + spectra.shape[-1]]
 
     def forward(self, spectra: torch.Tensor) -> torch.Tensor:
         """Return the expected counts of spectra of counts, both of shape (spectra, energy)."""
@@ -260,4 +259,5 @@ class KernelMixing(nn.Module):
         difference = (smooth - rate) / torch.sqrt(rate + 0.1)
         seen = torch.cat([torch.asinh(difference), torch.log(rate)], dim=1)
         weight = self.last(functional.leaky_relu(self.first(seen), NEGATIVE_SLOPE)).softmax(dim=1)
-        return (weight * smooth).sum(dim=1).clamp_min(1e-4)
+        mixed: torch.Tensor = (weight * smooth).sum(dim=1).clamp_min(1e-4)
+        return mixed

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, SettingsError
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.errors import DataError, SettingsError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from .settings import Pairs
 
 Counts = NDArray[Any]
@@ -172,7 +173,7 @@ def thin(counts: Counts, share: float, rng: np.random.Generator) -> Counts:
     True
     """
     part = np.zeros_like(counts)
-    # Most channels of a map are empty; drawing only where there are photons is several times faster.
+    # Most channels of a map are empty: drawing where there are photons is several times faster.
     filled = np.nonzero(counts)
     part[filled] = rng.binomial(counts[filled].astype(np.int64), share)
     return part
@@ -287,7 +288,7 @@ class Repeats(Source):
 
 
 def _add_up(band: Counts) -> Counts:
-    if band.dtype.kind == "f" and not np.all(band == np.rint(band)):
-        return band.sum(axis=0, dtype=np.float64)
+    whole = band.dtype.kind in "iu" or bool(np.all(band == np.rint(band)))
     # uint32 sums of whole counts cannot wrap around, as those of uint8 maps would.
-    return band.sum(axis=0, dtype=np.uint32)
+    total: Counts = band.sum(axis=0, dtype=np.uint32 if whole else np.float64)
+    return total

@@ -61,7 +61,9 @@ def find_rank(source: Source, settings: PcaSettings, watch: Watch) -> int:
     seed = settings.seed
     gram, mean = _gram(
         (parts[0] for _, parts in source.parts(2, seed, RANK_STREAM)),
-        source.shape, watch.part(0, 0.7), "finding components",
+        source.shape,
+        watch.part(0, 0.7),
+        "finding components",
     )
     weight = _weights(mean, settings)
     most = min(settings.max_rank, size, height * width)
@@ -92,12 +94,14 @@ def predict_pca(factors: Factors, counts: Counts) -> NDArray[np.float32]:
     numpy.ndarray, shape (rows, x, energy)
         float32.
     """
-    spectra = _spectra(counts) @ factors["analysis"] @ factors["synthesis"]
+    scores = _spectra(counts) @ factors["analysis"]
+    spectra = (scores @ factors["synthesis"]).astype(np.float32, copy=False)
     before = spectra.sum(axis=1, keepdims=True)
     np.maximum(spectra, 0, out=spectra)
     after = spectra.sum(axis=1, keepdims=True)
     # Cutting negative values off adds counts; the projection's own total is unbiased.
-    spectra *= np.divide(before, after, out=np.zeros_like(after), where=(after > 0) & (before > 0))
+    filled = (after > 0) & (before > 0)
+    spectra *= np.divide(before, after, out=np.zeros_like(after), where=filled)
     return spectra.reshape(counts.shape)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import Cancelled
+from napari_xrf_denoise.errors import Cancelled
 
 OnProgress = Callable[["Progress"], object]
 ShouldStop = Callable[[], bool]

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from .pairs import Counts, Photons, Source
 from .progress import Watch
 
@@ -134,7 +135,7 @@ def cross_score(
     variance = 0.0
     for rows, parts in source.parts(number, seed, stream):
         watch.step("measuring the dose gain", rows.stop / source.shape[0])
-        whole = np.sum(parts, axis=0, dtype=np.float64)
+        whole = np.asarray(np.sum(parts, axis=0, dtype=np.float64))
         band = np.zeros_like(whole)
         for predict, part, share in zip(predictions, parts, shares, strict=True):
             guess = predict(whole - part).astype(np.float64) / (1 - share)

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal
 
-from ..errors import SettingsError
+from napari_xrf_denoise.errors import SettingsError
 
 Method = Literal["auto", "spectrum", "pca"]
 Pairs = Literal["auto", "repeats", "thinning"]
 METHODS: tuple[Method, ...] = ("auto", "spectrum", "pca")
 PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
-PRESETS = ("fast", "balanced", "best", "tutorial")
+Preset = Literal["fast", "balanced", "best", "tutorial"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Settings:
     folds: int = 4
 
     def __post_init__(self) -> None:
-        _require(self.pairs in PAIRS, "pairs", f"one of {', '.join(PAIRS)}", self.pairs)
+        check_setting(self.pairs in PAIRS, "pairs", f"one of {', '.join(PAIRS)}", self.pairs)
         _whole(self, "seed", 0)
-        _require(
+        check_setting(
             isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= 20),
             "folds",
             "0 (no score) or a whole number from 2 to 20",
@@ -96,21 +96,31 @@ class TutorialSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in dict(features=1, layers=2, epochs=1, restarts=1, pixels=1).items():
+        for name, least in {
+            "features": 1,
+            "layers": 2,
+            "epochs": 1,
+            "restarts": 1,
+            "pixels": 1,
+        }.items():
             _whole(self, name, least)
-        _require(self.restarts <= self.epochs, "restarts", "at most epochs", self.restarts)
+        check_setting(self.restarts <= self.epochs, "restarts", "at most epochs", self.restarts)
         for name in ("learning_rate", "held_out"):
             value = getattr(self, name)
-            _require(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
-        _require(
+            check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
+        check_setting(
             _is_real(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay", "a number of 0 or more", self.weight_decay,
+            "weight_decay",
+            "a number of 0 or more",
+            self.weight_decay,
         )
-        _require(
+        check_setting(
             self.lower_limit is None or _is_real(self.lower_limit),
-            "lower_limit", "a number of counts, or None", self.lower_limit,
+            "lower_limit",
+            "a number of counts, or None",
+            self.lower_limit,
         )
-        _require(self.strategy in ("1:X", "X:1"), "strategy", "1:X or X:1", self.strategy)
+        check_setting(self.strategy in ("1:X", "X:1"), "strategy", "1:X or X:1", self.strategy)
 
 
 @dataclass(frozen=True)
@@ -145,11 +155,11 @@ class SpectrumSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in dict(steps=1, features=1, batch=1, pixels=1).items():
+        for name, least in {"steps": 1, "features": 1, "batch": 1, "pixels": 1}.items():
             _whole(self, name, least)
         for name in ("share", "learning_rate"):
             value = getattr(self, name)
-            _require(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
+            check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
 
 
 @dataclass(frozen=True)
@@ -182,9 +192,11 @@ class PcaSettings(Settings):
         if self.rank is not None:
             _whole(self, "rank", 1)
         _whole(self, "max_rank", 1)
-        _require(
+        check_setting(
             _is_real(self.weight_floor) and self.weight_floor > 0,
-            "weight_floor", "a number of counts above 0", self.weight_floor,
+            "weight_floor",
+            "a number of counts above 0",
+            self.weight_floor,
         )
 
 
@@ -219,9 +231,9 @@ def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Se
     SettingsError
         If a name is not known, a value is impossible, or the preset does not go with the method.
     """
-    _require(method in _PRESETS, "method", f"one of {', '.join(METHODS)}", method)
+    check_setting(method in _PRESETS, "method", f"one of {', '.join(METHODS)}", method)
     presets = _PRESETS[method]
-    _require(
+    check_setting(
         preset in presets, "preset", f"one of {', '.join(presets)} for method {method!r}", preset
     )
     known = {entry.name for entry in fields(presets[preset]())}
@@ -252,9 +264,10 @@ def _is_real(value: object) -> bool:
 def _whole(settings: Settings, name: str, least: int) -> None:
     value = getattr(settings, name)
     good = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    _require(good, name, f"a whole number of at least {least}", value)
+    check_setting(good, name, f"a whole number of at least {least}", value)
 
 
-def _require(good: bool, name: str, expected: str, found: object) -> None:
+def check_setting(good: bool, name: str, expected: str, found: object) -> None:
+    """Raise a `SettingsError` that says what was expected unless the setting is good."""
     if not good:
         raise SettingsError(f"setting {name!r}: expected {expected}, found {found!r}")

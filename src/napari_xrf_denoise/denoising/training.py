@@ -107,7 +107,9 @@ def _descend(
     takes a tenth of the whole run.
     """
     optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
+        network.parameters(),
+        settings.learning_rate,
+        weight_decay=settings.weight_decay,
         fused=inputs.device.type in ("cpu", "cuda"),
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from .device import threads
 from .pairs import Counts, row_generator, split
 from .progress import Watch
@@ -68,9 +69,7 @@ def train(
         network, scaling, losses = train_tutorial(
             np.concatenate(taken, axis=1), settings, device, watch
         )
-    weights = {
-        name: value.detach().cpu().numpy() for name, value in network.state_dict().items()
-    }
+    weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     facts = {"scaling_center": scaling.center, "scaling_range": scaling.range}
     return weights, facts, losses
 

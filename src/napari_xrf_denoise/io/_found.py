@@ -227,7 +227,9 @@ def _energy(
             f"{where}: energy_offset={offset:g} alone is no calibration, and the file has none; "
             "give energy_gain in keV a channel too (--energy-gain)"
         )
-    return EnergyAxis.from_centers(known.centers - known.offset + offset, tolerance=1e-6)
+    if known.is_linear:
+        return EnergyAxis(offset, known.gain, size)
+    return EnergyAxis.from_centers(known.centers - known.offset + offset, tolerance=1e-9)
 
 
 def _pixels(

@@ -55,10 +55,7 @@ class ReadOptions:
             raise SettingsError(
                 f"repeat_kind must be one of {', '.join(kinds)}; found {self.repeat_kind!r}"
             )
-        if self.dataset is not None and not all(
-            isinstance(name, str) and name for name in self.datasets or (None,)
-        ):
-            raise SettingsError(f"dataset must be a path or several, found {self.dataset!r}")
+        _check_dataset(self.dataset)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -74,6 +71,18 @@ class ReadOptions:
             for keyword, value in asdict(self).items()
             if value is not None
         }
+
+
+def _check_dataset(value: Any) -> None:
+    if value is None:
+        return
+    names = [value] if isinstance(value, str) else value
+    if (
+        not isinstance(names, Sequence)
+        or not names
+        or not all(isinstance(name, str) and name for name in names)
+    ):
+        raise SettingsError(f"dataset must be a path or several, found {value!r}")
 
 
 def _axis(keyword: str, value: Any) -> int | None:

@@ -1,0 +1,64 @@
+"""One function in a thread of its own, watched by polling: no signal from it can flood the window.
+
+The thread touches nothing but its job. It is not a daemon: torch in a daemon thread can crash the
+interpreter's exit, so whoever starts a job stops it before the window goes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..denoising import Progress
+
+Work = Callable[[Callable[[Progress], object], Callable[[], bool]], Any]
+"""``work(on_progress, should_stop)`` returns the result; it ends early by raising `Cancelled`."""
+
+
+class BackgroundJob:
+    """A function that runs in a thread, its latest progress, and what came of it.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(on_progress, should_stop)``. An exception ends the job and is kept in `error`.
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, work: Work, name: str) -> None:
+        self._work = work
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name)
+        self.progress: Progress | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the job to end; from any thread, at any time."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end; return whether it has come."""
+        self._thread.join(seconds)
+        return self.is_done
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the thread has ended."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    def _keep_latest(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work(self._keep_latest, self._stop.is_set)
+        except BaseException as error:
+            # Whatever it is, it belongs into the panel: a thread's own traceback is seen by nobody.
+            self.error = error

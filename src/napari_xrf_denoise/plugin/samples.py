@@ -1,0 +1,21 @@
+"""Sample data: simulated spectra and a simulated map, in a few seconds and without a download."""
+
+from __future__ import annotations
+
+from ..layers import LayerData, layer_data
+
+
+def sample_spectra() -> list[LayerData]:
+    """Return 32 exposures of one spot as a picture (repeat, energy)."""
+    from ..simulation import simulate_spectra
+
+    image, _ = simulate_spectra()
+    return [layer_data(image)]
+
+
+def sample_map() -> list[LayerData]:
+    """Return a map of 96 by 96 pixels as a stack (energy, y, x)."""
+    from ..simulation import simulate_map
+
+    image, _ = simulate_map()
+    return [layer_data(image)]

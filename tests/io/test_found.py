@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from napari_xrf_denoise import EnergyAxis, read, write
+from napari_xrf_denoise.io import _found
+
+
+@pytest.fixture
+def calibrated(tmp_path, make_image):
+    return write(tmp_path / "map.h5", make_image(energy=EnergyAxis(-0.02, 0.01, 40)))
+
+
+@pytest.mark.parametrize(
+    ("options", "offset", "gain"),
+    [
+        ({}, -0.02, 0.01),
+        ({"energy_offset": 0.5}, 0.5, 0.01),
+        ({"energy_gain": 0.02}, -0.02, 0.02),
+        ({"energy_offset": 0.5, "energy_gain": 0.02}, 0.5, 0.02),
+        ({"energy_offset": 0.0}, 0.0, 0.01),
+    ],
+)
+def test_a_given_calibration_wins_and_the_rest_stays(calibrated, options, offset, gain):
+    energy = read(calibrated, **options).energy
+    assert energy.calibrated
+    assert (energy.offset, energy.gain) == pytest.approx((offset, gain), abs=1e-12)
+
+
+def test_what_was_given_is_on_record(calibrated):
+    metadata = read(calibrated, energy_gain=0.02, repeat_kind="frame").metadata
+    assert metadata["read_options"] == {"energy_gain": 0.02, "repeat_kind": "frame"}
+    assert "read_options" not in read(calibrated).metadata
+
+
+def test_a_given_offset_moves_an_irregular_axis_as_a_whole(tmp_path, make_image):
+    centers = 0.1 + 0.01 * np.arange(40) ** 1.2
+    path = write(tmp_path / "bent.h5", make_image(energy=EnergyAxis.from_centers(centers)))
+    before = read(path).energy
+    after = read(path, energy_offset=before.offset + 0.25).energy
+    np.testing.assert_allclose(after.centers, centers + 0.25)
+
+
+def test_a_calibration_does_not_move_to_another_axis(tmp_path, make_image):
+    path = write(tmp_path / "map.h5", make_image((2, 3, 40, 40)))
+    with pytest.warns(UserWarning, match="no energy calibration"):
+        image = read(path, energy_axis=2)
+    assert not image.energy.calibrated
+    # The third axis was x: nothing is known of the distance along the axis in its place.
+    assert (image.pixel_size, image.pixel_unit) == ((1.0, 1.0), "pixel")
+
+
+def test_the_kind_of_repeats_can_be_given(calibrated):
+    assert read(calibrated, repeat_kind="detector").repeat_kind == "detector"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.h5", "a"), ("b.ome.tif", "b"), ("c.OME.TIFF", "c"), ("d.v2.csv", "d.v2")],
+)
+def test_an_image_is_named_after_its_file(tmp_path, name, stem):
+    assert _found.file_stem(tmp_path / name) == stem
