@@ -69,7 +69,7 @@ class EnergyAxis:
 
     @classmethod
     def from_centers(
-        cls, centers: ArrayLike, *, calibrated: bool = True, tolerance: float = 0.1
+        cls, centers: ArrayLike, *, calibrated: bool = True, tolerance: float = 0.25
     ) -> EnergyAxis:
         """Return the axis with these channel centres, linear where they lie on a line.
 

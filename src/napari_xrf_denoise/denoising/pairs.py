@@ -140,11 +140,13 @@ def fano_over_repeats(image: SpectrumImage) -> Fano:
     if totals.sum() == 0:
         return Fano(float("nan"), float("nan"))
     share = (totals / totals.mean())[:, None, None, None]
+    # What the mean of all repeats takes away of the scatter; 1 where all have the same share.
+    freedom = repeats - float((share**2).sum()) / repeats
     variance = mean = spread = 0.0
     for _, band in image.blocks():
         counts = band.astype(np.float64)
         expected = counts.mean(axis=0)
-        variance += float(((counts - share * expected) ** 2).sum()) / (repeats - 1)
+        variance += float(((counts - share * expected) ** 2).sum()) / freedom
         mean += float(expected.sum())
         spread += float((2 * expected**2 / (repeats - 1) + expected / repeats).sum())
     return Fano(variance / mean, spread**0.5 / mean)

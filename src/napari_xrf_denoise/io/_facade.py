@@ -12,7 +12,7 @@ from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 from ._found import NO_CALIBRATION, build
 from ._layouts import LAYOUTS, Layout, layout_for, writable_suffixes
 from ._options import ReadOptions
-from ._replacing import replacing
+from napari_xrf_denoise.replacing import replacing
 
 
 def read(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..denoising import Progress
+from napari_xrf_denoise.denoising import Progress
 
 Work = Callable[[Callable[[Progress], object], Callable[[], bool]], Any]
 """``work(on_progress, should_stop)`` returns the result; it ends early by raising `Cancelled`."""

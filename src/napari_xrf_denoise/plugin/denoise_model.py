@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
 # The engine's own rule, so that the panel never announces something else than what is done.
-from ..denoising.engine import _choose_method
-from ..denoising.settings import METHODS, PRESETS, resolve_settings
-from ..errors import DataError, SettingsError
-from ..layers import METADATA_KEY
-from ..spectrum_image import AXES, SpectrumImage
+from napari_xrf_denoise.denoising.engine import _choose_method
+from napari_xrf_denoise.denoising.settings import METHODS, Preset, resolve_settings
+from napari_xrf_denoise.errors import DataError, SettingsError
+from napari_xrf_denoise.layers import METADATA_KEY
+from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
 
+PRESETS = get_args(Preset)
 Status = Literal["idle", "loading", "running", "stopping"]
 
 NO_LAYERS = (

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..denoising import Denoised, denoise
-from ..errors import Cancelled, DataError, SettingsError
-from ..layers import image_from_layer, layer_data
-from ..spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising import Denoised, denoise
+from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.layers import image_from_layer, layer_data
+from napari_xrf_denoise.spectrum_image import SpectrumImage
 from .background_job import BackgroundJob, Work
 from .denoise_model import DenoiseModel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..layers import is_spectral
+from napari_xrf_denoise.layers import is_spectral
 
 EVENTS = ("name", "visible", "axis_labels", "data", "scale", "translate", "units", "metadata")
 """Changes of a layer that change what is shown of it or computed from it."""

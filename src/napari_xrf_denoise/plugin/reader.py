@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from ..layers import LayerData, layer_data
+from napari_xrf_denoise.layers import LayerData, layer_data
 
 Reader = Callable[[str | list[str]], list[LayerData]]
 
@@ -25,7 +25,7 @@ def get_reader(path: str | list[str]) -> Reader | None:
     -------
     callable or None
     """
-    from ..io import sniff
+    from napari_xrf_denoise.io import sniff
 
     files = [path] if isinstance(path, str) else list(path)
     if not files or any(sniff(file) is None for file in files):
@@ -47,7 +47,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     """
     from napari.utils.notifications import show_warning
 
-    from ..io import read
+    from napari_xrf_denoise.io import read
 
     files = [path] if isinstance(path, str) else list(path)
     layers = []

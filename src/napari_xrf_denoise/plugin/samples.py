@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..layers import LayerData, layer_data
+from napari_xrf_denoise.layers import LayerData, layer_data
 
 
 def sample_spectra() -> list[LayerData]:
     """Return 32 exposures of one spot as a picture (repeat, energy)."""
-    from ..simulation import simulate_spectra
+    from napari_xrf_denoise.simulation import simulate_spectra
 
     image, _ = simulate_spectra()
     return [layer_data(image)]
@@ -15,7 +15,7 @@ def sample_spectra() -> list[LayerData]:
 
 def sample_map() -> list[LayerData]:
     """Return a map of 96 by 96 pixels as a stack (energy, y, x)."""
-    from ..simulation import simulate_map
+    from napari_xrf_denoise.simulation import simulate_map
 
     image, _ = simulate_map()
     return [layer_data(image)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..layers import image_from_layer_data
+from napari_xrf_denoise.layers import image_from_layer_data
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -31,7 +31,7 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     DataError
         If the layer has no energy axis, or does not fit the format.
     """
-    from ..io import write
+    from napari_xrf_denoise.io import write
 
     image = image_from_layer_data(data, attributes)
     return [str(write(Path(path), image, overwrite=True))]

@@ -1,0 +1,195 @@
+"""The dock "Denoise": shows the model, and hands clicks to the session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+)
+
+from napari_xrf_denoise.denoising.settings import METHODS
+
+from .denoise_model import PRESETS, DenoiseModel, plan
+from .denoise_session import DenoiseSession
+from .docked_widget import DockedWidget
+from .layer_checklist import LayerChecklist
+from .layer_watch import LayerWatch
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+POLL_MS = 100
+"""Time between two looks at a run."""
+
+METHOD_TIPS = {
+    "auto": "spectrum for single spectra, the best method for maps otherwise",
+    "spectrum": "each spectrum by itself, with a small network",
+    "stack": "spectra and the picture together, with networks",
+    "pca": "components that the spectra of a map share",
+}
+PRESET_TIPS = {
+    "fast": "a first look",
+    "balanced": "a good result in little time",
+    "best": "more training, several times slower",
+    "tutorial": "the published job for spectra, 10,000 epochs: minutes",
+}
+
+
+class DenoisePanel(DockedWidget):
+    """Choose layers, denoise them, see how good the result is.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.model = DenoiseModel()
+        self.session = DenoiseSession(self.model, self._add_layer)
+        self._watch = watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.session.poll)
+        self.model.events.connect(self._show)
+        self.layer_list.ticked.connect(self.model.choose)
+        self.method_box.currentTextChanged.connect(self._choose_method)
+        self.preset_box.currentTextChanged.connect(self._choose_preset)
+        self.button.clicked.connect(self._click)
+
+        session, model, selection = self.session, self.model, napari_viewer.layers.selection
+        follow = self._follow_layers
+
+        def listen() -> None:
+            watch.start()
+            selection.events.active.connect(follow)
+
+        def unlisten() -> None:
+            watch.stop()
+            selection.events.active.disconnect(follow)
+            model.events.disconnect(self_show, missing_ok=True)
+            session.stop()
+
+        self_show = self._show
+        self.listen_with(listen, unlisten)
+        self._show()
+
+    def _build(self) -> None:
+        self.layer_list = LayerChecklist()
+        self.layer_list.setToolTip(
+            "Layers with an energy axis. Tick one, or several that are repeats of the same "
+            "measurement."
+        )
+        self.method_box = _box(METHODS, METHOD_TIPS)
+        self.preset_box = _box(PRESETS, PRESET_TIPS)
+        self.preset_box.setCurrentText(self.model.preset)
+        self.plan_label = _text("What will be done")
+        self.button = QPushButton("Denoise")
+        self.progress_bar = QProgressBar()
+        self.progress_bar.setRange(0, 1000)
+        self.progress_bar.setToolTip("Share of the whole run that is done, in %")
+        self.stage_label = _text("What is being done, and the time left")
+        self.report_label = _text("How good the result is")
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Method", self.method_box)
+        form.addRow("Preset", self.preset_box)
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel("Spectral layers"))
+        layout.addWidget(self.layer_list)
+        layout.addLayout(form)
+        for widget in (
+            self.plan_label, self.button, self.progress_bar, self.stage_label, self.report_label,
+        ):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+
+    def _follow_layers(self, event: Any = None) -> None:
+        self.model.follow(self._watch.spectral(), self.viewer.layers.selection.active)
+
+    def _choose_method(self, method: str) -> None:
+        self.model.method = method
+
+    def _choose_preset(self, preset: str) -> None:
+        self.model.preset = preset
+
+    def _click(self) -> None:
+        if self.model.status != "idle":
+            self.session.stop()
+        elif self.session.prepare():
+            # Loading torch holds the window for up to half a second, so that the words come first.
+            self.repaint()
+            self._timer.start()
+
+    def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
+        self.viewer.add_image(data, **attributes)
+
+    def _show(self, *_: Any) -> None:
+        model = self.model
+        idle = model.status == "idle"
+        possible, words = plan(model)
+        self.layer_list.show_layers(model.available, model.sources)
+        for widget in (self.layer_list, self.method_box, self.preset_box):
+            widget.setEnabled(idle)
+        self.plan_label.setText(words)
+        self.button.setText("Denoise" if idle else "Stop")
+        self.button.setEnabled(possible if idle else model.status != "stopping")
+        self.button.setToolTip(
+            "Learn from these counts and add the result as a new layer"
+            if idle
+            else "End the run; no layer is added"
+        )
+        self.progress_bar.setVisible(not idle)
+        self.progress_bar.setValue(round(1000 * model.fraction))
+        self.stage_label.setVisible(not idle)
+        self.stage_label.setText(_stage(model))
+        self.report_label.setVisible(bool(model.outcome))
+        self.report_label.setText(model.outcome)
+        self.report_label.setProperty("kind", model.outcome_kind)
+        if idle:
+            self._timer.stop()
+
+
+def _stage(model: DenoiseModel) -> str:
+    if model.stage and model.seconds_left is not None:
+        return f"{model.stage}, {time_left(model.seconds_left)} left"
+    return model.stage
+
+
+def time_left(seconds: float) -> str:
+    """Return a time in words, no more exact than an estimate is."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _box(entries: tuple[str, ...], tips: Mapping[str, str]) -> QComboBox:
+    box = QComboBox()
+    for row, entry in enumerate(entries):
+        box.addItem(entry)
+        box.setItemData(row, tips.get(entry, ""), Qt.ItemDataRole.ToolTipRole)
+    box.setToolTip("\n".join(f"{entry}: {tips[entry]}" for entry in entries if entry in tips))
+    return box
+
+
+def _text(tip: str) -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setToolTip(tip)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label

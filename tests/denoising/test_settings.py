@@ -1,0 +1,67 @@
+"""Settings: published values, presets, and refusal of what cannot be."""
+
+import pytest
+
+from napari_xrf_denoise.denoising.settings import (
+    PcaSettings,
+    SpectrumSettings,
+    TutorialSettings,
+    resolve_settings,
+    settings_from_dict,
+)
+from napari_xrf_denoise.errors import SettingsError
+
+
+def test_tutorial_is_the_published_job_setting_for_setting():
+    settings = resolve_settings("spectrum", "tutorial", {})
+    assert isinstance(settings, TutorialSettings)
+    published = {
+        "features": 4, "layers": 6, "epochs": 10_000, "learning_rate": 1e-2, "restarts": 1,
+        "lower_limit": 0.0, "strategy": "1:X", "held_out": 0.2, "weight_decay": 1e-2,
+    }  # fmt: skip
+    assert {name: getattr(settings, name) for name in published} == published
+
+
+def test_presets_differ_in_the_time_they_spend():
+    steps = [resolve_settings("spectrum", p, {}).steps for p in ("fast", "balanced", "best")]
+    assert steps == sorted(set(steps))
+
+
+def test_single_settings_win_over_the_preset():
+    assert resolve_settings("pca", "best", {"folds": 3, "rank": 5}).folds == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "preset", "changes", "words"),
+    [
+        ("magic", "balanced", {}, "method.*spectrum.*found 'magic'"),
+        ("pca", "tutorial", {}, "preset.*fast, balanced, best.*'pca'"),
+        ("spectrum", "tutorial", {"epoch": 5}, "unknown setting 'epoch'.*did you mean 'epochs'"),
+        ("spectrum", "tutorial", {"epochs": 0}, "'epochs'.*at least 1, found 0"),
+        ("spectrum", "tutorial", {"epochs": 2.5}, "'epochs'.*whole number"),
+        ("spectrum", "tutorial", {"epochs": True}, "'epochs'.*whole number"),
+        ("spectrum", "tutorial", {"restarts": 20_000}, "'restarts'.*at most epochs"),
+        ("spectrum", "tutorial", {"held_out": 1.5}, "'held_out'.*between 0 and 1"),
+        ("spectrum", "tutorial", {"learning_rate": float("nan")}, "'learning_rate'"),
+        ("spectrum", "tutorial", {"strategy": "2:X"}, "'strategy'.*1:X or X:1"),
+        ("spectrum", "balanced", {"share": 0}, "'share'.*between 0 and 1"),
+        ("spectrum", "balanced", {"folds": 1}, "'folds'.*2 to 20"),
+        ("pca", "balanced", {"rank": 0}, "'rank'.*at least 1"),
+        ("pca", "balanced", {"weight_floor": 0}, "'weight_floor'.*above 0"),
+        ("pca", "balanced", {"pairs": "twins"}, "'pairs'.*auto, repeats, thinning"),
+        ("pca", "balanced", {"seed": -1}, "'seed'.*at least 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(method, preset, changes, words):
+    with pytest.raises(SettingsError, match=words):
+        resolve_settings(method, preset, changes)
+
+
+@pytest.mark.parametrize("settings", [TutorialSettings(), SpectrumSettings(seed=4), PcaSettings()])
+def test_settings_survive_as_plain_values(settings):
+    assert settings_from_dict(settings.as_dict()) == settings
+
+
+def test_settings_of_another_program_are_refused():
+    with pytest.raises(SettingsError, match="no known method"):
+        settings_from_dict({"method": "pca", "depth": 3})

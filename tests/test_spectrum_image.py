@@ -1,0 +1,178 @@
+"""The data model."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.spectrum_image import SpectrumImage, is_dask, stack_repeats
+
+
+def cube(shape=(2, 3, 4, 5), dtype=np.uint16):
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+def test_counts_are_held_without_a_copy_and_cannot_be_changed():
+    counts = cube()
+    image = SpectrumImage(counts)
+    assert np.shares_memory(image.counts, counts)
+    with pytest.raises(ValueError, match="read-only"):
+        image.counts[0, 0, 0, 0] = 1
+    with pytest.raises(AttributeError):
+        image.counts = counts
+
+
+def test_dask_arrays_stay_lazy():
+    def forbidden(block):
+        raise AssertionError("computed")
+
+    lazy = da.zeros((1, 4, 4, 8), dtype=np.uint16).map_blocks(forbidden, dtype=np.uint16)
+    image = SpectrumImage(lazy).select(y=slice(0, 2), energy=(1, 5))
+    assert is_dask(image.counts)
+    assert image.shape == (1, 2, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("order", "energy_axis", "repeat_axis"),
+    [((0, 1, 2, 3), -1, 0), ((3, 1, 2, 0), 0, 3), ((1, 3, 0, 2), 1, 2)],
+)
+def test_any_axis_order_gives_the_same_image(order, energy_axis, repeat_axis):
+    counts = cube()
+    image = SpectrumImage.from_array(
+        counts.transpose(order), energy_axis=energy_axis, repeat_axis=repeat_axis
+    )
+    assert image.shape == (2, 3, 4, 5)
+    np.testing.assert_array_equal(image.counts, counts)
+
+
+def test_one_spectrum_and_lists_of_spectra_get_four_axes():
+    assert SpectrumImage.from_array(np.ones(7)).shape == (1, 1, 1, 7)
+    assert SpectrumImage.from_array(np.ones((3, 7))).shape == (1, 1, 3, 7)
+    assert SpectrumImage.from_array(np.ones((3, 7)), repeat_axis=0).shape == (3, 1, 1, 7)
+
+
+def test_too_many_axes_say_what_to_name():
+    with pytest.raises(DataError, match="leaves 3 axes for y and x"):
+        SpectrumImage.from_array(np.ones((2, 3, 4, 5)))
+
+
+def test_an_axis_that_does_not_exist_is_named():
+    with pytest.raises(DataError, match=r"energy_axis=3 does not exist.*shape \(2, 3\)"):
+        SpectrumImage.from_array(np.ones((2, 3)), energy_axis=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(-1, "-1.0"), (np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")]
+)
+def test_impossible_counts_are_refused_with_their_place(value, words):
+    counts = np.ones((1, 3, 4, 5))
+    counts[0, 1, 2, 3] = value
+    with pytest.raises(DataError, match=rf"scan.h5.*found {words} at repeat 0, y 1, x 2, energy 3"):
+        SpectrumImage(counts, name="scan.h5")
+
+
+def test_impossible_counts_on_disk_are_found_when_they_are_read(tmp_path):
+    counts = np.zeros((1, 6, 2, 3), dtype=np.float32)
+    counts[0, 5, 1, 2] = np.nan
+    np.save(tmp_path / "c.npy", counts)
+    image = SpectrumImage(np.load(tmp_path / "c.npy", mmap_mode="r"))
+    with pytest.raises(DataError, match="nan at repeat 0, y 5, x 1, energy 2"):
+        image.sum_spectrum()
+
+
+@pytest.mark.parametrize("dtype", [bool, complex, "U3"])
+def test_values_that_are_no_counts_are_refused(dtype):
+    with pytest.raises(DataError, match="whole or real counts"):
+        SpectrumImage(np.zeros((1, 1, 1, 3), dtype=dtype))
+
+
+def test_wrong_number_of_axes_names_the_way_out():
+    with pytest.raises(DataError, match="from_array"):
+        SpectrumImage(np.ones((3, 4)))
+
+
+def test_an_empty_axis_is_named():
+    with pytest.raises(DataError, match="axis 'y' is empty"):
+        SpectrumImage(np.ones((1, 0, 2, 3)))
+
+
+def test_energy_axis_of_another_length_is_refused():
+    with pytest.raises(DataError, match="5 channels but the energy axis describes 6"):
+        SpectrumImage(cube(), EnergyAxis(0.0, 0.01, 6))
+
+
+def test_sums_of_small_integers_do_not_wrap_around():
+    image = SpectrumImage(np.full((2, 3, 4, 5), 200, dtype=np.uint8), repeat_kind="detector")
+    assert image.sum_spectrum().tolist() == [200 * 24] * 5
+    assert image.counts_map().tolist() == [[200 * 10] * 4] * 3
+    assert image.combine_repeats().counts.max() == 400
+    assert image.rebin(y=3, x=4).counts.max() == 2400
+
+
+def test_scans_are_averaged_and_detector_elements_are_summed():
+    counts = np.array([2, 4], dtype=np.uint8).reshape(2, 1, 1, 1)
+    assert SpectrumImage(counts).combine_repeats().counts.item() == 3
+    assert SpectrumImage(counts, repeat_kind="detector").combine_repeats().counts.item() == 6
+
+
+def test_select_takes_repeats_rows_columns_and_energies():
+    image = SpectrumImage(cube((2, 3, 4, 5)), EnergyAxis(1.0, 0.5, 5))
+    part = image.select(repeats=1, y=slice(1, 3), x=-1, energy=(1.5, 3.0))
+    np.testing.assert_array_equal(part.counts, image.counts[1:2, 1:3, 3:4, 1:4])
+    assert part.energy.offset == 1.5
+
+
+def test_masked_pixels_have_no_counts_and_the_picture_keeps_its_shape():
+    mask = np.zeros((3, 4), dtype=bool)
+    mask[1, 2] = True
+    image = SpectrumImage(cube() + 1).select(mask=mask)
+    assert image.shape == (2, 3, 4, 5)
+    assert (image.counts_map() > 0).tolist() == mask.tolist()
+    assert image.counts.dtype == np.uint16
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(DataError, match=r"shape \(3, 4\) \(y, x\)"):
+        SpectrumImage(cube()).select(mask=np.ones((4, 3), dtype=bool))
+
+
+def test_an_empty_selection_is_refused():
+    with pytest.raises(DataError, match="leaves nothing of axis 'repeat'"):
+        SpectrumImage(cube()).select(repeats=slice(5, 9))
+
+
+def test_rebin_adds_neighbours_and_leaves_out_the_remainder():
+    image = SpectrumImage(np.ones((1, 5, 4, 7), dtype=np.uint8), pixel_size=(2.0, 3.0))
+    binned = image.rebin(y=2, x=2, energy=3)
+    assert binned.shape == (1, 2, 2, 2)
+    assert binned.counts.tolist() == np.full((1, 2, 2, 2), 12).tolist()
+    assert binned.pixel_size == (4.0, 6.0)
+    with pytest.raises(DataError, match="axis 'y'"):
+        image.rebin(y=6)
+
+
+def test_blocks_cover_every_row_once():
+    image = SpectrumImage(cube((1, 7, 4, 5)))
+    rows = [rows for rows, _ in image.blocks(max_bytes=2 * 4 * 5 * 8)]
+    assert [(r.start, r.stop) for r in rows] == [(0, 2), (2, 4), (4, 6), (6, 7)]
+    together = np.concatenate([band for _, band in image.blocks(max_bytes=1)], axis=1)
+    np.testing.assert_array_equal(together, image.counts)
+
+
+def test_whole_counts_are_known_by_value():
+    assert SpectrumImage(np.full((1, 1, 1, 3), 2.0, dtype=np.float32)).is_integer()
+    assert not SpectrumImage(np.full((1, 1, 1, 3), 2.5)).is_integer()
+
+
+def test_repeats_of_different_shape_or_energy_are_refused():
+    first = SpectrumImage(np.ones((1, 2, 2, 4)), name="a")
+    with pytest.raises(DataError, match=r"a is \(2, 2, 4\).*b is \(2, 3, 4\)"):
+        stack_repeats([first, SpectrumImage(np.ones((1, 2, 3, 4)), name="b")])
+    with pytest.raises(DataError, match="same energy axis"):
+        stack_repeats([first, SpectrumImage(np.ones((1, 2, 2, 4)), EnergyAxis(0, 0.01, 4))])
+
+
+def test_stacked_images_are_repeats():
+    images = [SpectrumImage(np.full((1, 2, 2, 4), n)) for n in (1, 2)]
+    assert stack_repeats(images).counts[:, 0, 0, 0].tolist() == [1, 2]
