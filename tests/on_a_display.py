@@ -13,10 +13,12 @@ import subprocess
 import sys
 
 PACKAGES = (
-    "xvfb xauth libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
-    "libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 "
-    "libdbus-1-3 libfontconfig1"
-).split()
+    "xvfb",
+    "xauth",
+    *["libegl1", "libgl1", "libxkbcommon-x11-0", "libdbus-1-3", "libfontconfig1"],
+    *["libxcb-cursor0", "libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1", "libxcb-randr0"],
+    *["libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0"],
+)
 
 
 def main(command: list[str]) -> int:

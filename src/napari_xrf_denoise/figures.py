@@ -84,7 +84,8 @@ def spectra_figure(
 
 def _half_smallest(counts: NDArray[Any]) -> float:
     values = np.asarray(counts, dtype=float)
-    return 0.5 * float(np.min(values[values > 0], initial=1.0))
+    positive = values[values > 0]
+    return 0.5 * float(positive.min()) if positive.size else 0.5
 
 
 def losses_figure(losses: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:

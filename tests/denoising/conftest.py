@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.simulation import simulate_map, simulate_spectra
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+
+@pytest.fixture(scope="session")
+def small_map():
+    """A simulated map and its true rate."""
+    return simulate_map(shape=(24, 20), n_channels=256, counts_per_pixel=300, seed=5)
+
+
+@pytest.fixture(scope="session")
+def four_spectra():
+    """Four simulated exposures, and the true rate."""
+    return simulate_spectra(n_repeats=4, seed=2)
+
+
+@pytest.fixture
+def short_spectra():
+    """Spectra of two broad lines on 300 channels: enough for a network, quick to train on."""
+    channels = np.arange(300)
+    rate = 0.5 + sum(
+        height * np.exp(-0.5 * ((channels - place) / 8) ** 2)
+        for height, place in ((60, 90), (25, 190))
+    )
+    counts = np.random.default_rng(1).poisson(rate, (4, 1, 1, 300)).astype(np.uint16)
+    return SpectrumImage(counts, EnergyAxis(0.0, 0.02, 300), name="short"), rate
+
+
+@pytest.fixture
+def dose_gain():
+    """Return a function that gives the dose gain of a result against the true rate."""
+
+    def compute(counts, truth, repeats=1):
+        error = ((np.asarray(counts, dtype=float) - truth) ** 2).sum()
+        return float(truth.sum(dtype=float) / repeats / error)
+
+    return compute

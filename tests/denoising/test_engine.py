@@ -1,0 +1,225 @@
+"""The engine as a user calls it."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+QUICK = {"method": "spectrum", "preset": "tutorial", "epochs": 3}
+
+
+def test_a_map_is_nearer_to_the_truth_and_keeps_its_counts(small_map, dose_gain):
+    image, truth = small_map
+    result = xrf.denoise(image)
+    assert result.report.choices["method"] == "pca"
+    assert dose_gain(result.counts, truth) > 4
+    assert result.report.count_ratio == pytest.approx(1, abs=0.01)
+    assert result.counts.dtype == np.float32
+    assert result.counts.min() >= 0
+
+
+def test_spectra_are_nearer_to_the_truth_and_keep_their_counts(four_spectra, dose_gain):
+    image, truth = four_spectra
+    result = xrf.denoise(image)
+    assert result.report.choices["method"] == "spectrum"
+    assert dose_gain(result.counts, truth, 4) > 4
+    assert result.report.count_ratio == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_tutorial_gives_the_published_kind_of_gain(four_spectra, dose_gain):
+    image, truth = four_spectra
+    unseen = xrf.simulate_spectra(n_repeats=28, seed=77)[0]
+    result = xrf.denoise(image, preset="tutorial", reference=unseen)
+    gain = dose_gain(result.counts, truth, 4)
+    assert 2.5 < gain < 15
+    low, high = result.report.dose_gain_interval
+    assert low / 1.5 < gain < high * 1.5
+    assert result.model.n_parameters == 256
+    assert len(result.report.losses["training"]) == 10_000
+
+
+def test_the_tutorial_without_unseen_repeats_claims_no_gain(four_spectra):
+    report = xrf.denoise(four_spectra[0], **QUICK).report
+    assert np.isnan(report.dose_gain)
+    assert "not known" in report.summary()
+
+
+def test_the_reported_gain_is_near_the_true_one_and_not_above_it(small_map, dose_gain):
+    image, truth = small_map
+    result = xrf.denoise(image, method="pca")
+    true_gain = dose_gain(result.counts, truth)
+    low, high = result.report.dose_gain_interval
+    assert low < result.report.dose_gain < high
+    assert 0.6 * true_gain < result.report.dose_gain < 1.1 * true_gain
+
+
+@pytest.mark.parametrize(
+    ("shape", "energy_axis", "repeat_axis", "expected"),
+    [
+        ((64,), -1, None, (64,)),
+        ((3, 64), -1, 0, (64,)),
+        ((5, 64), -1, None, (5, 64)),
+        ((4, 5, 64), -1, None, (4, 5, 64)),
+        ((64, 4, 5), 0, None, (64, 4, 5)),
+        ((3, 64, 4, 5), 1, 0, (64, 4, 5)),
+        ((4, 64, 5, 3), 1, -1, (4, 64, 5)),
+    ],
+)
+def test_plain_arrays_come_back_with_their_axes(shape, energy_axis, repeat_axis, expected):
+    counts = np.random.default_rng(0).poisson(3, shape).astype(np.uint16)
+    result = xrf.denoise(counts, energy_axis=energy_axis, repeat_axis=repeat_axis, **QUICK)
+    assert result.counts.shape == expected
+    assert result.image.shape[0] == 1
+    assert result.image.shape[-1] == 64
+
+
+def test_every_axis_order_gives_the_same_result():
+    counts = np.random.default_rng(0).poisson(3, (9, 10, 64)).astype(np.uint16)
+    last = xrf.denoise(counts, method="pca").counts
+    first = xrf.denoise(np.moveaxis(counts, -1, 0), energy_axis=0, method="pca").counts
+    np.testing.assert_allclose(np.moveaxis(first, 0, -1), last, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["pca", "spectrum"])
+def test_scans_give_their_mean_and_detector_elements_their_sum(small_map, method):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(small_map[1][:12, :12] / 3, (3, 12, 12, 256)).astype(np.uint16)
+    options = {"method": method, "folds": 0, **({"steps": 5} if method == "spectrum" else {})}
+    scans = xrf.denoise(SpectrumImage(counts, repeat_kind="scan"), **options)
+    parts = xrf.denoise(SpectrumImage(counts, repeat_kind="detector"), **options)
+    assert scans.counts.sum() == pytest.approx(counts.sum() / 3, rel=0.01)
+    assert parts.counts.sum() == pytest.approx(counts.sum(), rel=0.01)
+
+
+def test_a_list_of_images_are_repeats(small_map):
+    rng = np.random.default_rng(0)
+    images = [
+        small_map[0].replace(counts=rng.poisson(small_map[1])[None], name=f"scan {n}")
+        for n in range(2)
+    ]
+    result = xrf.denoise(images, method="pca", folds=0)
+    assert result.model.facts["repeats"] == 2
+    with pytest.raises(DataError, match="same shape"):
+        xrf.denoise([images[0], images[1].select(y=slice(0, 5))])
+
+
+def test_the_same_seed_gives_the_same_result(short_spectra):
+    image, _ = short_spectra
+    runs = [xrf.denoise(image, steps=10, seed=seed).counts for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_lazy_maps_give_the_result_of_maps_in_memory(small_map):
+    image = small_map[0]
+    lazy = image.replace(counts=da.from_array(image.counts, chunks=(1, 7, 9, 100)))
+    np.testing.assert_array_equal(
+        xrf.denoise(lazy, method="pca").counts, xrf.denoise(image, method="pca").counts
+    )
+
+
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum", "steps": 5}, QUICK])
+def test_empty_pixels_and_channels_are_allowed(small_map, options):
+    counts = small_map[0].counts[:, :10, :10].copy()
+    counts[:, 2] = 0
+    counts[:, :, :, :20] = 0
+    result = xrf.denoise(SpectrumImage(counts), **options)
+    assert np.all(np.isfinite(result.counts))
+
+
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum", "steps": 3}, QUICK])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_very_few_channels_are_allowed(options, size):
+    counts = np.random.default_rng(0).poisson(20, (1, 4, 4, size)).astype(np.uint16)
+    result = xrf.denoise(SpectrumImage(counts), **options)
+    assert result.counts.shape == (4, 4, size)
+    assert np.all(np.isfinite(result.counts))
+
+
+def test_nothing_counted_is_an_error_in_words():
+    with pytest.raises(DataError, match=r"dark\.h5: all counts are zero"):
+        xrf.denoise(SpectrumImage(np.zeros((1, 2, 2, 9), dtype=int), name="dark.h5"))
+
+
+def test_too_few_counts_are_said():
+    counts = np.random.default_rng(0).poisson(0.05, (1, 1, 1, 900))
+    report = xrf.denoise(SpectrumImage(counts), steps=3).report
+    assert any("too few" in warning for warning in report.warnings)
+
+
+def test_fractions_are_paired_by_repeats_and_said_not_to_be_poisson(small_map):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(small_map[1], (4, *small_map[1].shape)) * 1.37
+    result = xrf.denoise(SpectrumImage(counts.astype(np.float32)), method="pca")
+    assert result.report.choices["pairs"] == "repeats"
+    assert any("not Poisson" in warning for warning in result.report.warnings)
+    assert result.report.dose_gain > 2
+    with pytest.raises(DataError, match="whole counts"):
+        xrf.denoise(SpectrumImage(counts), pairs="thinning")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"method": "best"}, SettingsError, "setting 'method'"),
+        ({"preset": "quick"}, SettingsError, "setting 'preset'"),
+        ({"epochs": 3}, SettingsError, "unknown setting 'epochs'"),
+        ({"pairs": "repeats"}, SettingsError, "at least 2 repeats"),
+        ({"device": "toaster"}, SettingsError, "toaster"),
+        ({"energy_axis": 7}, DataError, "energy_axis=7"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_work(options, error, words):
+    seen = []
+    counts = np.random.default_rng(0).poisson(3, (9, 9, 64))
+    with pytest.raises(error, match=words):
+        xrf.denoise(counts, on_progress=seen.append, **options)
+    assert [progress for progress in seen if progress.fraction > 0.01] == []
+
+
+def test_pca_of_one_spectrum_says_what_to_use():
+    with pytest.raises(DataError, match="method='spectrum'"):
+        xrf.denoise(np.random.default_rng(0).poisson(9, 100), method="pca")
+
+
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK])
+def test_progress_rises_to_the_end(small_map, options):
+    seen = []
+    options = {**options, **({"steps": 30} if options.get("method") == "spectrum" else {})}
+    if options.get("preset"):
+        options.pop("steps", None)
+    xrf.denoise(small_map[0].select(y=slice(0, 9)), on_progress=seen.append, **options)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert all(progress.stage for progress in seen)
+
+
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK])
+def test_a_stopped_run_raises_cancelled(small_map, options):
+    calls = []
+
+    def stop():
+        calls.append(1)
+        return len(calls) > 2
+
+    with pytest.raises(Cancelled):
+        xrf.denoise(small_map[0], should_stop=stop, **options)
+
+
+def test_the_result_carries_how_it_was_made(small_map):
+    image = small_map[0].replace(name="vase.h5")
+    result = xrf.denoise(image, method="pca", seed=11, rank=3)
+    record = result.image.metadata["denoising"]
+    assert record["source"] == "vase.h5"
+    assert record["version"] == xrf.__version__
+    assert record["settings"]["seed"] == 11
+    assert record["settings"]["rank"] == 3
+    assert record["report"]["dose_gain"] == pytest.approx(result.report.dose_gain)
+    assert result.image.energy.is_close(image.energy)
+    assert result.image.pixel_size == image.pixel_size
+    assert "denoising" not in image.metadata

@@ -1,0 +1,94 @@
+"""Training of the 1D networks."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_xrf_denoise.denoising.progress import Watch
+from napari_xrf_denoise.denoising.settings import SpectrumSettings, TutorialSettings
+from napari_xrf_denoise.denoising.training import (
+    Scaling,
+    strategy_pairs,
+    train_mixing,
+    train_tutorial,
+)
+from napari_xrf_denoise.errors import Cancelled
+
+CPU = torch.device("cpu")
+
+
+def test_one_to_x_predicts_the_mean_of_the_others_and_x_to_one_the_reverse():
+    repeats = np.array([[1.0], [2.0], [6.0]], dtype=np.float32)
+    given, wanted = strategy_pairs(repeats, "1:X")
+    assert given.ravel().tolist() == [1, 2, 6]
+    assert wanted.ravel().tolist() == [4, 3.5, 1.5]
+    swapped = strategy_pairs(repeats, "X:1")
+    assert swapped[0].ravel().tolist() == [4, 3.5, 1.5]
+    assert swapped[1].ravel().tolist() == [1, 2, 6]
+
+
+def test_scaling_is_the_mean_and_the_range_of_the_published_percentiles():
+    counts = np.arange(1001, dtype=float)
+    scaling = Scaling.of(counts)
+    assert (scaling.center, scaling.range) == (500, pytest.approx(998))
+
+
+def test_nearly_empty_spectra_still_have_a_scale():
+    counts = np.zeros((2, 1, 5000))
+    counts[0, 0, 7] = 3
+    assert Scaling.of(counts).range == 3
+
+
+def test_tutorial_losses_fall_and_the_best_epoch_is_kept(short_spectra):
+    image, _ = short_spectra
+    settings = TutorialSettings(epochs=300)
+    network, _, losses = train_tutorial(image.counts[:, :, 0], settings, CPU, Watch())
+    assert len(losses["training"]) == len(losses["held-out"]) == 300
+    assert min(losses["held-out"][200:]) < 0.2 * losses["held-out"][0]
+    assert not network.training
+
+
+def test_the_lower_limit_keeps_predictions_from_going_below_it(short_spectra):
+    image, _ = short_spectra
+    repeats = image.counts[:, :, 0].astype(float)
+
+    def lowest(limit):
+        settings = TutorialSettings(epochs=200, lower_limit=limit)
+        network, scaling, _ = train_tutorial(repeats, settings, CPU, Watch())
+        inputs = torch.from_numpy((repeats[:, 0] - scaling.center) / scaling.range).float()
+        with torch.no_grad():
+            return float(network(inputs).min()) * scaling.range + scaling.center
+
+    # A limit far above most counts must be seen in the result; the mean penalty is a weak one.
+    assert lowest(1e6) > lowest(None)
+
+
+@pytest.mark.parametrize("thinned", [True, False])
+def test_mixing_learns_from_photons_and_from_repeats(short_spectra, thinned):
+    image, rate = short_spectra
+    spectra = image.counts[:, 0, 0].sum(axis=0)[None] if thinned else image.counts[:, :, 0]
+    network, losses = train_mixing(spectra, SpectrumSettings(steps=60), CPU, Watch())
+    assert len(losses["training"]) == 60
+    total = image.counts.sum(axis=0)[:, 0].astype(np.float32)
+    with torch.no_grad():
+        guess = network(torch.from_numpy(total)).numpy()[0] / 4
+    raw_error = rate.sum() / 4
+    assert ((guess - rate) ** 2).sum() < raw_error / 2
+
+
+def test_the_same_seed_gives_the_same_network(short_spectra):
+    image, _ = short_spectra
+    spectra = image.counts[:, 0, 0].sum(axis=0)[None]
+    first, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=3), CPU, Watch())
+    again, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=3), CPU, Watch())
+    other, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=4), CPU, Watch())
+    assert torch.equal(first.first.weight, again.first.weight)
+    assert not torch.equal(first.first.weight, other.first.weight)
+
+
+@pytest.mark.parametrize("train", [train_tutorial, train_mixing])
+def test_training_stops_when_it_shall(short_spectra, train):
+    image, _ = short_spectra
+    settings = TutorialSettings() if train is train_tutorial else SpectrumSettings()
+    with pytest.raises(Cancelled):
+        train(image.counts[:, :, 0], settings, CPU, Watch(None, lambda: True))

@@ -1,0 +1,199 @@
+"""The command line as a user types it."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise import cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Return a function that runs a command in an empty folder: (exit status, out, err)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["xrf-denoise", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, " ".join(printed.err.split())
+
+    return call
+
+
+@pytest.fixture
+def map_file(tmp_path):
+    image, _ = xrf.simulate_map(shape=(12, 10), n_channels=128, seed=3)
+    return xrf.write(tmp_path / "vase.h5", image)
+
+
+@pytest.fixture
+def spectra_file(tmp_path):
+    image, _ = xrf.simulate_spectra(n_repeats=8, n_channels=512, seed=3)
+    return xrf.write(tmp_path / "point.csv", image)
+
+
+@pytest.mark.parametrize("command", ["demo", "info", "denoise", "apply", "convert"])
+def test_every_command_explains_itself(run, command):
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert "Usage" in out
+
+
+def test_version_is_printed(run):
+    assert run("--version") == (0, f"xrf-denoise {xrf.__version__}\n", "")
+
+
+def test_info_says_layout_axes_calibration_and_counts(run, spectra_file):
+    status, out, _ = run("info", spectra_file)
+    assert status == 0
+    assert "CSV table of spectra" in out
+    assert "8 repeat(s) of kind scan, 1 x 1 pixels (y, x), 511 channels" in out
+    assert "keV" in out
+    assert "(Poisson)" in out
+
+
+def test_denoise_writes_the_result_and_says_how_good_it_is(run, map_file, tmp_path):
+    status, out, _ = run("denoise", map_file)
+    assert status == 0
+    assert "dose gain: " in out
+    result = xrf.read(tmp_path / "vase_denoised.h5")
+    raw = xrf.read(map_file)
+    assert result.shape == raw.shape
+    assert result.counts.sum() == pytest.approx(raw.counts.sum(), rel=0.01)
+    assert result.metadata["denoising"]["source"] == "map"
+
+
+def test_repeats_that_are_not_used_score_the_result(run, spectra_file, tmp_path):
+    status, out, _ = run(
+        "denoise", spectra_file, "--repeats", "0:4", "--preset", "tutorial", "--set", "epochs=20",
+        "--figures", tmp_path / "pictures", "--save-model", "m.safetensors",
+    )  # fmt: skip
+    assert status == 0
+    assert "measured by: 4 repeats that the result never saw" in out
+    assert xrf.Model.load(tmp_path / "m.safetensors").n_parameters == 256
+    pictures = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert pictures == {f"point_{kind}.png" for kind in ("data", "losses", "result", "details")}
+
+
+def test_a_model_is_applied_to_another_file(run, map_file, tmp_path):
+    run("denoise", map_file, "--save-model", "m.safetensors", "-o", "first.h5")
+    status, out, _ = run("apply", "m.safetensors", map_file, "-o", "second.tif")
+    assert status == 0
+    assert "result: second.tif" in out
+    np.testing.assert_allclose(
+        xrf.read(tmp_path / "second.tif").counts, xrf.read(tmp_path / "first.h5").counts, rtol=1e-5
+    )
+
+
+def test_convert_takes_a_part_and_adds_up_neighbours(run, map_file, tmp_path):
+    status, out, _ = run(
+        "convert", map_file, "part.tif", "--y", "2:8", "--x", ":4", "--rebin", "2,2,4"
+    )
+    assert (status, out) == (0, "part.tif: 1 repeat(s), 3 x 2 pixels (y, x), 32 channels\n")
+    raw = xrf.read(map_file).counts[:, 2:8, :4]
+    assert xrf.read(tmp_path / "part.tif").counts.sum() == raw.sum()
+
+
+def test_axes_and_calibration_that_a_file_lacks_are_given_as_options(run, tmp_path):
+    counts = np.random.default_rng(0).poisson(2, (40, 9, 10)).astype(np.uint16)
+    np.save(tmp_path / "cube.npy", counts)
+    status, _, err = run("info", "cube.npy")
+    assert status == 1
+    assert "cube.npy" in err
+    assert "--energy-axis" in err
+    status, out, err = run("info", "cube.npy", "--energy-axis", "0")
+    assert status == 0
+    assert "channel" in out
+    assert "--energy-gain" in err
+    status, out, _ = run("info", "cube.npy", "--energy-axis", "0", "--energy-gain", "0.02")
+    assert "0 to 0.78 keV, 0.02 keV a channel" in out
+
+
+def test_an_existing_result_is_refused_before_any_work(run, map_file, tmp_path, monkeypatch):
+    (tmp_path / "vase_denoised.h5").write_text("last night")
+    monkeypatch.setattr("napari_xrf_denoise.io.read", lambda *a, **k: pytest.fail("work began"))
+    status, _, err = run("denoise", map_file)
+    assert status == 1
+    assert "vase_denoised.h5: exists already; add --overwrite" in err
+    assert (tmp_path / "vase_denoised.h5").read_text() == "last night"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["denoise", "none.h5"], "none.h5"),
+        (["denoise", "vase.h5", "-o", "x/y.h5"], "there is no folder"),
+        (["denoise", "vase.h5", "-o", "y.jpg"], "y.jpg: expected a name that ends in"),
+        (["denoise", "vase.h5", "--set", "steps"], "--set: expected name=value, found 'steps'"),
+        (["denoise", "vase.h5", "--set", "depth=3"], "unknown setting 'depth'"),
+        (["denoise", "vase.h5", "--repeats", "a:b"], "--repeats: expected first:last+1"),
+        (["denoise", "vase.h5", "--repeats", "4:9"], "leaves nothing of axis 'repeat'"),
+        (["denoise", "vase.h5", "--energy", "5"], "--energy: expected low:high in keV"),
+        (["denoise", "vase.h5", "--energy", "90:99"], "no channel between 90 and 99 keV"),
+        (["denoise", "vase.h5", "--pairs", "repeats"], "at least 2 repeats, found 1"),
+        (["convert", "vase.h5", "y.h5", "--rebin", "2,2"], "--rebin: expected three whole numbers"),
+        (["apply", "none.safetensors", "vase.h5"], "none.safetensors: no such model file"),
+        (["apply", "vase.h5", "vase.h5"], "vase.h5: damaged, or not a model"),
+    ],
+)
+def test_mistakes_are_one_message_and_leave_nothing_behind(
+    run, map_file, tmp_path, arguments, words
+):
+    before = set(tmp_path.iterdir())
+    status, _, err = run(*arguments)
+    assert status == 1
+    assert words in err
+    assert "Traceback" not in err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones(run, map_file):
+    status, _, err = run("denoise", map_file, "--method", "magic")
+    assert status == 2
+    assert all(name in err for name in ("auto", "spectrum", "pca"))
+
+
+def test_one_bad_file_does_not_take_the_others_with_it(run, map_file, tmp_path):
+    (tmp_path / "bad.h5").write_text("no")
+    status, out, err = run("denoise", "bad.h5", map_file, "-o", tmp_path / "out")
+    assert status == 1
+    assert "1 of 2 files failed" in err
+    assert (tmp_path / "out" / "vase_denoised.h5").exists()
+    assert out.count("dose gain") == 1
+
+
+def test_a_result_that_cannot_be_written_is_saved_elsewhere(run, map_file, tmp_path, monkeypatch):
+    from napari_xrf_denoise import io
+
+    write = io.write
+
+    def full(path, image, **options):
+        if tmp_path == path.resolve().parent:
+            raise OSError(f"{path}: the disk is full")
+        return write(path, image, **options)
+
+    monkeypatch.setattr(io, "write", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    status, _, err = run("denoise", map_file)
+    assert status == 1
+    assert "the disk is full" in err
+    assert "was saved as" in err
+    (rescued,) = (tmp_path / "elsewhere").rglob("*.h5")
+    assert xrf.read(rescued).shape == (1, 12, 10, 128)
+
+
+def test_the_published_job_runs_on_the_measured_spectra(run, shared_data, tmp_path):
+    status, out, _ = run(
+        "denoise", shared_data / "05_xrf_spectra.csv", "--repeats", "0:4", "--preset", "tutorial",
+        "--set", "epochs=50", "--figures", "pictures",
+    )  # fmt: skip
+    assert status == 0
+    assert "measured by: 28 repeats" in out
+    assert xrf.read(tmp_path / "05_xrf_spectra_denoised.h5").shape == (1, 1, 1, 4095)
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 4

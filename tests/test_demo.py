@@ -1,0 +1,35 @@
+"""The demo: the main job from end to end on simulated data."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.cli import app
+from napari_xrf_denoise.simulation import simulate_map, simulate_spectra
+
+PICTURES = {
+    *(f"spectra{job}_{kind}.png" for job in ("", "_tutorial")
+      for kind in ("data", "losses", "result", "details")),
+    *(f"map_{kind}.png" for kind in ("sum_spectrum", "strongest_line", "element")),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_data_figures_and_true_dose_gains(tmp_path):
+    done = CliRunner().invoke(app, ["demo", "--output", str(tmp_path / "demo")])
+    assert done.exit_code == 0
+    folder = tmp_path / "demo"
+    data = {"spectra.h5", "spectra_denoised.h5", "map.h5", "map_denoised.h5"}
+    assert {path.name for path in folder.iterdir()} == PICTURES | data
+
+    lines = [line for line in done.stdout.splitlines() if line.startswith("dose gain: ")]
+    printed = [float(line.removeprefix("dose gain: ")) for line in lines]
+    assert len(printed) == 3
+    _, rate = simulate_spectra(seed=0)
+    spectra = np.asarray(xrf.read(folder / "spectra_denoised.h5").counts[0], dtype=float)
+    assert printed[0] == pytest.approx(rate.sum() / 4 / ((spectra - rate) ** 2).sum(), rel=0.01)
+    _, rate = simulate_map(seed=0)
+    cube = np.asarray(xrf.read(folder / "map_denoised.h5").counts[0], dtype=float)
+    assert printed[2] == pytest.approx(rate.sum() / ((cube - rate) ** 2).sum(), rel=0.01)
+    assert min(printed) > 2
