@@ -48,8 +48,22 @@ def test_any_axis_order_gives_the_same_image(order, energy_axis, repeat_axis):
 
 def test_one_spectrum_and_lists_of_spectra_get_four_axes():
     assert SpectrumImage.from_array(np.ones(7)).shape == (1, 1, 1, 7)
-    assert SpectrumImage.from_array(np.ones((3, 7))).shape == (1, 1, 3, 7)
+    assert SpectrumImage.from_array(np.ones((3, 7))).shape == (1, 3, 1, 7)
     assert SpectrumImage.from_array(np.ones((3, 7)), repeat_axis=0).shape == (3, 1, 1, 7)
+
+
+def test_calibration_is_given_once():
+    image = SpectrumImage.from_array(np.ones(7), energy_offset=0.5, energy_gain=0.1)
+    np.testing.assert_allclose(image.energy.centers[:2], [0.5, 0.6])
+    with pytest.raises(DataError, match="gain above 0"):
+        SpectrumImage.from_array(np.ones(7), energy_gain=0)
+    with pytest.raises(DataError, match="either energy="):
+        SpectrumImage.from_array(np.ones(7), energy=EnergyAxis(0, 1, 7), energy_gain=0.1)
+
+
+def test_selections_that_skip_pixels_are_refused():
+    with pytest.raises(DataError, match="skips parts of axis 'y'"):
+        SpectrumImage(cube()).select(y=slice(None, None, 2))
 
 
 def test_too_many_axes_say_what_to_name():

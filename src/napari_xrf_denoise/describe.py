@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .denoising.pairs import fano_over_repeats
+from .denoising.survey import survey
 from .spectrum_image import SpectrumImage
 
 
@@ -33,9 +33,9 @@ def describe_image(image: SpectrumImage) -> list[str]:
         f"counts a pixel and repeat: {totals.mean():.4g} on average, {totals.min():.4g} to "
         f"{totals.max():.4g}",
     ]
-    fano = fano_over_repeats(image)
-    whole = image.is_integer()
-    if not whole:
+    found = survey(image)
+    fano = found.fano
+    if not found.whole:
         lines.append("counts: not whole numbers, so not Poisson counts any more")
     elif np.isfinite(fano.factor):
         verdict = "Poisson" if fano.is_poisson else "not Poisson"

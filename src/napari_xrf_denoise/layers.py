@@ -80,6 +80,38 @@ def layer_data(image: SpectrumImage) -> LayerData:
     return data, attributes, "image"
 
 
+def picture_data(
+    image: SpectrumImage, values: Any, name: str, record: Mapping[str, Any]
+) -> LayerData:
+    """Return a picture (y, x) that was computed from a spectrum image, as layer data.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        Where the pixels come from.
+    values : array, shape (y, x)
+    name : str
+    record : mapping
+        How the picture was made, for the layer's metadata.
+
+    Returns
+    -------
+    tuple
+        Data, attributes and layer type.
+    """
+    unit = image.pixel_unit if _is_unit(image.pixel_unit) else "pixel"
+    high = float(np.quantile(values, 0.999)) if np.size(values) else 1.0
+    attributes = {
+        "name": name,
+        "axis_labels": ("y", "x"),
+        "scale": list(image.pixel_size),
+        "units": [unit, unit],
+        "contrast_limits": (0.0, max(high, 1e-6)),
+        "metadata": {"source_metadata": dict(image.metadata), **record},
+    }
+    return values, attributes, "image"
+
+
 def to_layer(image: SpectrumImage) -> Image:
     """Return a napari image layer of a spectrum image.
 

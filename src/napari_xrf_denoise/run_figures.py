@@ -110,7 +110,8 @@ def _map_figures(
     peak = int(np.argmax(raw))
     half = max(1, round(0.08 / image.energy.gain)) if image.energy.calibrated else 8
     window = slice(max(0, peak - half), peak + half + 1)
-    noisy = image.combine_repeats().counts[0, :, :, window].sum(axis=-1, dtype=np.float64)
+    line = np.asarray(image.counts[..., window]).sum(axis=-1, dtype=np.float64)
+    noisy = line.mean(axis=0) if image.combination == "mean" else line.sum(axis=0)
     maps = [
         ("noisy", noisy),
         ("denoised", result.image.counts[0, :, :, window].sum(axis=-1, dtype=np.float64)),

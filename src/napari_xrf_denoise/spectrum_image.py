@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import index
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
@@ -141,10 +142,17 @@ class SpectrumImage:
             )
         order[-1:-1] = pixels
         n_repeats = array.shape[repeat_axis] if repeat_axis is not None else 1
-        plane = (1,) * (2 - len(pixels)) + tuple(array.shape[axis] for axis in pixels)
+        # One axis of pixels becomes y: maps are read in bands of rows, so that a long list of
+        # spectra is never in memory as a whole.
+        plane = tuple(array.shape[axis] for axis in pixels) + (1,) * (2 - len(pixels))
         counts = array.transpose(order).reshape(n_repeats, *plane, array.shape[position])
-        if energy is None and (energy_offset is not None or energy_gain is not None):
-            energy = EnergyAxis(energy_offset or 0.0, energy_gain or 1.0, counts.shape[-1])
+        if energy_offset is not None or energy_gain is not None:
+            if energy is not None or energy_gain is None:
+                raise DataError(
+                    f"{name}: give either energy=EnergyAxis(...), or energy_gain and with it "
+                    "energy_offset, in keV"
+                )
+            energy = EnergyAxis(energy_offset or 0.0, energy_gain, counts.shape[-1])
         return cls(counts, **{"energy": energy, "name": name, **fields})
 
     @property
@@ -269,13 +277,23 @@ class SpectrumImage:
         """
         image = self
         if mask is not None:
-            image = replace(image, counts=image.counts * image._keep(mask))
+            counts = image.counts
+            if is_on_disk(counts):
+                counts = _lazy(counts)
+            image = replace(image, counts=counts * image._keep(mask))
         window = slice(None) if energy is None else image.energy.channels(*energy)
         parts = []
         for axis, part, size in zip(AXES, (repeats, y, x), image.shape, strict=False):
-            part = slice(None) if part is None else part
-            if isinstance(part, int):
-                part = slice(part, part + 1 or None)
+            if part is None:
+                part = slice(None)
+            elif not isinstance(part, slice):
+                place = index(part)
+                part = slice(place, place + 1 or None)
+            if part.step not in (None, 1):
+                raise DataError(
+                    f"{self.name}: {part} skips parts of axis {axis!r}; select neighbours, or "
+                    "use rebin"
+                )
             if not range(*part.indices(size)):
                 raise DataError(
                     f"{self.name}: {part} leaves nothing of axis {axis!r} ({size} long)"
@@ -308,9 +326,9 @@ class SpectrumImage:
             If a factor is below 1 or larger than its axis.
         """
         repeats, *sizes = self.shape
-        factors = (y, x, energy)
+        factors = y, x, energy = index(y), index(x), index(energy)
         for axis, factor, size in zip(AXES[1:], factors, sizes, strict=True):
-            if int(factor) != factor or not 1 <= factor <= size:
+            if not 1 <= factor <= size:
                 raise DataError(
                     f"{self.name}: rebin expects a whole number from 1 to {size} for axis "
                     f"{axis!r}, found {factor}"
@@ -352,16 +370,23 @@ def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
     if len(images) == 1:
         return first
     arrays = [image.counts for image in images]
-    if any(is_dask(array) for array in arrays):
+    if any(is_dask(array) or is_on_disk(array) for array in arrays):
         import dask.array
 
-        return first.replace(counts=dask.array.concatenate(arrays, axis=0))
+        return first.replace(counts=dask.array.concatenate([_lazy(a) for a in arrays], axis=0))
     return first.replace(counts=np.concatenate(arrays, axis=0))
 
 
 def is_dask(array: Any) -> bool:
     """Whether an array is lazy, without importing dask to find out."""
     return type(array).__module__.partition(".")[0] == "dask"
+
+
+def _lazy(array: Any) -> Any:
+    """Return a dask array, so that what is on disk stays there until it is used."""
+    import dask.array
+
+    return array if is_dask(array) else dask.array.from_array(array)
 
 
 def is_on_disk(array: Any) -> bool:

@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.denoising.pairs import (
-    Fano,
     Photons,
     Repeats,
+    check_pairs,
     choose_pairs,
-    fano_over_repeats,
-    refuse_copies,
     split,
     thin,
 )
+from napari_xrf_denoise.denoising.survey import Fano, Survey
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
-UNKNOWN = Fano(float("nan"), float("nan"))
+
+def found(whole=True, fano=float("nan")):
+    return Survey(np.ones(1), np.ones(1), whole, Fano(fano, 0.01))
 
 
 def poisson(rate=2.0, shape=(4, 6, 5, 30), seed=0):
@@ -64,62 +65,48 @@ def test_parts_do_not_depend_on_how_the_map_is_cut(monkeypatch):
     np.testing.assert_array_equal(whole, by_row)
 
 
-@pytest.mark.parametrize("kind", [Photons, Repeats])
-def test_what_is_left_without_a_part_is_the_sum_of_the_others(kind):
-    source = kind(SpectrumImage(poisson()))
+def sources():
+    image = SpectrumImage(poisson())
+    totals = image.counts.sum(axis=(1, 2, 3)).astype(float)
+    return [Photons(image), Repeats(image, totals)]
+
+
+@pytest.mark.parametrize("source", sources())
+def test_what_is_left_without_a_part_is_the_sum_of_the_others(source):
     parts = next(source.parts(2, 5, 0))[1]
     rest = next(source.without(1, 2, 5, 0).bands())[1]
     np.testing.assert_array_equal(rest, parts[0])
-    assert source.without(1, 2, 5, 0).share == pytest.approx(0.5)
 
 
-def test_groups_of_repeats_have_shares_by_their_number():
-    source = Repeats(SpectrumImage(poisson(shape=(5, 2, 2, 3))))
-    assert source.part_shares(2) == [0.6, 0.4]
+def test_groups_of_repeats_have_shares_by_their_counts():
+    image = SpectrumImage(poisson(shape=(3, 2, 2, 3)), repeat_kind="detector")
+    source = Repeats(image, np.array([1.0, 2.0, 5.0]))
+    assert source.part_shares(2) == [6 / 8, 2 / 8]
+    assert source.without(0, 3, 0, 0).part_shares(2) == [2 / 7, 5 / 7]
+
+
+def test_sums_over_repeats_do_not_wrap_around():
+    image = SpectrumImage(np.full((2, 1, 1, 3), 4_000_000_000, dtype=np.uint32))
+    assert next(Photons(image).bands())[1].tolist() == [[[8_000_000_000] * 3]]
 
 
 def test_auto_thins_whole_counts_and_pairs_repeats_of_others():
     image = SpectrumImage(poisson())
-    assert choose_pairs(image, "auto", Fano(1.0, 0.01), whole=True) == "thinning"
-    assert choose_pairs(image, "auto", Fano(1.5, 0.01), whole=True) == "repeats"
-    assert choose_pairs(image, "auto", Fano(1.0, 0.01), whole=False) == "repeats"
-    assert choose_pairs(image, "repeats", Fano(1.0, 0.01), whole=True) == "repeats"
+    assert choose_pairs(image, "auto", found(fano=1.0)) == "thinning"
+    assert choose_pairs(image, "auto", found(fano=1.5)) == "repeats"
+    assert choose_pairs(image, "auto", found(whole=False, fano=1.0)) == "repeats"
+    assert choose_pairs(image, "repeats", found(fano=1.0)) == "repeats"
 
 
 def test_one_repeat_is_an_error_only_where_repeats_are_asked_for():
     image = SpectrumImage(poisson(shape=(1, 2, 2, 5)), name="map.h5")
-    assert choose_pairs(image, "auto", UNKNOWN, whole=True) == "thinning"
+    assert choose_pairs(image, "auto", found()) == "thinning"
+    check_pairs(image, "auto")
     with pytest.raises(SettingsError, match=r"map.h5.*at least 2 repeats, found 1.*thinning"):
-        choose_pairs(image, "repeats", UNKNOWN, whole=True)
+        check_pairs(image, "repeats")
 
 
 def test_thinning_of_fractions_is_refused_with_a_value():
     image = SpectrumImage(np.full((1, 2, 2, 5), 1.25), name="map.h5")
     with pytest.raises(DataError, match=r"map.h5.*whole counts, found values like 1.25"):
-        choose_pairs(image, "thinning", UNKNOWN, whole=False)
-
-
-def test_a_copy_is_no_repeat():
-    counts = poisson()
-    counts[3] = counts[1]
-    with pytest.raises(DataError, match="repeats 1 and 3 are identical"):
-        refuse_copies(SpectrumImage(counts))
-    refuse_copies(SpectrumImage(poisson()))
-
-
-def test_fano_factor_of_poisson_repeats_is_one_and_of_others_is_not():
-    rate = np.random.default_rng(3).uniform(0.1, 5, (20, 20, 50))
-    counts = np.random.default_rng(4).poisson(rate, (4, 20, 20, 50))
-    fano = fano_over_repeats(SpectrumImage(counts))
-    assert fano.factor == pytest.approx(1, abs=5 * fano.error)
-    assert fano.is_poisson
-    doubled = fano_over_repeats(SpectrumImage(2 * counts))
-    assert doubled.factor == pytest.approx(2, rel=0.02)
-    assert not doubled.is_poisson
-
-
-def test_detector_elements_of_different_efficiency_are_still_poisson():
-    rate = np.random.default_rng(3).uniform(1, 5, (10, 10, 50))
-    gains = np.array([1.0, 2.0, 0.5, 1.5])[:, None, None, None]
-    counts = np.random.default_rng(5).poisson(gains * rate)
-    assert fano_over_repeats(SpectrumImage(counts)).factor == pytest.approx(1, abs=0.03)
+        choose_pairs(image, "thinning", found(whole=False))

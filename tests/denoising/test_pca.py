@@ -55,7 +55,8 @@ def test_empty_pixels_and_channels_stay_empty():
     assert np.abs(result[:, :, 40:50]).max() < 1e-3
 
 
-def test_large_maps_use_an_iteration_that_finds_the_same_components():
+def test_few_and_many_components_begin_alike():
+    # Few of many channels are found by an iteration, many by a complete decomposition.
     rng = np.random.default_rng(0)
     rate = rng.uniform(0, 5, (300, 2)) @ rng.uniform(0, 1, (2, 600))
     image = SpectrumImage(rng.poisson(rate).reshape(1, 20, 15, 600).astype(np.uint16))

@@ -55,7 +55,8 @@ def test_the_error_by_repeats_is_unbiased_without_poisson_statistics():
     errors, raws = [], []
     for seed, image in draws(4):
         doubled = image.replace(counts=2 * image.counts)  # variance is twice the mean
-        score = cross_score(Repeats(doubled), [shrink] * 4, seed, 0, Watch())
+        totals = doubled.counts.sum(axis=(1, 2, 3)).astype(float)
+        score = cross_score(Repeats(doubled, totals), [shrink] * 4, seed, 0, Watch())
         errors.append(score.error.sum() / 4)
         raws.append(score.raw_error.sum() / 4)
     expected = expected_error(0.75)
@@ -70,11 +71,11 @@ def smooth(counts):
 
 
 def test_the_interval_holds_the_true_gain_nine_times_in_ten():
-    bias = smooth(RATE) - RATE
-    true_error = (bias**2).sum() + RATE.sum() / 5 / 0.75
     inside = 0
     for seed, image in draws(1, 100):
         low, high = cross_score(Photons(image), [smooth] * 4, seed, 0, Watch()).dose_gain()[1]
+        # The truth for the result that a user gets, which is made of all counts.
+        true_error = ((smooth(image.counts[0].astype(float)) - RATE) ** 2).sum()
         inside += low <= RATE.sum() / true_error <= high
     assert inside >= 85
 
@@ -87,12 +88,27 @@ def test_the_error_by_unseen_repeats_is_unbiased():
         rng = np.random.default_rng(seed)
         image = SpectrumImage(rng.poisson(RATE, (4, 8, 8, 40)))
         rest = SpectrumImage(rng.poisson(RATE, (12, 8, 8, 40)))
-        score = score_by_reference(prediction, image, rest)
+        score = score_by_reference(prediction, image, rest, poisson=True)
         errors.append(score.error.sum())
         low, high = score.dose_gain()[1]
         inside += low <= RATE.sum() / 4 / exact <= high
     assert np.mean(errors) == pytest.approx(exact, abs=4 * np.std(errors) / 60**0.5)
     assert 46 <= inside <= 60
+
+
+def test_unseen_repeats_score_counts_that_are_not_poisson():
+    prediction = (0.8 * RATE + 0.3).astype(np.float32)
+    exact = float(((3 * prediction - 3 * RATE) ** 2).sum())
+    errors, raws = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        image = SpectrumImage(3 * rng.poisson(RATE, (4, 8, 8, 40)))
+        rest = SpectrumImage(3 * rng.poisson(RATE, (6, 8, 8, 40)))
+        score = score_by_reference(3 * prediction, image, rest, poisson=False)
+        errors.append(score.error.sum())
+        raws.append(score.raw_error.sum())
+    assert np.mean(errors) == pytest.approx(exact, abs=4 * np.std(errors) / 40**0.5)
+    assert np.mean(raws) == pytest.approx(9 * RATE.sum() / 4, rel=0.01)
 
 
 def test_an_error_lost_in_its_noise_gives_only_a_lower_bound():

@@ -28,8 +28,9 @@ def find_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # A copy back finds devices that exist in name only.
+        torch.zeros(1, device=device).cpu().numpy()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise SettingsError(
             f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); "
             "expected auto, cpu, cuda or mps"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +18,27 @@ from . import methods
 from .denoised import Denoised
 from .device import find_device
 from .model import Model
-from .pairs import Fano, Photons, choose_pairs, fano_over_repeats, refuse_copies
+from .pairs import Photons, check_pairs, choose_pairs
 from .progress import OnProgress, ShouldStop, Watch
 from .quality import QualityReport, Score, cross_score, score_by_reference
-from .settings import METHODS, Method, Pairs, Preset, check_setting, resolve_settings
+from .settings import (
+    METHODS,
+    Method,
+    Pairs,
+    Preset,
+    TutorialSettings,
+    check_setting,
+    resolve_settings,
+)
+from .survey import Survey, survey
 
 if TYPE_CHECKING:
     import torch
 
 FEW_PIXELS = 64
 """Fewer pixels than this have too little in common for a component analysis."""
+RECORDED_LOSSES = 1000
+"""Most values of each loss that a result's record keeps; the report itself has them all."""
 FEW_COUNTS = 200
 """Fewer counts than this in all show no spectrum to learn from."""
 
@@ -43,7 +55,7 @@ def denoise(
     device: str = "auto",
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
-    reference: SpectrumImage | None = None,
+    reference: Any = None,
     **settings: Any,
 ) -> Denoised:
     """Learn from noisy counts what they would look like in a longer measurement.
@@ -69,7 +81,7 @@ def denoise(
         Called with a `Progress`.
     should_stop : callable, optional
         Returns True when the run shall end.
-    reference : SpectrumImage, optional
+    reference : SpectrumImage, array_like or napari layer, optional
         Further repeats that are kept from the run and only score it.
     **settings
         Single settings of the method; see `napari_xrf_denoise.denoising.settings`.
@@ -103,14 +115,16 @@ def denoise(
     chosen, why = _choose_method(image, method, preset)
     run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
     where = find_device(device)
-    reference = _check_reference(reference, image)
-    watch.step("checking the counts", 0)
-    kind, fano, checks = _check(image, run.pairs)
-    fitted = methods.fit(image, kind, run, where, watch.part(0.01, 0.95))
+    check_pairs(image, run.pairs)
+    found = _survey(image, watch.part(0, 0.05))
+    if reference is not None:
+        reference, poisson = _check_reference(reference, image, found)
+    kind = choose_pairs(image, run.pairs, found)
+    fitted = methods.fit(image, kind, run, found, where, watch.part(0.05, 0.95))
     facts = {
         **fitted.facts,
-        "counts_per_pixel": _counts_per_pixel(image),
-        "fingerprint": _fingerprint(image),
+        "counts_per_pixel": found.total / (image.shape[1] * image.shape[2]),
+        "fingerprint": _fingerprint(found),
         "repeats": image.n_repeats,
     }
     model = Model(run, image.energy, fitted.members, facts)
@@ -118,12 +132,13 @@ def denoise(
     score, measured_by = fitted.score, fitted.measured_by
     if reference is not None:
         one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
-        score = score_by_reference(one, image, reference)
-        measured_by = f"{reference.n_repeats} repeats that the result never saw"
+        score = score_by_reference(one, image, reference, poisson=poisson)
+        measured_by = f"{reference.n_repeats} repeat(s) that the result never saw"
     choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
-    if np.isfinite(fano.factor):
-        choices["fano_factor"] = fano.factor
-    report = _report(image, counts, score, measured_by, checks, fitted.losses, choices)
+    if np.isfinite(found.fano.factor):
+        choices["fano_factor"] = found.fano.factor
+    warnings = _warnings(image, found)
+    report = _report(image, counts, found, score, measured_by, warnings, fitted.losses, choices)
     watch.step("done", 1)
     return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
 
@@ -166,19 +181,18 @@ def apply(
         image = image.replace(energy=model.energy)
     model.check_energy(image.energy, image.name)
     where = find_device(device)
-    kind, _, checks = _check(image, model.settings.pairs)
-    level = _counts_per_pixel(image) / max(float(model.facts["counts_per_pixel"]), 1e-12)
+    found = _survey(image, watch.part(0, 0.1))
+    warnings = _warnings(image, found)
+    level = found.total / (image.shape[1] * image.shape[2]) / float(model.facts["counts_per_pixel"])
     if not 0.25 <= level <= 4:
-        checks.append(
+        warnings.append(
             f"these spectra have {level:.2g} times the counts of those that the model learned "
             "from; train on this data for a better result"
         )
-    counts = _predict(model, image, where, watch.part(0, 0.7))
-    score, measured_by = None, "the model's own data; see the model's report"
-    if kind == "thinning" and _fingerprint(image) != model.facts["fingerprint"]:
-        score, measured_by = _score_model(model, image, where, watch.part(0.7, 1))
+    counts = _predict(model, image, where, watch.part(0.1, 0.7))
+    score, measured_by = _score_model(model, image, found, where, watch.part(0.7, 1))
     choices = {"method": model.settings.method, "why": "a model that was trained before"}
-    report = _report(image, counts, score, measured_by, checks, {}, choices)
+    report = _report(image, counts, found, score, measured_by, warnings, {}, choices)
     watch.step("done", 1)
     return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
 
@@ -197,14 +211,27 @@ def as_image(data: Any, energy_axis: int = -1, repeat_axis: int | None = None) -
         return data.image
     if is_layer(data):
         return image_from_layer(data)
-    if isinstance(data, list | tuple) and data and not is_plain_array(data[0]):
-        return stack_repeats([as_image(entry) for entry in data])
+    if _is_list_of_images(data):
+        return stack_repeats([as_image(entry, energy_axis) for entry in data])
+    if isinstance(data, str | Path):
+        raise DataError(f"{data}: expected counts, found a path; read the file first with read()")
     return SpectrumImage.from_array(data, energy_axis=energy_axis, repeat_axis=repeat_axis)
 
 
 def is_plain_array(data: Any) -> bool:
     """Whether data carries no energy axis of its own."""
+    if _is_list_of_images(data):
+        return is_plain_array(data[0])
     return not (isinstance(data, SpectrumImage | Denoised) or is_layer(data))
+
+
+def _is_list_of_images(data: Any) -> bool:
+    """Whether this is a list of repeats, and not an array written as nested lists."""
+    return (
+        isinstance(data, list | tuple)
+        and len(data) > 0
+        and not isinstance(data[0], int | float | list | tuple | str)
+    )
 
 
 def _choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
@@ -218,37 +245,44 @@ def _choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str,
     return "pca", f"{pixels} pixels share their components"
 
 
-def _check_reference(reference: SpectrumImage | None, image: SpectrumImage) -> SpectrumImage | None:
-    if reference is None or reference.n_repeats < 2:
-        return None
-    if reference.shape[1:] != image.shape[1:]:
-        raise DataError(
-            f"reference {reference.name}: expected the shape {image.shape[1:]} (y, x, energy) of "
-            f"{image.name}, found {reference.shape[1:]}"
-        )
-    return reference
-
-
-def _check(image: SpectrumImage, pairs: Pairs) -> tuple[Pairs, Fano, list[str]]:
-    """Return where pairs come from, the Fano factor, and warnings about the data."""
-    total = float(image.sum_spectrum().sum())
-    if total == 0:
+def _survey(image: SpectrumImage, watch: Watch) -> Survey:
+    found = survey(image, watch)
+    if found.total == 0:
         raise DataError(f"{image.name}: all counts are zero; nothing can be learned from it")
+    return found
+
+
+def _check_reference(
+    reference: Any, image: SpectrumImage, found: Survey
+) -> tuple[SpectrumImage, bool]:
+    """Return the reference, and whether it and the image are Poisson counts."""
+    other = as_image(reference)
+    if is_plain_array(reference) and other.shape[-1] == image.shape[-1]:
+        other = other.replace(energy=image.energy)
+    # Joined with the image it must be one measurement, and hold no copy of its repeats.
+    joined = survey(stack_repeats([image, other]))
+    poisson = found.is_poisson and joined.is_poisson
+    if not poisson and min(image.n_repeats, other.n_repeats) < 2:
+        raise DataError(
+            f"reference {other.name}: counts that are not Poisson need at least 2 repeats in the "
+            f"image and in the reference, found {image.n_repeats} and {other.n_repeats}"
+        )
+    return other, poisson
+
+
+def _warnings(image: SpectrumImage, found: Survey) -> list[str]:
+    """Return in words what is wrong with the counts."""
     warnings = [str(entry) for entry in image.metadata.get("warnings", ())]
-    if total < FEW_COUNTS:
-        warnings.append(f"only {total:.0f} counts in all: too few to learn a spectrum from")
-    refuse_copies(image)
-    fano = fano_over_repeats(image)
-    whole = image.is_integer()
-    kind = choose_pairs(image, pairs, fano, whole=whole)
-    if not fano.is_poisson:
+    if found.total < FEW_COUNTS:
+        warnings.append(f"only {found.total:.0f} counts in all: too few to learn a spectrum from")
+    if not found.whole:
+        warnings.append("counts are not whole numbers, so they are not Poisson counts any more")
+    elif not found.fano.is_poisson:
         warnings.append(
-            f"counts are not Poisson: their variance over repeats is {fano.factor:.2f} times "
+            f"counts are not Poisson: their variance over repeats is {found.fano.factor:.2f} times "
             "their mean; repeats that drift or were corrected do this"
         )
-    elif not whole:
-        warnings.append("counts are not whole numbers, so they are not Poisson counts any more")
-    return kind, fano, warnings
+    return warnings
 
 
 def _predict(
@@ -263,13 +297,18 @@ def _predict(
 
 
 def _score_model(
-    model: Model, image: SpectrumImage, device: torch.device, watch: Watch
+    model: Model, image: SpectrumImage, found: Survey, device: torch.device, watch: Watch
 ) -> tuple[Score | None, str]:
+    """Score a trained model by held-out photons of data that it was not made from."""
     folds = model.settings.folds
+    if _fingerprint(found) == model.facts["fingerprint"]:
+        return None, "these are the model's own data; see the model's report"
+    if isinstance(model.settings, TutorialSettings):
+        return None, "the tutorial's model is scored by unseen repeats only"
+    if not found.is_poisson or folds < 2:
+        return None, "no counts could be held out"
     one = image.replace(counts=image.counts[:1])
     predict = methods.predict_band(model, one, device)
-    if folds < 2:
-        return None, "no counts were held out"
     score = cross_score(
         Photons(image),
         [lambda rest: predict(rest[None], 0)] * folds,
@@ -283,6 +322,7 @@ def _score_model(
 def _report(
     image: SpectrumImage,
     counts: NDArray[np.float32],
+    found: Survey,
     score: Score | None,
     measured_by: str,
     warnings: list[str],
@@ -291,9 +331,7 @@ def _report(
 ) -> QualityReport:
     nan = float("nan")
     gain, interval = (nan, (nan, nan)) if score is None else score.dose_gain()
-    raw = float(image.sum_spectrum().sum())
-    if image.combination == "mean":
-        raw /= image.n_repeats
+    raw = found.total / (image.n_repeats if image.combination == "mean" else 1)
     ratio = float(counts.sum(dtype=np.float64)) / raw
     if abs(ratio - 1) > 0.01:
         warnings.append(f"the result holds {ratio:.3f} times the raw counts: lines may be off")
@@ -315,7 +353,7 @@ def _denoised(
         "source": image.name,
         "version": __version__,
         "settings": model.settings.as_dict(),
-        "report": {k: v for k, v in report.as_dict().items() if k != "losses"},
+        "report": report.as_dict(longest=RECORDED_LOSSES),
         "repeats": image.n_repeats,
         "combination": image.combination,
     }
@@ -325,23 +363,33 @@ def _denoised(
         name=f"{image.name} denoised",
         metadata={**image.metadata, "denoising": record},
     )
-    plain = result.counts[0]
-    if is_plain_array(data) and not isinstance(data, list | tuple):
+    return Denoised(_as_given(result, data, energy_axis, repeat_axis), result, report, model)
+
+
+def _as_given(
+    result: SpectrumImage, data: Any, energy_axis: int, repeat_axis: int | None
+) -> NDArray[np.float32]:
+    """Return the result with the input's axes without the repeat axis."""
+    if _is_list_of_images(data):
+        data, repeat_axis = data[0], None
+    counts: NDArray[np.float32] = result.counts[0]
+    if is_layer(data):
+        shape = [size for name, size in zip(data.axis_labels, data.data.shape, strict=True)
+                 if name not in ("repeat", "energy")]  # fmt: skip
+        energy = [name for name in data.axis_labels if name != "repeat"].index("energy")
+    elif is_plain_array(data):
         shape = list(np.shape(data))
         energy = energy_axis % len(shape)
         if repeat_axis is not None:
             repeat = repeat_axis % len(shape)
             del shape[repeat]
             energy -= energy > repeat
-        size = shape.pop(energy)
-        plain = np.moveaxis(plain.reshape(*shape, size), -1, energy)
-    return Denoised(plain, result, report, model)
+        del shape[energy]
+    else:
+        return counts
+    return np.moveaxis(counts.reshape(*shape, counts.shape[-1]), -1, energy)
 
 
-def _counts_per_pixel(image: SpectrumImage) -> float:
-    return float(image.sum_spectrum().sum()) / (image.shape[1] * image.shape[2])
-
-
-def _fingerprint(image: SpectrumImage) -> str:
+def _fingerprint(found: Survey) -> str:
     """Return what tells whether two data sets are the same counts."""
-    return hashlib.sha256(image.sum_spectrum().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]

@@ -14,10 +14,11 @@ from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from . import pca, spectrum, tutorial
-from .pairs import Counts, Photons, Repeats, Source
+from .pairs import Counts, Photons, Repeats, Source, add_repeats
 from .progress import Watch
 from .quality import Score, cross_score
 from .settings import Pairs, PcaSettings, Settings, SpectrumSettings, TutorialSettings
+from .survey import Survey
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,12 @@ class Fitted:
 
 
 def fit(
-    image: SpectrumImage, pairs: Pairs, settings: Settings, device: torch.device, watch: Watch
+    image: SpectrumImage,
+    pairs: Pairs,
+    settings: Settings,
+    found: Survey,
+    device: torch.device,
+    watch: Watch,
 ) -> Fitted:
     """Fit the method that the settings belong to.
 
@@ -67,6 +73,8 @@ def fit(
     image : SpectrumImage
     pairs : {"repeats", "thinning"}
     settings : Settings
+    found : Survey
+        Of the image.
     device : torch.device
     watch : Watch
 
@@ -84,7 +92,7 @@ def fit(
         return Fitted(
             (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
         )
-    source = Photons(image) if pairs == "thinning" else Repeats(image)
+    source = Photons(image) if pairs == "thinning" else Repeats(image, found.totals)
     if isinstance(settings, PcaSettings):
         return _fit_pca(source, settings, watch)
     assert isinstance(settings, SpectrumSettings)
@@ -214,5 +222,4 @@ def check_members(model: Model) -> None:
 
 
 def _total(band: Counts) -> Counts:
-    total: Counts = band[0] if band.shape[0] == 1 else band.sum(axis=0, dtype=np.float64)
-    return total
+    return band[0] if band.shape[0] == 1 else add_repeats(band)

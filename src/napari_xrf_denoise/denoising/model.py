@@ -130,6 +130,9 @@ class Model:
             model = cls(settings, energy, _members(tensors), json.loads(header["facts"]))
             from .methods import check_members
 
+            if not float(model.facts["counts_per_pixel"]) > 0:
+                raise ValueError("counts_per_pixel must be above 0")
+            str(model.facts["fingerprint"])
             check_members(model)
         except FormatError:
             raise

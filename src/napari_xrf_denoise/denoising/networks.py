@@ -243,7 +243,7 @@ class KernelMixing(nn.Module):
     def smooth(self, spectra: torch.Tensor) -> torch.Tensor:
         """Return spectra (spectra, energy) under each kernel: (spectra, kernels, energy).
 
-        Borders are mirrored. Products in Fourier space: the widest kernel has 401 taps.
+        Borders are repeated. Products in Fourier space: the widest kernel has 401 taps.
         """
         reach = self.kernels.shape[-1] // 2
         padded = functional.pad(spectra[:, None], (reach, reach), mode="replicate")

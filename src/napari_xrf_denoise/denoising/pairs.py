@@ -8,7 +8,6 @@ belong to rows of the map, so that a result does not depend on how the map was c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,34 +17,12 @@ from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .settings import Pairs
+from .survey import Survey
 
 Counts = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Fano:
-    """Variance over mean of counts over repeats: 1 for Poisson counts.
-
-    Parameters
-    ----------
-    factor : float
-        Variance over mean; NaN without repeats.
-    error : float
-        Standard error of `factor` for Poisson counts.
-    """
-
-    factor: float
-    error: float
-
-    @property
-    def is_poisson(self) -> bool:
-        """Whether repeats scatter as Poisson counts do; true when there are none to ask."""
-        if not np.isfinite(self.factor):
-            return True
-        return abs(self.factor - 1) < max(0.1, 5 * self.error)
-
-
-def choose_pairs(image: SpectrumImage, pairs: Pairs, fano: Fano, *, whole: bool) -> Pairs:
+def choose_pairs(image: SpectrumImage, pairs: Pairs, found: Survey) -> Pairs:
     """Return where pairs come from, ``"repeats"`` or ``"thinning"``.
 
     Parameters
@@ -54,10 +31,8 @@ def choose_pairs(image: SpectrumImage, pairs: Pairs, fano: Fano, *, whole: bool)
     pairs : {"auto", "repeats", "thinning"}
         ``"auto"`` prefers thinning, which gives fresh pairs at every step and uses all counts,
         wherever the counts are Poisson.
-    fano : Fano
-        Of the image's repeats.
-    whole : bool
-        Whether all counts are whole numbers.
+    found : Survey
+        Of the image.
 
     Raises
     ------
@@ -66,14 +41,9 @@ def choose_pairs(image: SpectrumImage, pairs: Pairs, fano: Fano, *, whole: bool)
     DataError
         If thinning is asked for, or is all that is left, and the counts are not whole numbers.
     """
-    if pairs == "repeats" and image.n_repeats < 2:
-        raise SettingsError(
-            f"{image.name}: pairs='repeats' needs at least 2 repeats, found 1; use "
-            "pairs='thinning', or read the repeats with repeat_axis=..."
-        )
     if pairs != "thinning" and image.n_repeats > 1:
-        return "thinning" if pairs == "auto" and whole and fano.is_poisson else "repeats"
-    if not whole:
+        return "thinning" if pairs == "auto" and found.is_poisson else "repeats"
+    if not found.whole:
         raise DataError(
             f"{image.name}: thinning splits photons and needs whole counts, found values like "
             f"{_first_fraction(image):g}; give the raw counts, or two or more repeats and "
@@ -82,74 +52,26 @@ def choose_pairs(image: SpectrumImage, pairs: Pairs, fano: Fano, *, whole: bool)
     return "thinning"
 
 
+def check_pairs(image: SpectrumImage, pairs: Pairs) -> None:
+    """Refuse pairs of repeats where there is one repeat, before any counts are read.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if pairs == "repeats" and image.n_repeats < 2:
+        raise SettingsError(
+            f"{image.name}: pairs='repeats' needs at least 2 repeats, found 1; use "
+            "pairs='thinning', or read the repeats with repeat_axis=..."
+        )
+
+
 def _first_fraction(image: SpectrumImage) -> float:
     for _, band in image.blocks():
         fractions = band[band != np.rint(band)]
         if fractions.size:
             return float(fractions[0])
     return float("nan")
-
-
-def refuse_copies(image: SpectrumImage) -> None:
-    """Refuse repeats that are copies of each other: they hold no independent noise.
-
-    Raises
-    ------
-    DataError
-        If two repeats that hold any counts are identical.
-    """
-    repeats = image.n_repeats
-    same = np.ones((repeats, repeats), dtype=bool)
-    filled = np.zeros(repeats, dtype=bool)
-    for _, band in image.blocks():
-        flat = band.reshape(repeats, -1)
-        filled |= flat.any(axis=1)
-        for first in range(repeats):
-            for second in range(first + 1, repeats):
-                if same[first, second]:
-                    same[first, second] = np.array_equal(flat[first], flat[second])
-    for first in range(repeats):
-        for second in range(first + 1, repeats):
-            if same[first, second] and filled[first]:
-                raise DataError(
-                    f"{image.name}: axis 'repeat': repeats {first} and {second} are identical; "
-                    "expected independent measurements, found a copy; leave one of them out"
-                )
-
-
-def fano_over_repeats(image: SpectrumImage) -> Fano:
-    """Return variance over mean of the counts over repeats.
-
-    Repeats may differ in their total, as detector elements do: each is compared with its share.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-
-    Returns
-    -------
-    Fano
-        With NaN when there is one repeat, or nothing was counted.
-    """
-    repeats = image.n_repeats
-    if repeats < 2:
-        return Fano(float("nan"), float("nan"))
-    totals = np.zeros(repeats)
-    for _, band in image.blocks():
-        totals += band.sum(axis=(1, 2, 3), dtype=np.float64)
-    if totals.sum() == 0:
-        return Fano(float("nan"), float("nan"))
-    share = (totals / totals.mean())[:, None, None, None]
-    # What the mean of all repeats takes away of the scatter; 1 where all have the same share.
-    freedom = repeats - float((share**2).sum()) / repeats
-    variance = mean = spread = 0.0
-    for _, band in image.blocks():
-        counts = band.astype(np.float64)
-        expected = counts.mean(axis=0)
-        variance += float(((counts - share * expected) ** 2).sum()) / freedom
-        mean += float(expected.sum())
-        spread += float((2 * expected**2 / (repeats - 1) + expected / repeats).sum())
-    return Fano(variance / mean, spread**0.5 / mean)
 
 
 def thin(counts: Counts, share: float, rng: np.random.Generator) -> Counts:
@@ -203,19 +125,16 @@ class Source:
     Parameters
     ----------
     image : SpectrumImage
-    share : float
-        Share of all counts of the image that this source holds.
     """
 
-    def __init__(self, image: SpectrumImage, share: float = 1.0) -> None:
+    def __init__(self, image: SpectrumImage) -> None:
         self.image = image
-        self.share = share
         self.shape = image.shape[1:]
 
     def bands(self) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, counts of shape (rows, x, energy)), in a type that sums do not overflow."""
         for rows, band in self.image.blocks():
-            yield rows, _add_up(band)
+            yield rows, add_repeats(band)
 
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
         """Yield (rows, independent parts that add up to the counts of these rows)."""
@@ -256,7 +175,7 @@ class Photons(Source):
 
 class _OtherPhotons(Photons):
     def __init__(self, whole: Photons, part: int, number: int, seed: int, stream: int) -> None:
-        super().__init__(whole.image, whole.share * (1 - 1 / number))
+        super().__init__(whole.image)
         self._whole, self._part, self._split = whole, part, (number, seed, stream)
 
     def bands(self) -> Iterator[tuple[slice, Counts]]:
@@ -265,32 +184,63 @@ class _OtherPhotons(Photons):
 
 
 class Repeats(Source):
-    """Counts of any statistics: parts are groups of whole repeats."""
+    """Counts of any statistics: parts are groups of whole repeats.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    totals : numpy.ndarray, shape (repeat,)
+        Counts of each of the image's repeats: detector elements count unequally.
+    used : list of int, optional
+        Which repeats belong to this source; all by default.
+    """
+
+    def __init__(
+        self, image: SpectrumImage, totals: NDArray[np.float64], used: list[int] | None = None
+    ) -> None:
+        super().__init__(image)
+        self._totals = totals
+        self.used = list(range(image.n_repeats)) if used is None else used
+
+    def repeat_bands(self) -> Iterator[tuple[slice, Counts]]:
+        """Yield (rows, counts of shape (repeat, rows, x, energy)) of the repeats in use."""
+        for rows, band in self.image.blocks():
+            yield rows, band[self.used]
+
+    def bands(self) -> Iterator[tuple[slice, Counts]]:
+        """Yield (rows, sum of the repeats in use)."""
+        for rows, band in self.repeat_bands():
+            yield rows, add_repeats(band)
 
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
         """Yield (rows, sums of groups of repeats)."""
         groups = self._groups(number)
         for rows, band in self.image.blocks():
-            yield rows, [_add_up(band[group]) for group in groups]
+            yield rows, [add_repeats(band[group]) for group in groups]
 
     def part_shares(self, number: int) -> list[float]:
-        """Return the shares of the groups, by their number of repeats."""
-        return [len(group) / self.image.n_repeats for group in self._groups(number)]
+        """Return the shares of the groups in the counts."""
+        whole = self.repeat_shares().sum()
+        return [float(self._totals[group].sum() / whole) for group in self._groups(number)]
+
+    def repeat_shares(self) -> NDArray[np.float64]:
+        """Return the counts of each repeat in use."""
+        return self._totals[self.used]
 
     def without(self, part: int, number: int, seed: int, stream: int) -> Source:
         """Return the repeats of the other groups."""
         groups = self._groups(number)
         kept = sorted(index for group in groups[:part] + groups[part + 1 :] for index in group)
-        image = self.image.replace(counts=self.image.counts[kept])
-        return Repeats(image, self.share * len(kept) / self.image.n_repeats)
+        return Repeats(self.image, self._totals, kept)
 
     def _groups(self, number: int) -> list[list[int]]:
         # Interleaved, so that a slow drift is in every group alike.
-        return [list(range(first, self.image.n_repeats, number)) for first in range(number)]
+        return [self.used[first::number] for first in range(number)]
 
 
-def _add_up(band: Counts) -> Counts:
+def add_repeats(band: Counts) -> Counts:
+    """Return the sum over repeats, in a type in which sums cannot wrap around."""
     whole = band.dtype.kind in "iu" or bool(np.all(band == np.rint(band)))
-    # uint32 sums of whole counts cannot wrap around, as those of uint8 maps would.
-    total: Counts = band.sum(axis=0, dtype=np.uint32 if whole else np.float64)
+    wide = np.uint32 if band.dtype.itemsize < 4 else np.uint64
+    total: Counts = band.sum(axis=0, dtype=wide if whole else np.float64)
     return total

@@ -42,7 +42,7 @@ def fit_pca(source: Source, settings: PcaSettings, rank: int, watch: Watch) -> F
     bands = (band for _, band in source.bands())
     gram, mean = _gram(bands, source.shape, watch, "adding up spectra")
     weight = _weights(mean, settings)
-    vectors = _leading_vectors(gram, weight, rank)
+    vectors = _leading_vectors(gram, mean, weight, rank)
     return {
         "analysis": (vectors / weight[:, None]).astype(np.float32),
         "synthesis": np.ascontiguousarray((vectors * weight[:, None]).T.astype(np.float32)),
@@ -67,13 +67,15 @@ def find_rank(source: Source, settings: PcaSettings, watch: Watch) -> int:
     )
     weight = _weights(mean, settings)
     most = min(settings.max_rank, size, height * width)
-    vectors = _leading_vectors(gram, weight, most)
+    vectors = _leading_vectors(gram, mean, weight, most)
     analysis = (vectors / weight[:, None]).astype(np.float32)
     signal, noise = np.zeros(most), np.zeros(most)
+    # Both halves in counts of one half, also where they are unequal groups of repeats.
+    shares = 2 * np.array(source.part_shares(2))
     for rows, (first, second) in source.parts(2, seed, RANK_STREAM):
         watch.step("finding the number of components", 0.7 + 0.3 * rows.stop / height)
-        a = _spectra(first) @ analysis
-        b = _spectra(second) @ analysis
+        a = _spectra(first) @ analysis / shares[0]
+        b = _spectra(second) @ analysis / shares[1]
         both = (a * b).sum(axis=0, dtype=np.float64)
         signal += both
         noise += (a * a).sum(axis=0, dtype=np.float64) - both
@@ -94,14 +96,12 @@ def predict_pca(factors: Factors, counts: Counts) -> NDArray[np.float32]:
     numpy.ndarray, shape (rows, x, energy)
         float32.
     """
-    scores = _spectra(counts) @ factors["analysis"]
-    spectra = (scores @ factors["synthesis"]).astype(np.float32, copy=False)
-    before = spectra.sum(axis=1, keepdims=True)
+    raw = _spectra(counts)
+    spectra = (raw @ factors["analysis"] @ factors["synthesis"]).astype(np.float32, copy=False)
     np.maximum(spectra, 0, out=spectra)
-    after = spectra.sum(axis=1, keepdims=True)
-    # Cutting negative values off adds counts; the projection's own total is unbiased.
-    filled = (after > 0) & (before > 0)
-    spectra *= np.divide(before, after, out=np.zeros_like(after), where=filled)
+    # Cutting negative values off adds counts; a spectrum's own total is the best of its total.
+    total, found = (part.sum(axis=1, keepdims=True) for part in (raw, spectra))
+    spectra *= np.divide(total, found, out=np.zeros_like(found), where=found > 0)
     return spectra.reshape(counts.shape)
 
 
@@ -131,18 +131,36 @@ def _weights(mean: NDArray[np.float64], settings: PcaSettings) -> NDArray[np.flo
 
 
 def _leading_vectors(
-    gram: NDArray[np.float64], weight: NDArray[np.float64], rank: int
+    gram: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    rank: int,
 ) -> NDArray[np.float64]:
-    """Return the eigenvectors (energy, rank) of the weighted Gram matrix, the largest first."""
+    """Return orthogonal spectra (energy, rank) in weighted counts: the mean, then components.
+
+    The mean spectrum comes first, whatever the counts: at a few counts a pixel the eigenvectors
+    are noise, and a projection on them alone would lose most of the counts. The components are
+    the leading eigenvectors of what the mean leaves.
+    """
     from scipy.linalg import eigh
     from scipy.sparse.linalg import eigsh
 
+    first = mean / weight
+    first /= np.linalg.norm(first)
+    if rank == 1:
+        return first[:, None]
     weighted = gram / weight[:, None] / weight[None, :]
+    along = weighted @ first
+    weighted -= np.outer(along, first) + np.outer(first, along)
+    weighted += float(first @ along) * np.outer(first, first)
     size = len(weight)
-    rank = min(rank, size)
-    if rank < size // 4 and size > 256:
+    number = min(rank, size) - 1
+    if number < size // 4 and size > 256:
         # A start vector of its own makes the iteration repeatable.
-        _, vectors = eigsh(weighted, k=rank, which="LA", v0=np.sqrt(np.diag(weighted)) + 1e-12)
+        start = np.sqrt(np.abs(np.diag(weighted))) + 1e-12
+        _, vectors = eigsh(weighted, k=number, which="LA", v0=start)
+    elif number:
+        _, vectors = eigh(weighted, subset_by_index=(size - number, size - 1))
     else:
-        _, vectors = eigh(weighted, subset_by_index=(size - rank, size - 1))
-    return np.ascontiguousarray(vectors[:, ::-1])
+        vectors = np.empty((size, 0))
+    return np.column_stack([first, vectors[:, ::-1]])

@@ -58,15 +58,21 @@ class QualityReport:
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values that JSON can hold (NaN and infinity as None)."""
+    def as_dict(self, *, longest: int | None = None) -> dict[str, Any]:
+        """Return the report as plain values that JSON can hold (NaN and infinity as None).
+
+        Parameters
+        ----------
+        longest : int, optional
+            Most values of each loss to keep, evenly spread; all by default.
+        """
         return {
             "dose_gain": _finite(self.dose_gain),
             "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
             "count_ratio": _finite(self.count_ratio),
             "measured_by": self.measured_by,
             "warnings": list(self.warnings),
-            "losses": {name: list(values) for name, values in self.losses.items()},
+            "losses": {name: _thin_out(v, longest) for name, v in self.losses.items()},
             "choices": dict(self.choices),
         }
 
@@ -90,21 +96,30 @@ class Score:
         Estimated squared error of the result and of the raw counts in each channel.
     variance : float
         Variance of the sum of `error`.
+    share : float
+        Share of the counts that the scored predictions were made of.
     """
 
     error: NDArray[np.float64]
     raw_error: NDArray[np.float64]
     variance: float
+    share: float = 1.0
 
     def dose_gain(self) -> tuple[float, tuple[float, float]]:
-        """Return the dose gain and its interval; NaN where the error is lost in its noise."""
+        """Return the dose gain and its interval; NaN where the error is lost in its noise.
+
+        The error of a result of all counts lies between `share` times the error that was
+        measured, if it is all noise, and the whole of it, if it is all bias. The interval spans
+        both; the gain is that of the mean of both.
+        """
         error, raw = float(self.error.sum()), float(self.raw_error.sum())
         if raw <= 0:
             return float("nan"), (float("nan"), float("nan"))
         spread = CONFIDENCE * self.variance**0.5
         low = raw / (error + spread) if error + spread > 0 else float("nan")
-        high = raw / (error - spread) if error > spread else float("inf")
-        return (raw / error if error > 0 else float("nan")), (low, high)
+        high = raw / (error - spread) / self.share if error > spread else float("inf")
+        gain = raw / error * 2 / (1 + self.share) if error > 0 else float("nan")
+        return gain, (low, high)
 
 
 def cross_score(
@@ -148,7 +163,7 @@ def cross_score(
         # What the prediction's own error adds, with the mean error of a voxel in each channel.
         mean_error = np.maximum(band.mean(axis=(0, 1)), 0)
         variance += 8 * float((mean_error * raw.sum(axis=(0, 1))).sum())
-    return Score(error, raw_error, variance)
+    return Score(error, raw_error, variance, 1 - 1 / number)
 
 
 def _square_and_raw(
@@ -169,7 +184,11 @@ def _square_and_raw(
 
 
 def score_by_reference(
-    prediction: NDArray[np.float32], image: SpectrumImage, reference: SpectrumImage
+    prediction: NDArray[np.float32],
+    image: SpectrumImage,
+    reference: SpectrumImage,
+    *,
+    poisson: bool,
 ) -> Score:
     """Score a result by repeats that it never saw.
 
@@ -178,9 +197,11 @@ def score_by_reference(
     prediction : numpy.ndarray, shape (y, x, energy)
         Expected counts of one repeat.
     image : SpectrumImage
-        The repeats that the result was made of.
+        The repeats that the result was made of; at least two if the counts are not Poisson.
     reference : SpectrumImage
-        At least two further repeats of the same thing, Poisson counts.
+        Further repeats of the same thing; at least two if the counts are not Poisson.
+    poisson : bool
+        Whether variances are known from the counts, or have to come from the repeats' scatter.
 
     Returns
     -------
@@ -191,16 +212,27 @@ def score_by_reference(
     variance = 0.0
     unseen, repeats = reference.n_repeats, image.n_repeats
     for rows, band in reference.blocks():
-        total = band.sum(axis=0, dtype=np.float64)
+        counts = band.astype(np.float64)
+        total = counts.sum(axis=0)
         mean = total / unseen
+        own = np.asarray(image.counts[:, rows]).astype(np.float64)
+        if poisson:
+            noise, own_noise = mean, own.sum(axis=0) / repeats
+        else:
+            noise, own_noise = counts.var(axis=0, ddof=1), own.var(axis=0, ddof=1)
         guess = prediction[rows].astype(np.float64)
-        square = total * (total - 1) / unseen**2
+        square = mean**2 - noise / unseen
         error += (guess**2 - 2 * guess * mean + square).sum(axis=(0, 1))
-        own = np.asarray(image.counts[:, rows]).sum(axis=0, dtype=np.float64)
-        raw_error += own.sum(axis=(0, 1)) / repeats**2
-        miss = np.maximum((guess - mean) ** 2 - mean / unseen, 0)
-        variance += float((4 * miss * mean / unseen + 2 * np.maximum(square, 0) / unseen**2).sum())
+        raw_error += own_noise.sum(axis=(0, 1)) / repeats
+        miss = np.maximum((guess - mean) ** 2 - noise / unseen, 0)
+        spread = 4 * miss * noise / unseen + 2 * (noise / unseen) ** 2
+        variance += float(spread.sum())
     return Score(error, raw_error, variance)
+
+
+def _thin_out(values: Sequence[float], longest: int | None) -> list[float]:
+    step = 1 if longest is None else -(-len(values) // longest)
+    return list(values)[:: max(1, step)]
 
 
 def _finite(value: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 from napari_xrf_denoise.errors import SettingsError
@@ -40,6 +41,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_setting(self.pairs in PAIRS, "pairs", f"one of {', '.join(PAIRS)}", self.pairs)
         _whole(self, "seed", 0)
+        check_setting(self.seed < 2**63, "seed", "a number below 2**63", self.seed)
         check_setting(
             isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= 20),
             "folds",
@@ -258,7 +260,7 @@ def settings_from_dict(content: Mapping[str, Any]) -> Settings:
 
 
 def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _whole(settings: Settings, name: str, least: int) -> None:

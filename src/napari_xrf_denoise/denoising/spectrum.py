@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, NDArray[np.float32]]
 
+FEW_SPECTRA = 8
+"""With fewer spectra in a step, a second thread costs more than it helps."""
 BATCH = 64
 """Spectra in one pass of the network; each holds about 15 smoothed copies in memory."""
 
@@ -74,7 +77,8 @@ def train_members(
     for part, part_watch in enumerate(watch.parts(max(folds, 1))):
         rest = source.without(part, folds, settings.seed, stream) if folds else source
         spectra = _gather(rest, pixels)
-        with threads(1 if min(len(pixels), settings.batch) < 8 else 2):
+        tiny = min(len(pixels), settings.batch) < FEW_SPECTRA
+        with threads(1) if tiny else nullcontext():
             network, found = train_mixing(spectra, settings, device, part_watch)
         members.append({name: value.cpu().numpy() for name, value in network.state_dict().items()})
         losses[f"training, network {part + 1}"] = found["training"]
@@ -85,7 +89,7 @@ def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
     """Return the counts of some pixels, (pixel, energy); with the repeats in front if they pair."""
     width = source.shape[1]
     if isinstance(source, Repeats):
-        bands = ((rows, band) for rows, band in source.image.blocks())
+        bands = source.repeat_bands()
     else:
         bands = ((rows, band[None]) for rows, band in source.bands())
     taken = []

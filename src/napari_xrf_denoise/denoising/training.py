@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .networks import DnCNN, KernelMixing
-from .pairs import Counts, thin
+from .pairs import Counts, add_repeats, thin
 from .progress import Watch
 from .settings import SpectrumSettings, TutorialSettings
 
@@ -25,11 +25,12 @@ class Scaling:
 
     @classmethod
     def of(cls, counts: Counts) -> Scaling:
-        """Return the published scaling: the mean, and the 0.1 to 99.9 percentile range."""
+        """Return the published scaling: 0.1 to 99.9 percentile range, and the mean within it."""
         low, high = np.quantile(counts, [0.001, 0.999])
         # Nearly empty spectra have no range between these percentiles; their largest count serves.
         spread = float(high - low) or float(counts.max()) or 1.0
-        return cls(float(counts.mean(dtype=np.float64)), spread)
+        within = counts[(counts >= low) & (counts <= high)]
+        return cls(float(within.mean(dtype=np.float64)), spread)
 
 
 def strategy_pairs(
@@ -205,7 +206,8 @@ def _draw_pair(
     else:
         number = min(max(1, round(settings.share * len(spectra))), len(spectra) - 1)
         order = rng.permutation(len(spectra))
-        given = spectra[order[:number]].sum(axis=0)
-        wanted = spectra[order[number:]].sum(axis=0)
-        share = number / len(spectra)
+        given = add_repeats(spectra[order[:number]])
+        wanted = add_repeats(spectra[order[number:]])
+        # Detector elements count unequally: shares go by counts, not by number.
+        share = float(given.sum() / spectra.sum(dtype=np.float64))
     return given.astype(np.float32), wanted.astype(np.float32), share

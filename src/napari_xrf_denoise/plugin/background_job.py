@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_xrf_denoise.denoising import Progress
+if TYPE_CHECKING:
+    from napari_xrf_denoise.denoising import Progress
 
-Work = Callable[[Callable[[Progress], object], Callable[[], bool]], Any]
+Work = Callable[[Callable[["Progress"], object], Callable[[], bool]], Any]
 """``work(on_progress, should_stop)`` returns the result; it ends early by raising `Cancelled`."""
 
 

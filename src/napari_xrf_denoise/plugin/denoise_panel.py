@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
+    QFrame,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_xrf_denoise.denoising.settings import METHODS
@@ -27,6 +30,8 @@ from .layer_watch import LayerWatch
 if TYPE_CHECKING:
     import napari.viewer
 
+LEAST_SIZE = QSize(230, 330)
+"""Of the panel; what does not fit scrolls."""
 POLL_MS = 100
 """Time between two looks at a run."""
 
@@ -58,33 +63,36 @@ class DenoisePanel(DockedWidget):
         self.viewer = napari_viewer
         self.model = DenoiseModel()
         self.session = DenoiseSession(self.model, self._add_layer)
-        self._watch = watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.session.poll)
-        self.model.events.connect(self._show)
         self.layer_list.ticked.connect(self.model.choose)
         self.method_box.currentTextChanged.connect(self._choose_method)
         self.preset_box.currentTextChanged.connect(self._choose_preset)
         self.button.clicked.connect(self._click)
+        self._listen_to_viewer()
 
-        session, model, selection = self.session, self.model, napari_viewer.layers.selection
-        follow = self._follow_layers
+    def _listen_to_viewer(self) -> None:
+        # Kept apart from the widget, which may be gone when they are let go.
+        model, session, watch = self.model, self.session, self._watch
+        active = self.viewer.layers.selection.events.active
+        show, follow = self._show, self._follow_layers
 
         def listen() -> None:
+            model.events.connect(show, check_nargs=False, unique=True)
+            active.connect(follow)
             watch.start()
-            selection.events.active.connect(follow)
+            show()
 
         def unlisten() -> None:
-            watch.stop()
-            selection.events.active.disconnect(follow)
-            model.events.disconnect(self_show, missing_ok=True)
             session.stop()
+            model.events.disconnect(show, missing_ok=True)
+            active.disconnect(follow)
+            watch.stop()
 
-        self_show = self._show
         self.listen_with(listen, unlisten)
-        self._show()
 
     def _build(self) -> None:
         self.layer_list = LayerChecklist()
@@ -106,15 +114,39 @@ class DenoisePanel(DockedWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Method", self.method_box)
         form.addRow("Preset", self.preset_box)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addWidget(QLabel("Spectral layers"))
         layout.addWidget(self.layer_list)
         layout.addLayout(form)
         for widget in (
-            self.plan_label, self.button, self.progress_bar, self.stage_label, self.report_label,
+            self.plan_label,
+            self.button,
+            self.progress_bar,
+            self.stage_label,
+            self.report_label,
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
+        self._make_scrollable(layout)
+
+    def _make_scrollable(self, content: QVBoxLayout) -> None:
+        # A report with warnings is long, and must not make napari's window higher than the screen.
+        inside = QWidget()
+        inside.setLayout(content)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumSize(LEAST_SIZE)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        around = QVBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addWidget(area)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a size at which a report without warnings is seen whole."""
+        return QSize(280, 400)
 
     def _follow_layers(self, event: Any = None) -> None:
         self.model.follow(self._watch.spectral(), self.viewer.layers.selection.active)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,6 +12,7 @@ from napari_xrf_denoise.denoising import Denoised, denoise
 from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.layers import image_from_layer, layer_data
 from napari_xrf_denoise.spectrum_image import SpectrumImage
+
 from .background_job import BackgroundJob, Work
 from .denoise_model import DenoiseModel
 
@@ -35,7 +37,7 @@ class DenoiseSession:
     ) -> None:
         self._model = model
         self._add_layer = add_layer
-        self._engine = engine
+        self.engine = engine
         self._job: BackgroundJob | None = None
         self._place: dict[str, float] = {}
 
@@ -61,7 +63,7 @@ class DenoiseSession:
         self._place = dict(zip(first.axis_labels, map(float, first.translate), strict=True))
         data: SpectrumImage | list[SpectrumImage] = images[0] if len(images) == 1 else images
         settings = {"method": model.method, "preset": model.preset}
-        self._job = BackgroundJob(_work(self._engine, data, settings), "xrf-denoise")
+        self._job = BackgroundJob(_work(self.engine, data, settings), "xrf-denoise")
         model.fraction, model.seconds_left = 0.0, None
         model.stage = "starting" if "torch" in sys.modules else LOADING
         model.status = "loading"
@@ -87,7 +89,10 @@ class DenoiseSession:
     def poll(self) -> None:
         """Show how far the run is; when it has ended, add its layer or say why there is none."""
         job = self._job
-        if job is None or self._model.status == "loading":
+        if job is None:
+            return
+        if self._model.status == "loading":
+            self.start()
             return
         progress = job.progress
         if progress is not None and self._model.status == "running":
@@ -108,9 +113,7 @@ class DenoiseSession:
         # The result lies where its source lies, also when that was moved by hand.
         attributes["translate"] = [
             self._place.get(label, 0.0) if label in ("y", "x") else start
-            for label, start in zip(
-                attributes["axis_labels"], attributes["translate"], strict=True
-            )
+            for label, start in zip(attributes["axis_labels"], attributes["translate"], strict=True)
         ]
         self._add_layer(data, attributes)
         self._end(_report(result), "report")
@@ -156,7 +159,7 @@ def _report(result: Denoised) -> str:
     report = result.report
     summary = report.summary()
     lines = [summary[0].upper() + summary[1:] + "."]
-    if report.dose_gain == report.dose_gain:
+    if report.dose_gain > 0 and math.isfinite(report.dose_gain_interval[1]):
         lines.append(f"As good as {report.dose_gain:.1f} times the measuring time.")
     if report.measured_by:
         lines.append(f"Measured by: {report.measured_by}.")

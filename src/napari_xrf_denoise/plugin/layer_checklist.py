@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from psygnal import Signal
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 MOST_ROWS = 6
@@ -21,11 +22,12 @@ class LayerChecklist(QListWidget):
     """
 
     ticked = Signal(tuple)
-    """The ticked layers, when the user has ticked or unticked one."""
+    """Emitted with the ticked layers, when the user has ticked or unticked one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layers: tuple[Any, ...] = ()
+        self._entries: list[QListWidgetItem] = []
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.itemChanged.connect(self._tell)
@@ -35,14 +37,16 @@ class LayerChecklist(QListWidget):
         self._layers = tuple(reversed(layers))
         self.blockSignals(True)
         try:
-            while self.count() > len(self._layers):
-                self.takeItem(self.count() - 1)
-            while self.count() < len(self._layers):
-                self.addItem(QListWidgetItem())
-            for row, layer in enumerate(self._layers):
-                item = self.item(row)
+            while len(self._entries) > len(self._layers):
+                self._entries.pop()
+                self.takeItem(len(self._entries))
+            while len(self._entries) < len(self._layers):
+                self._entries.append(QListWidgetItem())
+                self.addItem(self._entries[-1])
+            for item, layer in zip(self._entries, self._layers, strict=True):
                 item.setText(layer.name)
                 item.setToolTip(layer.name)
+                item.setSizeHint(QSize(0, self._row_height()))
                 item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
                 on = layer in ticked
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
@@ -52,15 +56,17 @@ class LayerChecklist(QListWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size at which up to `MOST_ROWS` rows are seen."""
-        row = self.sizeHintForRow(0) if self.count() else self.fontMetrics().height() + 4
         rows = min(max(self.count(), 2), MOST_ROWS)
-        return QSize(200, rows * row + 2 * self.frameWidth() + 4)
+        return QSize(200, rows * self._row_height() + 2 * self.frameWidth() + 4)
 
-    def _tell(self, item: QListWidgetItem) -> None:
+    def _row_height(self) -> int:
+        return int(self.fontMetrics().height()) + 6
+
+    def _tell(self, _: QListWidgetItem) -> None:
         self.ticked.emit(
             tuple(
                 layer
-                for row, layer in reversed(list(enumerate(self._layers)))
-                if self.item(row).checkState() == Qt.CheckState.Checked
+                for item, layer in reversed(list(zip(self._entries, self._layers, strict=True)))
+                if item.checkState() == Qt.CheckState.Checked
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.layers import image_from_layer_data
 
 
@@ -28,10 +29,14 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 
     Raises
     ------
-    DataError
+    RuntimeError
         If the layer has no energy axis, or does not fit the format.
     """
     from napari_xrf_denoise.io import write
 
-    image = image_from_layer_data(data, attributes)
-    return [str(write(Path(path), image, overwrite=True))]
+    try:
+        image = image_from_layer_data(data, attributes)
+        return [str(write(Path(path), image, overwrite=True))]
+    except DataError as error:
+        # napari takes a ValueError for "no plugin was found", and the reason would be lost.
+        raise RuntimeError(f"{path} was not written: {error}") from error

@@ -1,0 +1,68 @@
+"""The look at all counts before a run."""
+
+import numpy as np
+import pytest
+
+from napari_xrf_denoise.denoising.survey import survey
+from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+RATE = np.random.default_rng(3).uniform(0.1, 5, (20, 20, 50))
+
+
+def measured(gains=(1, 1, 1, 1), seed=4):
+    gains = np.asarray(gains, dtype=float)[:, None, None, None]
+    return np.random.default_rng(seed).poisson(gains * RATE)
+
+
+def test_totals_and_the_spectrum_are_sums():
+    counts = measured()
+    found = survey(SpectrumImage(counts))
+    np.testing.assert_allclose(found.totals, counts.sum(axis=(1, 2, 3)))
+    np.testing.assert_allclose(found.spectrum, counts.sum(axis=(0, 1, 2)))
+    assert found.total == counts.sum()
+
+
+def test_fano_factor_of_poisson_repeats_is_one_and_of_others_is_not():
+    fano = survey(SpectrumImage(measured())).fano
+    assert fano.factor == pytest.approx(1, abs=5 * fano.error)
+    assert fano.is_poisson
+    doubled = survey(SpectrumImage(2 * measured())).fano
+    assert doubled.factor == pytest.approx(2, rel=0.02)
+    assert not doubled.is_poisson
+
+
+@pytest.mark.parametrize("gains", [(1, 2, 0.5, 1.5), (1, 3), (1, 1, 1, 10)])
+def test_detector_elements_of_different_efficiency_are_still_poisson(gains):
+    fano = survey(SpectrumImage(measured(gains))).fano
+    assert fano.factor == pytest.approx(1, abs=0.03)
+
+
+def test_the_error_of_the_fano_factor_is_its_scatter():
+    found = [survey(SpectrumImage(measured(seed=seed)[:2])).fano for seed in range(40)]
+    scatter = np.std([fano.factor for fano in found])
+    assert found[0].error == pytest.approx(scatter, rel=0.35)
+
+
+def test_one_repeat_says_nothing_about_its_variance():
+    found = survey(SpectrumImage(measured()[:1]))
+    assert np.isnan(found.fano.factor)
+    assert found.is_poisson
+
+
+def test_fractions_are_not_poisson_and_whole_floats_may_be():
+    assert not survey(SpectrumImage(measured() * 1.5)).is_poisson
+    assert survey(SpectrumImage(measured().astype(np.float32))).is_poisson
+
+
+def test_a_copy_is_no_repeat():
+    counts = measured()
+    counts[3] = counts[1]
+    with pytest.raises(DataError, match="repeats 1 and 3 are identical"):
+        survey(SpectrumImage(counts))
+
+
+def test_empty_repeats_are_not_copies():
+    counts = measured()
+    counts[2:] = 0
+    assert survey(SpectrumImage(counts)).totals[3] == 0

@@ -1,0 +1,66 @@
+import threading
+from importlib.util import find_spec
+
+import pytest
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.layers import to_layer
+
+PLUGIN = "napari-xrf-denoise"
+
+if find_spec("napari") is None:
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def small_map():
+    return xrf.simulate_map(shape=(16, 16), n_channels=128, seed=1)[0]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1400, 900)
+    return viewer
+
+
+@pytest.fixture
+def viewer_with_map(viewer, small_map):
+    viewer.add_layer(to_layer(small_map))
+    return viewer
+
+
+@pytest.fixture
+def dock():
+    """Opens a dock of the plugin by its name, as the menu does."""
+
+    def open_dock(viewer, name):
+        return viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
+
+    return open_dock
+
+
+class Gate:
+    """The real engine behind a gate: a run that lasts as long as a test needs."""
+
+    def __init__(self):
+        self.began = threading.Event()
+        self.open = threading.Event()
+        self.ended = threading.Event()
+
+    def __call__(self, data, *, on_progress, should_stop, **settings):
+        self.began.set()
+        try:
+            while not self.open.wait(0.01):
+                if should_stop():
+                    raise xrf.Cancelled("stopped at the gate")
+            return xrf.denoise(data, on_progress=on_progress, should_stop=should_stop, **settings)
+        finally:
+            self.ended.set()
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open.set()

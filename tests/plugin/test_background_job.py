@@ -1,0 +1,54 @@
+import pytest
+
+from napari_xrf_denoise.denoising import Progress
+from napari_xrf_denoise.errors import Cancelled
+from napari_xrf_denoise.plugin.background_job import BackgroundJob
+
+
+def test_the_result_and_the_latest_progress_are_kept():
+    def work(on_progress, should_stop):
+        for step in range(3):
+            on_progress(Progress("counting", step / 2))
+        return 42
+
+    job = BackgroundJob(work, "test")
+    assert not job.is_done
+    job.start()
+    assert job.wait(10)
+    assert job.result == 42
+    assert job.progress.fraction == 1
+    assert job.error is None
+
+
+def test_an_error_is_kept_instead_of_printed(capfd):
+    def work(on_progress, should_stop):
+        raise KeyError("lost")
+
+    job = BackgroundJob(work, "test")
+    job.start()
+    assert job.wait(10)
+    assert isinstance(job.error, KeyError)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_job_that_is_stopped_ends():
+    def work(on_progress, should_stop):
+        while not should_stop():
+            pass
+        raise Cancelled("stopped")
+
+    job = BackgroundJob(work, "test")
+    job.start()
+    job.stop()
+    assert job.wait(10)
+    assert isinstance(job.error, Cancelled)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_stopping_before_the_start_is_remembered(times):
+    job = BackgroundJob(lambda _, should_stop: should_stop(), "test")
+    for _ in range(times):
+        job.stop()
+    job.start()
+    assert job.wait(10)
+    assert job.result is True

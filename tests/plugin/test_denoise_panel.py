@@ -1,0 +1,210 @@
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_xrf_denoise.layers import to_layer
+
+PLUGIN = "napari-xrf-denoise"
+
+
+@pytest.fixture
+def panel(viewer_with_map, dock):
+    panel = dock(viewer_with_map, "Denoise")
+    panel.method_box.setCurrentText("pca")
+    panel.preset_box.setCurrentText("fast")
+    return panel
+
+
+def click(qtbot, widget):
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def texts(panel):
+    return [panel.layer_list.item(row).text() for row in range(panel.layer_list.count())]
+
+
+def ticked(panel):
+    items = [panel.layer_list.item(row) for row in range(panel.layer_list.count())]
+    return [item.text() for item in items if item.checkState() == Qt.CheckState.Checked]
+
+
+def test_a_click_on_denoise_adds_a_layer_beside_the_raw_one(qtbot, viewer_with_map, panel):
+    raw = viewer_with_map.layers["map"]
+    assert panel.button.text() == "Denoise"
+    click(qtbot, panel.button)
+    assert panel.button.text() == "Stop"
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    layer = viewer_with_map.layers["map denoised"]
+    assert layer.data.shape == raw.data.shape
+    np.testing.assert_array_equal(layer.scale, raw.scale)
+    assert layer.units == raw.units
+    assert layer.axis_labels == raw.axis_labels
+    assert layer.data.sum() == pytest.approx(raw.data.sum(), rel=0.02)
+    assert panel.button.text() == "Denoise"
+    assert "ose gain" in panel.report_label.text()
+    assert not panel.progress_bar.isVisible()
+
+
+@pytest.mark.slow
+def test_the_sample_can_be_denoised(qtbot, viewer, dock):
+    viewer.open_sample(PLUGIN, "map")
+    panel = dock(viewer, "Denoise")
+    panel.preset_box.setCurrentText("fast")
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer.layers, timeout=100_000)
+
+
+def test_stop_ends_a_real_run_without_a_layer(qtbot, viewer_with_map, panel):
+    panel.method_box.setCurrentText("spectrum")
+    panel.preset_box.setCurrentText("best")
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: panel.model.fraction > 0, timeout=60_000)
+    assert panel.progress_bar.isVisible()
+    assert panel.stage_label.text()
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+    assert "Stopped" in panel.report_label.text()
+    assert [layer.name for layer in viewer_with_map.layers] == ["map"]
+
+
+def test_settings_cannot_be_changed_during_a_run(qtbot, panel, gate):
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    assert not panel.method_box.isEnabled()
+    assert not panel.layer_list.isEnabled()
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+    assert panel.method_box.isEnabled()
+
+
+@pytest.mark.parametrize("what", ["removed", "renamed", "replaced", "switched"])
+def test_the_result_belongs_to_the_layer_as_it_was(qtbot, viewer_with_map, panel, gate, what):
+    viewer, layers = viewer_with_map, viewer_with_map.layers
+    before = layers["map"].data.sum()
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    if what == "removed":
+        layers.remove("map")
+    elif what == "renamed":
+        layers["map"].name = "ore"
+    elif what == "replaced":
+        layers["map"].data = np.zeros((128, 16, 16), np.uint16)
+    else:
+        viewer.add_image(np.ones((8, 8)), name="photo")
+        layers.selection.active = layers["photo"]
+    gate.open.set()
+    qtbot.waitUntil(lambda: "map denoised" in layers, timeout=60_000)
+    result = layers["map denoised"]
+    assert result.data.sum() == pytest.approx(before, rel=0.02)
+    assert result.metadata["denoising"]["source"] == "map"
+
+
+def test_the_dock_closed_during_a_run_stops_it(qtbot, viewer_with_map, panel, gate):
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    viewer_with_map.window.remove_dock_widget(panel)
+    assert gate.ended.wait(10)
+    qtbot.wait(300)
+    assert [layer.name for layer in viewer_with_map.layers] == ["map"]
+    viewer_with_map.layers["map"].name = "ore"
+    panel.deleteLater()
+    qtbot.wait(50)
+
+
+def test_the_viewer_closed_during_a_run_stops_it(qtbot, make_napari_viewer, small_map, dock, gate):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_layer(to_layer(small_map))
+    panel = dock(viewer, "Denoise")
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    viewer.close()
+    qtbot.waitUntil(gate.ended.is_set, timeout=10_000)
+    qtbot.waitUntil(
+        lambda: not any(thread.name == "xrf-denoise" for thread in threading.enumerate()),
+        timeout=10_000,
+    )
+
+
+def test_the_list_follows_the_viewer(qtbot, viewer_with_map, panel, small_map):
+    viewer = viewer_with_map
+    assert ticked(panel) == ["map"]
+    viewer.add_layer(to_layer(small_map.replace(name="second")))
+    assert texts(panel) == ["second", "map"]
+    viewer.layers["map"].name = "ore"
+    assert texts(panel) == ["second", "ore"]
+    viewer.layers.remove("second")
+    assert texts(panel) == ["ore"]
+
+
+def test_ticked_layers_are_denoised_together(qtbot, viewer_with_map, panel, small_map):
+    second = small_map.replace(
+        name="second", counts=np.random.default_rng(0).poisson(small_map.counts)
+    )
+    viewer_with_map.add_layer(to_layer(second))
+    for row in range(2):
+        panel.layer_list.item(row).setCheckState(Qt.CheckState.Checked)
+    assert "2 repeats" in panel.plan_label.text()
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    assert viewer_with_map.layers["map denoised"].metadata["denoising"]["repeats"] == 2
+
+
+def test_without_spectra_the_button_is_off_and_says_what_is_needed(qtbot, viewer, dock):
+    viewer.add_image(np.ones((20, 20)), name="photo")
+    panel = dock(viewer, "Denoise")
+    assert not panel.button.isEnabled()
+    assert "Open Sample" in panel.plan_label.text()
+    assert "axis_labels" in panel.plan_label.text()
+    cube = viewer.add_image(np.ones((20, 8, 8), np.uint16), name="cube")
+    cube.axis_labels = ("energy", "y", "x")
+    assert panel.button.isEnabled()
+
+
+def test_the_plan_follows_the_settings(panel):
+    panel.method_box.setCurrentText("auto")
+    assert "Method: pca" in panel.plan_label.text()
+    panel.preset_box.setCurrentText("tutorial")
+    assert "Method: spectrum" in panel.plan_label.text()
+    panel.method_box.setCurrentText("pca")
+    assert not panel.button.isEnabled()
+    assert "preset" in panel.plan_label.text()
+
+
+def test_an_error_stands_in_the_panel(qtbot, viewer_with_map, panel):
+    viewer_with_map.layers["map"].data = np.zeros((128, 16, 16), np.uint16)
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=60_000)
+    assert "all counts are zero" in panel.report_label.text()
+    assert panel.report_label.isVisible()
+
+
+def test_tabbing_goes_from_top_to_bottom(panel):
+    order = [panel.layer_list, panel.method_box, panel.preset_box, panel.button]
+    widget, seen = panel.layer_list, []
+    for _ in range(12):
+        if widget in order:
+            seen.append(widget)
+        widget = widget.nextInFocusChain()
+    assert seen[:4] == order
+
+
+@pytest.mark.slow
+def test_opening_the_docks_loads_no_torch():
+    code = f"""
+import sys
+import napari
+viewer = napari.Viewer(show=False)
+viewer.open_sample({PLUGIN!r}, "map")
+for name in ("Denoise", "Spectrum", "Element maps"):
+    viewer.window.add_plugin_dock_widget({PLUGIN!r}, name)
+assert "torch" not in sys.modules
+viewer.close()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

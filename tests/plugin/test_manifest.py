@@ -1,0 +1,53 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_xrf_denoise
+
+NAME = "napari-xrf-denoise"
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return PluginManifest.from_distribution(NAME)
+
+
+def test_everything_in_the_manifest_can_be_imported(manifest):
+    manifest.validate_imports()
+
+
+def test_docks_samples_and_commands_have_their_public_names(manifest):
+    contributions = manifest.contributions
+    names = [widget.display_name for widget in contributions.widgets]
+    assert names == ["Denoise", "Spectrum", "Element maps"]
+    assert [sample.key for sample in contributions.sample_data] == ["spectra", "map"]
+
+
+def test_docks_are_in_the_menus_of_layers(manifest):
+    menus = manifest.contributions.menus
+    assert {menu: [entry.command for entry in menus[menu]] for menu in menus} == {
+        "napari/layers/filter": [f"{NAME}.denoise"],
+        "napari/layers/visualize": [f"{NAME}.spectrum"],
+        "napari/layers/measure": [f"{NAME}.element_maps"],
+    }
+
+
+def test_the_link_in_the_root_is_the_manifest():
+    inside = Path(napari_xrf_denoise.__file__).parent / "napari.yaml"
+    link = Path(__file__).resolve().parents[2] / "napari.yaml"
+    if not link.exists():
+        pytest.skip("not a checkout")
+    assert link.read_text(encoding="utf-8") == inside.read_text(encoding="utf-8")
+
+
+def test_importing_the_plugin_loads_no_torch():
+    code = (
+        "import sys\n"
+        "from npe2 import PluginManifest\n"
+        f"PluginManifest.from_distribution({NAME!r}).validate_imports()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

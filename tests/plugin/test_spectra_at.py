@@ -1,0 +1,119 @@
+import time
+
+import dask.array
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.plugin.spectra_at import LayerSpectra
+
+
+def wait_for(call, seconds=30):
+    end = time.monotonic() + seconds
+    while not (found := call()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
+
+
+def test_a_place_in_the_world_is_a_pixel(small_map):
+    spectra = LayerSpectra(to_layer(small_map))
+    assert spectra.pixel((3.2, 17.4, 62.6)) == {"y": 3, "x": 13}
+    assert spectra.pixel((3.2, -2.4, 77.4)) == {"y": 0, "x": 15}
+    assert spectra.pixel((3.2, -2.6, 0.0)) is None
+    assert spectra.pixel((3.2, 0.0, 77.6)) is None
+
+
+def test_a_moved_layer_is_found_where_it_is(small_map):
+    layer = to_layer(small_map)
+    layer.translate = (0, 100, 0)
+    assert LayerSpectra(layer).pixel((3.2, 105, 0)) == {"y": 1, "x": 0}
+
+
+def test_units_of_the_viewer_are_converted(small_map):
+    viewer = ViewerModel()
+    viewer.add_image(np.ones((20, 20)), axis_labels=("y", "x"), units=("nm", "nm"))
+    layer = viewer.add_layer(to_layer(small_map))
+    assert f"{viewer.dims.units[-1]:~}" == "nm"
+    assert LayerSpectra(layer).pixel((3.2, 10_000, 20_000), viewer.dims.units) == {"y": 2, "x": 4}
+
+
+def test_the_curve_is_the_counts_of_the_pixel(small_map):
+    (curve,) = LayerSpectra(to_layer(small_map)).at({"y": 3, "x": 5})
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 3, 5])
+    np.testing.assert_array_equal(curve.axis.centers, small_map.energy.centers)
+    assert curve.label == "map"
+    assert curve.least == 0.5
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("scan", 1), ("frame", 3), ("detector", 3)])
+def test_repeats_are_combined_as_the_image_says(kind, factor):
+    counts = np.full((3, 2, 2, 10), 6, np.uint16)
+    layer = to_layer(xrf.SpectrumImage(counts, repeat_kind=kind))
+    (curve,) = LayerSpectra(layer).at({"y": 0, "x": 1})
+    np.testing.assert_array_equal(curve.counts, np.full(10, 6 * factor))
+
+
+def test_a_row_of_spectra_comes_with_the_mean():
+    image = xrf.simulate_spectra(n_repeats=4, n_channels=256)[0]
+    spectra = LayerSpectra(to_layer(image))
+    assert spectra.pixel((2.2, 5.0)) == {"repeat": 2}
+    assert spectra.pixel((4.0, 5.0)) is None
+    row, mean = spectra.at({"repeat": 2})
+    assert (row.label, mean.label) == ("spectra, row 2", "spectra, mean")
+    np.testing.assert_array_equal(row.counts, image.counts[2, 0, 0])
+    np.testing.assert_allclose(mean.counts, image.counts[:, 0, 0].mean(axis=0))
+    assert row.key != mean.key
+
+
+def test_a_single_spectrum_belongs_to_every_row():
+    image = xrf.simulate_spectra(n_repeats=1, n_channels=256)[0]
+    spectra = LayerSpectra(to_layer(image))
+    assert spectra.pixel((17.0, 5.0)) == {"repeat": 0}
+    assert len(spectra.at({"repeat": 0})) == 1
+
+
+def test_sum_and_mean_of_the_map(small_map):
+    spectra = LayerSpectra(to_layer(small_map))
+    (whole,) = wait_for(lambda: spectra.whole("sum"))
+    (mean,) = spectra.whole("mean")
+    np.testing.assert_array_equal(whole.counts, small_map.counts.sum(axis=(0, 1, 2)))
+    np.testing.assert_allclose(mean.counts * 256, whole.counts)
+    assert not spectra.is_waiting
+
+
+def test_a_lazy_layer_is_read_in_the_background(small_map):
+    lazy = small_map.replace(counts=dask.array.from_array(small_map.counts, chunks=(1, 4, 4, 128)))
+    spectra = LayerSpectra(to_layer(lazy))
+    assert spectra.at({"y": 9, "x": 2}) == []
+    assert spectra.is_waiting
+    (curve,) = wait_for(lambda: spectra.at({"y": 9, "x": 2}))
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 9, 2])
+
+
+def test_expected_counts_far_below_one_are_not_flattened():
+    counts = np.zeros((20, 2, 2), np.float32)
+    counts[4:8] = 0.01
+    layer = Image(counts, axis_labels=("energy", "y", "x"))
+    (curve,) = LayerSpectra(layer).at({"y": 0, "x": 0})
+    assert 0 < curve.least <= 0.01
+
+
+def test_counts_that_cannot_be_used_are_named(small_map):
+    layer = Image(-np.ones((20, 2, 2)), axis_labels=("energy", "y", "x"), name="fit")
+    spectra = LayerSpectra(layer)
+    assert spectra.at({"y": 0, "x": 0}) == []
+    assert "fit" in spectra.problem
+
+
+def test_a_changed_layer_is_noticed(small_map):
+    layer = to_layer(small_map)
+    spectra = LayerSpectra(layer)
+    layer.name = "ore"
+    assert spectra.is_current()
+    assert spectra.at({"y": 0, "x": 0})[0].label == "ore"
+    layer.scale = (0.1, 5, 5)
+    assert not spectra.is_current()
