@@ -127,6 +127,15 @@ def test_an_existing_result_is_refused_before_any_work(run, map_file, tmp_path, 
     [
         (["denoise", "none.h5"], "none.h5"),
         (["denoise", "vase.h5", "-o", "x/y.h5"], "there is no folder"),
+        (["denoise", "vase.h5", "-o", "y.csv"], "y.csv: CSV holds spectra, not maps"),
+        (["denoise", "vase.h5", "-o", "vase.h5", "--overwrite"], "would replace its source"),
+        (["convert", "vase.h5", "vase.h5", "--overwrite"], "would replace its source"),
+        (["denoise", "vase.h5", "--set", "seed=3"], "'seed' is given by the option --seed"),
+        (["denoise", "vase.h5", "--seed", "99999999999999999999"], "below 2**63"),
+        (["denoise", "vase.h5", "--repeats", "::0"], "--repeats: expected first:last+1"),
+        (["denoise", "vase.h5", "--repeat-kind", "x"], "--repeat-kind: expected scan, frame"),
+        (["denoise", "vase.h5", "--mask", "none.npy"], "none.npy does not exist"),
+        (["denoise", "vase.h5", "--device", "toaster"], "device 'toaster' cannot be used here"),
         (["denoise", "vase.h5", "-o", "y.jpg"], "y.jpg: expected a name that ends in"),
         (["denoise", "vase.h5", "--set", "steps"], "--set: expected name=value, found 'steps'"),
         (["denoise", "vase.h5", "--set", "depth=3"], "unknown setting 'depth'"),
@@ -164,6 +173,33 @@ def test_one_bad_file_does_not_take_the_others_with_it(run, map_file, tmp_path):
     assert "1 of 2 files failed" in err
     assert (tmp_path / "out" / "vase_denoised.h5").exists()
     assert out.count("dose gain") == 1
+
+
+def test_a_mask_keeps_the_pixels_that_it_names(run, map_file, tmp_path):
+    mask = np.zeros((12, 10), dtype=np.uint8)
+    mask[2:6, 3:7] = 255
+    np.save(tmp_path / "mask.npy", mask)
+    status, _, _ = run("convert", map_file, "part.h5", "--mask", "mask.npy")
+    assert status == 0
+    inside = xrf.read(tmp_path / "part.h5").counts_map() > 0
+    np.testing.assert_array_equal(inside, mask > 0)
+
+
+def test_repeats_can_be_called_detector_elements(run, spectra_file, tmp_path):
+    run("denoise", spectra_file, "--repeat-kind", "detector", "--set", "steps=3", "-o", "sum.h5")
+    total = xrf.read(spectra_file).counts.sum()
+    assert xrf.read(tmp_path / "sum.h5").counts.sum() == pytest.approx(total, rel=0.01)
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing(run, map_file, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_xrf_denoise.denoising.denoise", interrupt)
+    status, _, err = run("denoise", map_file)
+    assert status == 130
+    assert "no incomplete file was left behind" in err
+    assert list(tmp_path.iterdir()) == [map_file]
 
 
 def test_a_result_that_cannot_be_written_is_saved_elsewhere(run, map_file, tmp_path, monkeypatch):

@@ -4,9 +4,10 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.spectrum_image import SpectrumImage, is_dask, stack_repeats
+from napari_xrf_denoise.spectrum_image import SpectrumImage, stack_repeats
 
 
 def cube(shape=(2, 3, 4, 5), dtype=np.uint16):

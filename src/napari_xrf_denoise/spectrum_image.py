@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import as_lazy, is_dask, is_on_disk
 from .energy_axis import EnergyAxis
 from .errors import DataError
 
@@ -279,7 +280,7 @@ class SpectrumImage:
         if mask is not None:
             counts = image.counts
             if is_on_disk(counts):
-                counts = _lazy(counts)
+                counts = as_lazy(counts)
             image = replace(image, counts=counts * image._keep(mask))
         window = slice(None) if energy is None else image.energy.channels(*energy)
         parts = []
@@ -373,29 +374,8 @@ def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
     if any(is_dask(array) or is_on_disk(array) for array in arrays):
         import dask.array
 
-        return first.replace(counts=dask.array.concatenate([_lazy(a) for a in arrays], axis=0))
+        return first.replace(counts=dask.array.concatenate([as_lazy(a) for a in arrays], axis=0))
     return first.replace(counts=np.concatenate(arrays, axis=0))
-
-
-def is_dask(array: Any) -> bool:
-    """Whether an array is lazy, without importing dask to find out."""
-    return type(array).__module__.partition(".")[0] == "dask"
-
-
-def _lazy(array: Any) -> Any:
-    """Return a dask array, so that what is on disk stays there until it is used."""
-    import dask.array
-
-    return array if is_dask(array) else dask.array.from_array(array)
-
-
-def is_on_disk(array: Any) -> bool:
-    """Whether an array is a view of a memory-mapped file."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return True
-        array = array.base
-    return False
 
 
 def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None:

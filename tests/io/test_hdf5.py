@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import DataError, FormatError, MissingDependencyError, SettingsError, read
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import CalibrationWarning
 from napari_xrf_denoise.io import sniff
 from napari_xrf_denoise.io._hdf5 import SafeSink
-from napari_xrf_denoise.spectrum_image import is_dask
 
 CUBE = (np.arange(60 * 5 * 7) % 199).astype(np.int16).reshape(60, 5, 7)
 

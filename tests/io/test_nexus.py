@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import CalibrationWarning
 from napari_xrf_denoise.io import _found, describe, sniff
-from napari_xrf_denoise.spectrum_image import is_dask
 
 
 def test_everything_survives_a_round_trip(tmp_path, make_image, assert_same):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import DataError, FormatError, read
+from napari_xrf_denoise.arrays import is_on_disk
 from napari_xrf_denoise.errors import CalibrationWarning
 from napari_xrf_denoise.io import sniff
-from napari_xrf_denoise.spectrum_image import is_on_disk
 
 CUBE = (np.arange(50 * 3 * 4) % 199).astype(np.uint16).reshape(50, 3, 4)
 

@@ -3,9 +3,9 @@ import pytest
 import tifffile
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
+from napari_xrf_denoise.arrays import is_on_disk
 from napari_xrf_denoise.errors import CalibrationWarning
 from napari_xrf_denoise.io import sniff
-from napari_xrf_denoise.spectrum_image import is_on_disk
 
 CUBE = (np.arange(60 * 8 * 9) % 199).astype(np.uint16).reshape(60, 8, 9)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import FormatError, MissingDependencyError, read
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.io import describe, sniff
-from napari_xrf_denoise.spectrum_image import is_dask
 
 # What PROVENANCE.md says about each file.
 DOCUMENTED = [

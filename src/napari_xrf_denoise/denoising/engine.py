@@ -112,7 +112,7 @@ def denoise(
     watch = Watch(on_progress, should_stop)
     image = as_image(data, energy_axis, repeat_axis)
     check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
-    chosen, why = _choose_method(image, method, preset)
+    chosen, why = choose_method(image, method, preset)
     run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
     where = find_device(device)
     check_pairs(image, run.pairs)
@@ -133,7 +133,8 @@ def denoise(
     if reference is not None:
         one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
         score = score_by_reference(one, image, reference, poisson=poisson)
-        measured_by = f"{reference.n_repeats} repeat(s) that the result never saw"
+        number = reference.n_repeats
+        measured_by = f"{number} {'repeats' if number > 1 else 'repeat'} that the result never saw"
     choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
     if np.isfinite(found.fano.factor):
         choices["fano_factor"] = found.fano.factor
@@ -234,14 +235,24 @@ def _is_list_of_images(data: Any) -> bool:
     )
 
 
-def _choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
+def choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
+    """Return the method of a run, and why it is that one.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    method, preset : str
+        As given to `denoise`.
+    """
     if method != "auto":
         return method, "asked for"
     pixels = image.shape[1] * image.shape[2]
     if preset == "tutorial":
         return "spectrum", "the tutorial's job is one for spectra"
+    if pixels == 1:
+        return "spectrum", "there is one pixel"
     if pixels < FEW_PIXELS:
-        return "spectrum", f"{pixels} pixel(s): each spectrum is denoised by itself"
+        return "spectrum", f"{pixels} pixels are too few to share components"
     return "pca", f"{pixels} pixels share their components"
 
 

@@ -15,6 +15,7 @@ Pairs = Literal["auto", "repeats", "thinning"]
 METHODS: tuple[Method, ...] = ("auto", "spectrum", "pca")
 PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
 Preset = Literal["fast", "balanced", "best", "tutorial"]
+PRESETS: tuple[Preset, ...] = ("fast", "balanced", "best", "tutorial")
 
 
 @dataclass(frozen=True)

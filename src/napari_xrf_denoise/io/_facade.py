@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_xrf_denoise.errors import CalibrationWarning, DataError, FormatError
+from napari_xrf_denoise.replacing import replacing
 from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
 from ._found import NO_CALIBRATION, build
 from ._layouts import LAYOUTS, Layout, layout_for, writable_suffixes
 from ._options import ReadOptions
-from napari_xrf_denoise.replacing import replacing
 
 
 def read(

@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from napari_xrf_denoise.arrays import is_dask, is_on_disk
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError
-from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage, is_dask, is_on_disk
+from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
 from ._options import ReadOptions
 

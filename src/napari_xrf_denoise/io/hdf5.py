@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import DataError, FormatError, SettingsError
-from napari_xrf_denoise.spectrum_image import is_dask
 
 from ._found import Found, ask_for_energy_axis, existing_axis, place
 from ._hdf5 import describe_candidates, get_dataset, open_hdf5, read_counts

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError, MissingDependencyError
-from napari_xrf_denoise.spectrum_image import RepeatKind, is_dask
+from napari_xrf_denoise.spectrum_image import RepeatKind
 
 from ._found import IN_MEMORY_BYTES, Found
 from ._options import ReadOptions

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
 # The engine's own rule, so that the panel never announces something else than what is done.
-from napari_xrf_denoise.denoising.engine import _choose_method
-from napari_xrf_denoise.denoising.settings import METHODS, Preset, resolve_settings
+from napari_xrf_denoise.denoising.engine import choose_method
+from napari_xrf_denoise.denoising.settings import METHODS, resolve_settings
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.layers import METADATA_KEY
 from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
 
-PRESETS = get_args(Preset)
 Status = Literal["idle", "loading", "running", "stopping"]
 
 NO_LAYERS = (
@@ -102,7 +101,7 @@ def plan(model: DenoiseModel) -> tuple[bool, str]:
         return False, NO_CHOICE
     try:
         image = _stand_in(model.sources)
-        method, why = _choose_method(image, model.method, model.preset)
+        method, why = choose_method(image, model.method, model.preset)
         resolve_settings(method, model.preset, {})
     except (DataError, SettingsError) as error:
         return False, str(error)

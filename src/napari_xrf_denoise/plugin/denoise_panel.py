@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.denoising.settings import METHODS
+from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
 
-from .denoise_model import PRESETS, DenoiseModel, plan
+from .denoise_model import DenoiseModel, plan
 from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
 from .layer_checklist import LayerChecklist

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import Cancelled, DataError
 from napari_xrf_denoise.layers import image_from_layer
-from napari_xrf_denoise.spectrum_image import SpectrumImage, is_dask
+from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
 

@@ -1,0 +1,183 @@
+"""What the command line writes: where results go, what is printed, and the progress bar."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from .denoising import Denoised
+    from .denoising.progress import OnProgress, Progress
+    from .spectrum_image import SpectrumImage
+
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda or mps: where networks are computed.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that are already there.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File to write, or folder for several.")
+]
+
+
+def find_targets(files: list[Path], output: Path | None, overwrite: bool) -> dict[Path, Path]:
+    """Return where each file's result goes, refusing what would fail after hours of work.
+
+    Raises
+    ------
+    SettingsError, OSError
+        If two results have one name, a result would replace its source or a file that it may
+        not, or its folder cannot be written.
+    """
+    if output is not None and len(files) == 1 and output.suffix and not output.is_dir():
+        targets = {files[0]: output}
+    else:
+        folder = Path() if output is None else output
+        targets = {path: folder / f"{path.stem}_denoised.h5" for path in files}
+        check_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    if len(set(targets.values())) < len(set(files)):
+        raise SettingsError(
+            "two of the files have the same name and would have the same result; "
+            "denoise them one by one with --output"
+        )
+    for source, target in targets.items():
+        check_target(target, overwrite, source)
+    return targets
+
+
+def check_target(
+    target: Path, overwrite: bool, source: Path | None = None, suffix: str | None = None
+) -> None:
+    """Refuse a file that could not be written, or that must not be replaced.
+
+    Parameters
+    ----------
+    target : Path
+    overwrite : bool
+    source : Path, optional
+        The file that was read: a measurement is never replaced by its own result.
+    suffix : str, optional
+        The ending that the name must have; one of the writable ones by default.
+    """
+    from .io import writable_suffixes
+
+    allowed = (suffix,) if suffix else writable_suffixes()
+    if not target.name.lower().endswith(tuple(allowed)):
+        raise SettingsError(f"{target}: expected a name that ends in {', '.join(allowed)}")
+    if source is not None and target.resolve() == source.resolve():
+        raise SettingsError(f"{target}: the result would replace its source; choose another name")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target}: exists already; add --overwrite to replace it")
+    if not target.resolve().parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first")
+    check_folder(target.resolve().parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or cannot be made.
+
+    Raises
+    ------
+    PermissionError
+    """
+    place = folder.resolve()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise PermissionError(f"{folder}: {place} cannot be written; choose another folder")
+
+
+def check_format(image: SpectrumImage, target: Path) -> None:
+    """Refuse a format that cannot hold the result, before there is one.
+
+    Raises
+    ------
+    DataError
+    """
+    if target.suffix.lower() == ".csv" and image.is_map:
+        raise DataError(f"{target}: CSV holds spectra, not maps; choose a name ending in .h5")
+
+
+def save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
+    """Write the result; where that fails, to a temporary folder, since hours may be in it."""
+    from .io import write
+
+    try:
+        write(target, image, overwrite=overwrite)
+    except (OSError, DataError) as error:
+        raise OSError(f"{error}\n{_rescue(image, target)}") from error
+    typer.echo(f"result: {target}")
+
+
+def _rescue(image: SpectrumImage, target: Path) -> str:
+    from .io import write
+
+    folder = Path(tempfile.mkdtemp(prefix="xrf-denoise-"))
+    rescued = folder / f"{target.stem}.h5"
+    try:
+        write(rescued, image)
+    except OSError as error:
+        folder.rmdir()
+        return f"nor could it be saved elsewhere: {error}"
+    return f"the result was saved as {rescued} instead"
+
+
+def print_report(result: Denoised) -> None:
+    """Print how the result was made and how good it is; warnings go to the error stream."""
+    report = result.report
+    choices = report.choices
+    typer.echo(f"method: {choices['method']} ({choices['why']})")
+    typer.echo(report.summary())
+    typer.echo(f"measured by: {report.measured_by}")
+    typer.echo(f"counts: {report.count_ratio:.3f} of the raw counts")
+    told = set(result.image.metadata.get("warnings", ()))
+    for warning in report.warnings:
+        if warning not in told:
+            typer.secho(f"warning: {warning}", fg="yellow", err=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
+    """Give a function that makes a progress bar with a title and returns what moves it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def start(title: str) -> OnProgress:
+            task = bars.add_task(title, total=1.0, left="")
+
+            def move(progress: Progress) -> None:
+                left = progress.seconds_left
+                told = "" if left is None else f"{_duration(left)} left, "
+                bars.update(
+                    task,
+                    completed=progress.fraction,
+                    left=f"{told}{progress.stage}",
+                    visible=progress.fraction < 1,
+                )
+
+            return move
+
+        yield start
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
