@@ -8,6 +8,11 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
+def pytest_collection_modifyitems(items):
+    """Run the slow tests last, so that a mistake is seen early."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of measured data, which are not part of the project; see its PROVENANCE.md."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import nn
@@ -45,9 +44,9 @@ class DnCNN(nn.Module):
     ) -> None:
         super().__init__()
         widths = [1, *[features] * (layers - 1), 1]
-        self._shapes = [(after, 3 * before) for before, after in pairwise(widths)]
+        self.shapes = [(after, 3 * before) for before, after in pairwise(widths)]
         parts = []
-        for after, fan_in in self._shapes:
+        for after, fan_in in self.shapes:
             bound = 1 / math.sqrt(fan_in)
             parts.append(torch.empty(after * fan_in).uniform_(-bound, bound, generator=generator))
             parts += [torch.ones(after), torch.zeros(after)]
@@ -57,14 +56,11 @@ class DnCNN(nn.Module):
         self.register_buffer("running_var", torch.ones(layers - 1, features))
 
     def forward(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Return the prediction for spectra, both of shape (spectra, energy)."""
-        if self.training:
-            prediction, mean, var = _Training.apply(spectra, self.weights, self._shapes)  # type: ignore[no-untyped-call]
-            number = spectra.numel()
-            self.running_mean.lerp_(mean, MOMENTUM)
-            self.running_var.lerp_(var * (number / max(1, number - 1)), MOMENTUM)
-            return prediction  # type: ignore[no-any-return]
-        *layers, last = _layers(self.weights, self._shapes)
+        """Return the prediction for spectra, both of shape (spectra, energy).
+
+        Batch norm uses the statistics that were remembered in training.
+        """
+        *layers, last = _layers(self.weights, self.shapes)
         hidden = spectra[None]
         for (kernel, gain, shift), mean, var in zip(
             layers, self.running_mean, self.running_var, strict=True
@@ -89,18 +85,21 @@ def _layers(weights: torch.Tensor, shapes: list[tuple[int, int]]) -> list[tuple[
     return layers
 
 
-def _neighbours(hidden: torch.Tensor) -> torch.Tensor:
+def _neighbours(hidden: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """Return the left neighbour, the channel itself and the right one, borders repeated.
 
     (features, spectra, energy) becomes (3 * features, spectra * energy).
     """
-    stacked = hidden.new_empty(3, *hidden.shape)
+    features, spectra, size = hidden.shape
+    if out is None:
+        out = hidden.new_empty(3 * features, spectra * size)
+    stacked = out.view(3, features, spectra, size)
     stacked[1] = hidden
     stacked[0, ..., 1:] = hidden[..., :-1]
     stacked[0, ..., 0] = hidden[..., 0]
     stacked[2, ..., :-1] = hidden[..., 1:]
     stacked[2, ..., -1] = hidden[..., -1]
-    return stacked.view(3 * hidden.shape[0], -1)
+    return out
 
 
 def _sum_neighbours(stacked: torch.Tensor, shape: torch.Size) -> torch.Tensor:
@@ -114,66 +113,93 @@ def _sum_neighbours(stacked: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     return total.view(total.shape[0], -1)
 
 
-class _Training(torch.autograd.Function):
-    """All layers in training mode, with their gradients written out.
+class TrainingPass:
+    """Forward and backward passes of a `DnCNN` in training mode, with gradients written out.
 
-    Batch norm uses the statistics of the batch, as in training. A test compares values and
-    gradients with torch's own layers.
+    All large tensors are made once: an allocation for every operation would cost as much as the
+    operations themselves. Batch norm uses the statistics of the batch, and the network remembers
+    them. A test compares values and gradients with torch's own layers.
+
+    Parameters
+    ----------
+    network : DnCNN
+    spectra : torch.Tensor, shape (spectra, energy)
+        Input of every pass.
     """
 
-    @staticmethod
-    def forward(
-        ctx: Any, spectra: torch.Tensor, weights: torch.Tensor, shapes: list[tuple[int, int]]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        *layers, last = _layers(weights, shapes)
-        number = spectra.numel()
-        hidden = spectra[None]
-        kept, means, variances = [], [], []
-        for kernel, gain, shift in layers:
-            stacked = _neighbours(hidden)
-            centred = kernel @ stacked
+    def __init__(self, network: DnCNN, spectra: torch.Tensor) -> None:
+        self.network = network
+        self._spectra = spectra
+        self._number = spectra.numel()
+        shapes = network.shapes
+        make = spectra.new_empty
+        self._stacked = [make(fan_in, self._number) for _, fan_in in shapes]
+        self._centred = [make(after, self._number) for after, _ in shapes]
+        self._out = [make(after, self._number) for after, _ in shapes[:-1]]
+        self._below = make(max(fan_in for _, fan_in in shapes), self._number)
+        self._gradient = make(max(after for after, _ in shapes), self._number)
+        self._scales: list[torch.Tensor] = []
+
+    @torch.no_grad()
+    def forward(self) -> torch.Tensor:
+        """Return the prediction, shape (spectra * energy,), valid until the next pass."""
+        network = self.network
+        *layers, last = _layers(network.weights, network.shapes)
+        hidden = self._spectra[None]
+        self._scales = []
+        means, variances = [], []
+        for index, (kernel, gain, shift) in enumerate(layers):
+            centred, out = self._centred[index], self._out[index]
+            torch.mm(kernel, _neighbours(hidden, self._stacked[index]), out=centred)
             mean = centred.mean(1, keepdim=True)
             centred -= mean
-            var = torch.linalg.vecdot(centred, centred, dim=1) / number
+            var = torch.linalg.vecdot(centred, centred, dim=1) / self._number
             scale = (var + EPSILON).rsqrt()
-            out = (centred * (gain * scale)[:, None]).add_(shift[:, None])
+            torch.mul(centred, (gain * scale)[:, None], out=out)
+            out += shift[:, None]
             functional.leaky_relu_(out, NEGATIVE_SLOPE)
-            kept.append((stacked, centred, scale, out))
+            self._scales.append(scale)
             means.append(mean[:, 0])
             variances.append(var)
-            hidden = out.view(-1, *spectra.shape)
-        stacked = _neighbours(hidden)
-        mean, var = torch.stack(means), torch.stack(variances)
-        ctx.mark_non_differentiable(mean, var)
-        ctx.save_for_backward(weights, stacked, *(tensor for layer in kept for tensor in layer))
-        ctx.shapes, ctx.spectra = shapes, spectra.shape
-        return (last[0] @ stacked).view(spectra.shape), mean, var
+            hidden = out.view(-1, *self._spectra.shape)
+        network.running_mean.lerp_(torch.stack(means), MOMENTUM)
+        unbiased = self._number / max(1, self._number - 1)
+        network.running_var.lerp_(torch.stack(variances) * unbiased, MOMENTUM)
+        stacked = _neighbours(hidden, self._stacked[-1])
+        return torch.mm(last[0], stacked, out=self._centred[-1])[0]
 
-    @staticmethod
-    def backward(
-        ctx: Any, gradient: torch.Tensor, *_: torch.Tensor
-    ) -> tuple[None, torch.Tensor, None]:
-        weights, stacked, *saved = ctx.saved_tensors
-        *layers, last = _layers(weights, ctx.shapes)
-        number = gradient.numel()
-        gradient = gradient.reshape(1, number)
-        found = [gradient @ stacked.T]
-        gradient = last[0].T @ gradient
+    @torch.no_grad()
+    def backward(self, gradient: torch.Tensor) -> None:
+        """Put the gradient of the weights into ``network.weights.grad``.
+
+        Parameters
+        ----------
+        gradient : torch.Tensor, shape (spectra * energy,)
+            Of the loss with respect to the prediction of the last forward pass.
+        """
+        *layers, last = _layers(self.network.weights, self.network.shapes)
+        gradient = gradient[None]
+        found = [gradient @ self._stacked[-1].T]
+        kernel = last[0]
         for index in range(len(layers) - 1, -1, -1):
+            below = torch.mm(kernel.T, gradient, out=self._below[: kernel.shape[1]])
+            total = _sum_neighbours(below, self._spectra.shape)
             kernel, gain, _shift = layers[index]
-            stacked, centred, scale, out = saved[4 * index : 4 * index + 4]
-            gradient = _sum_neighbours(gradient, ctx.spectra)
+            gradient, centred = self._gradient[: len(kernel)], self._centred[index]
             # The sign of LeakyReLU's result is that of its argument.
-            gradient = torch.ops.aten.leaky_relu_backward(gradient, out, NEGATIVE_SLOPE, True)
+            torch.ops.aten.leaky_relu_backward.grad_input(
+                total, self._out[index], NEGATIVE_SLOPE, True, grad_input=gradient
+            )
+            scale = self._scales[index]
             by_shift = gradient.sum(1)
             by_gain = torch.linalg.vecdot(gradient, centred, dim=1) * scale
-            gradient -= centred * (by_gain * scale / number)[:, None]
-            gradient -= (by_shift / number)[:, None]
+            centred *= (by_gain * scale / self._number)[:, None]
+            gradient -= centred
+            gradient -= (by_shift / self._number)[:, None]
             gradient *= (gain * scale)[:, None]
-            found += [by_shift, by_gain, gradient @ stacked.T]
-            if index:
-                gradient = kernel.T @ gradient
-        return None, torch.cat([part.reshape(-1) for part in reversed(found)]), None
+            found += [by_shift, by_gain, gradient @ self._stacked[index].T]
+        flat = torch.cat([part.reshape(-1) for part in reversed(found)])
+        self.network.weights.grad = flat
 
 
 KERNELS: tuple[tuple[str, float], ...] = (

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .networks import DnCNN, KernelMixing
+from .networks import DnCNN, KernelMixing, TrainingPass
 from .pairs import Counts, add_repeats, thin
 from .progress import Watch
 from .settings import SpectrumSettings, TutorialSettings
@@ -121,20 +121,19 @@ def _descend(
     best, best_state = float("inf"), [part.clone() for part in state]
     spectra, number = inputs.shape[0], inputs.numel()
     targets = targets.reshape(-1)
-    network.train()
+    passes = TrainingPass(network, inputs)
     for epoch in range(settings.epochs):
-        output = network(inputs)
-        plain = output.detach().view(-1)
-        error = plain - targets
+        output = passes.forward()
+        error = output - targets
         gradient = error * kept
         training = torch.dot(error, gradient)
         held_out = torch.dot(error, error) - training
         gradient *= 2
         if limit is not None:
-            low = limit - plain
+            low = limit - output
             training = training + low.clamp_min(0).mean()
             gradient -= (low > 0) * (1 / number)
-        output.backward((gradient / spectra).view_as(output))
+        passes.backward(gradient.div_(spectra))
         losses["training"].append(float(training) / spectra)
         losses["held-out"].append(float(held_out) / spectra)
         if losses["held-out"][-1] < best:
@@ -142,7 +141,6 @@ def _descend(
             for part, now in zip(best_state, state, strict=True):
                 part.copy_(now)
         optimizer.step()
-        optimizer.zero_grad()
         schedule.step()
         if epoch % 10 == 0:
             watch.step("training", epoch / settings.epochs, loss=losses["training"][-1])
