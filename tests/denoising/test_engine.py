@@ -25,7 +25,8 @@ def test_spectra_are_nearer_to_the_truth_and_keep_their_counts(four_spectra, dos
     image, truth = four_spectra
     result = xrf.denoise(image)
     assert result.report.choices["method"] == "spectrum"
-    assert dose_gain(result.counts, truth, 4) > 4
+    # The best of all Savitzky-Golay filters, chosen on the truth, reaches about 10.
+    assert dose_gain(result.counts, truth, 4) > 10
     assert result.report.count_ratio == pytest.approx(1, abs=0.01)
 
 
@@ -180,6 +181,12 @@ def test_very_few_channels_are_allowed(options, size):
 def test_nothing_counted_is_an_error_in_words():
     with pytest.raises(DataError, match=r"dark\.h5: all counts are zero"):
         xrf.denoise(SpectrumImage(np.zeros((1, 2, 2, 9), dtype=int), name="dark.h5"))
+
+
+def test_spectra_without_a_calibration_are_denoised_as_well(four_spectra, dose_gain):
+    image, truth = four_spectra
+    result = xrf.denoise(image.replace(energy=xrf.EnergyAxis.uncalibrated(image.shape[-1])))
+    assert dose_gain(result.counts, truth, 4) > 8
 
 
 def test_too_few_counts_are_said():

@@ -4,13 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_xrf_denoise.denoising.networks import (
-    KERNELS,
-    DnCNN,
-    KernelMixing,
-    TrainingPass,
-    smoothing_kernels,
-)
+from napari_xrf_denoise.denoising.networks import DnCNN, Mixing, TrainingPass
 
 
 def reference(network: DnCNN, features: int, layers: int) -> nn.Sequential:
@@ -98,35 +92,9 @@ def test_first_weights_are_drawn_as_torch_draws_those_of_a_convolution():
     assert middle.std() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
-def test_every_kernel_keeps_counts_and_straight_lines():
-    kernels = smoothing_kernels()[:, 0].double()
-    reach = kernels.shape[1] // 2
-    channels = torch.arange(-reach, reach + 1).double()
-    torch.testing.assert_close(kernels.sum(1), torch.ones(len(KERNELS)).double())
-    torch.testing.assert_close(
-        kernels @ channels, torch.zeros(len(KERNELS)).double(), atol=1e-4, rtol=0
-    )
-
-
-def test_polynomial_kernels_reproduce_polynomials_of_their_degree():
-    kernels = smoothing_kernels()[:, 0].double()
-    reach = kernels.shape[1] // 2
-    channels = torch.arange(-reach, reach + 1).double() / reach
-    for (kind, _), kernel in zip(KERNELS, kernels, strict=True):
-        if kind.startswith("polynomial"):
-            degree = int(kind.split()[1])
-            values = ((1 + channels) ** degree * kernel).sum()
-            assert values.item() == pytest.approx(1, abs=1e-4)
-
-
-def test_smoothing_equals_a_direct_convolution():
-    network = KernelMixing(2)
-    spectra = torch.rand(2, 300) * 20
-    reach = network.kernels.shape[-1] // 2
-    padded = nn.functional.pad(spectra[:, None], (reach, reach), mode="replicate")
-    expected = nn.functional.conv1d(padded, network.kernels)
-    torch.testing.assert_close(network.smooth(spectra), expected, atol=1e-3, rtol=1e-4)
-
-
-def test_mixing_is_positive_even_where_nothing_was_counted():
-    assert KernelMixing(2)(torch.zeros(1, 100)).min() > 0
+def test_mixing_is_a_mean_of_its_candidates():
+    candidates = torch.rand(3, 5, 80) * 20
+    mixed = Mixing(5)(candidates)
+    assert mixed.shape == (3, 80)
+    assert torch.all(mixed >= candidates.min(1).values - 1e-4)
+    assert torch.all(mixed <= candidates.max(1).values + 1e-4)

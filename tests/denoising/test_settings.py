@@ -45,6 +45,7 @@ def test_single_settings_win_over_the_preset():
         ("spectrum", "tutorial", {"learning_rate": float("nan")}, "'learning_rate'"),
         ("spectrum", "tutorial", {"strategy": "2:X"}, "'strategy'.*1:X or X:1"),
         ("spectrum", "balanced", {"share": 0}, "'share'.*between 0 and 1"),
+        ("spectrum", "balanced", {"line_width": 0}, "'line_width'.*above 0"),
         ("spectrum", "balanced", {"folds": 1}, "'folds'.*2 to 20"),
         ("pca", "balanced", {"rank": 0}, "'rank'.*at least 1"),
         ("pca", "balanced", {"weight_floor": 0}, "'weight_floor'.*above 0"),

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_xrf_denoise.denoising.progress import Watch
+from napari_xrf_denoise.denoising.resolution import Candidates
 from napari_xrf_denoise.denoising.settings import SpectrumSettings, TutorialSettings
 from napari_xrf_denoise.denoising.training import (
     Scaling,
@@ -12,9 +13,16 @@ from napari_xrf_denoise.denoising.training import (
     train_mixing,
     train_tutorial,
 )
+from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import Cancelled
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def candidates(short_spectra):
+    # The lines of the short spectra are 8 channels wide.
+    return Candidates(EnergyAxis.uncalibrated(300), 8.0, CPU)
 
 
 def test_one_to_x_predicts_the_mean_of_the_others_and_x_to_one_the_reverse():
@@ -64,31 +72,33 @@ def test_the_lower_limit_adds_the_mean_of_what_lies_below_it_to_the_loss(short_s
 
 
 @pytest.mark.parametrize("thinned", [True, False])
-def test_mixing_learns_from_photons_and_from_repeats(short_spectra, thinned):
+def test_mixing_learns_from_photons_and_from_repeats(short_spectra, candidates, thinned):
     image, rate = short_spectra
     spectra = image.counts[:, 0, 0].sum(axis=0)[None] if thinned else image.counts[:, :, 0]
-    network, losses = train_mixing(spectra, SpectrumSettings(steps=60), CPU, Watch())
+    network, losses = train_mixing(spectra, candidates, SpectrumSettings(steps=60), CPU, Watch())
     assert len(losses["training"]) == 60
     total = image.counts.sum(axis=0)[:, 0].astype(np.float32)
     with torch.no_grad():
-        guess = network(torch.from_numpy(total)).numpy()[0] / 4
+        guess = network(candidates(torch.from_numpy(total))).numpy()[0] / 4
     raw_error = rate.sum() / 4
     assert ((guess - rate) ** 2).sum() < raw_error / 2
 
 
-def test_the_same_seed_gives_the_same_network(short_spectra):
-    image, _ = short_spectra
-    spectra = image.counts[:, 0, 0].sum(axis=0)[None]
-    first, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=3), CPU, Watch())
-    again, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=3), CPU, Watch())
-    other, _ = train_mixing(spectra, SpectrumSettings(steps=5, seed=4), CPU, Watch())
-    assert torch.equal(first.first.weight, again.first.weight)
-    assert not torch.equal(first.first.weight, other.first.weight)
+def test_the_same_seed_gives_the_same_network(short_spectra, candidates):
+    spectra = short_spectra[0].counts[:, 0, 0].sum(axis=0)[None]
+
+    def weights(seed):
+        settings = SpectrumSettings(steps=5, seed=seed)
+        return train_mixing(spectra, candidates, settings, CPU, Watch())[0].first.weight
+
+    assert torch.equal(weights(3), weights(3))
+    assert not torch.equal(weights(3), weights(4))
 
 
-@pytest.mark.parametrize("train", [train_tutorial, train_mixing])
-def test_training_stops_when_it_shall(short_spectra, train):
-    image, _ = short_spectra
-    settings = TutorialSettings() if train is train_tutorial else SpectrumSettings()
+def test_training_stops_when_it_shall(short_spectra, candidates):
+    counts = short_spectra[0].counts[:, :, 0]
+    stopped = Watch(None, lambda: True)
     with pytest.raises(Cancelled):
-        train(image.counts[:, :, 0], settings, CPU, Watch(None, lambda: True))
+        train_tutorial(counts, TutorialSettings(), CPU, stopped)
+    with pytest.raises(Cancelled):
+        train_mixing(counts, candidates, SpectrumSettings(), CPU, stopped)

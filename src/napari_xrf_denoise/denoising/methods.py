@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from .model import Model
 
+SCORED_PIXELS = 2048
+"""About so many spectra score a network that looks at each by itself; more tell little more."""
 FOLD_STREAM = 0
 """Stream of the random numbers that hold counts out for the score."""
 
@@ -136,23 +138,32 @@ def _fit_pca(source: Source, settings: PcaSettings, watch: Watch) -> Fitted:
 def _fit_spectrum(
     source: Source, settings: SpectrumSettings, device: torch.device, watch: Watch
 ) -> Fitted:
+    from .resolution import Candidates
+
     folds = _possible_folds(source, settings.folds, 2)
     trained = spectrum.train_members(
-        source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.9)
+        source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.5)
     )
     score = None
     if folds:
+        candidates = Candidates(source.image.energy, trained.line_width, device)
         predictions = [
             partial(
                 spectrum.predict_spectra,
                 [spectrum.load_network(weights, device)],
+                candidates,
                 device=device,
             )
             for weights in trained.members
         ]
-        score = cross_score(source, predictions, settings.seed, FOLD_STREAM, watch.part(0.9, 1))
+        every = max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS)
+        score = cross_score(
+            source, predictions, settings.seed, FOLD_STREAM, watch.part(0.5, 1), every=every
+        )
     return Fitted(
         trained.members,
+        facts={"line_width": trained.line_width},
+        choices={"line_width": trained.line_width},
         losses=trained.losses,
         score=score,
         measured_by=_measured_by(source, folds),
@@ -196,8 +207,13 @@ def predict_band(model: Model, image: SpectrumImage, device: torch.device) -> Pr
     if isinstance(settings, PcaSettings):
         factors = dict(model.members[0])
         return lambda band, _: pca.predict_pca(factors, _total(band)) * scale
+    from .resolution import Candidates
+
     networks = [spectrum.load_network(weights, device) for weights in model.members]
-    return lambda band, _: spectrum.predict_spectra(networks, _total(band), device) * scale
+    candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
+    return lambda band, _: (
+        spectrum.predict_spectra(networks, candidates, _total(band), device) * scale
+    )
 
 
 def check_members(model: Model) -> None:

@@ -202,88 +202,39 @@ class TrainingPass:
         self.network.weights.grad = flat
 
 
-KERNELS: tuple[tuple[str, float], ...] = (
-    *(("polynomial 2", half) for half in (1, 2, 4, 7, 12)),
-    *(("polynomial 4", half) for half in (4, 8, 14, 20, 28, 40)),
-    *(("gaussian", sigma) for sigma in (3, 8, 20, 50)),
-)
-"""Smoothing kernels that `KernelMixing` chooses from: Savitzky–Golay kernels of this degree and
-half-width, and Gaussians of this standard deviation, in channels."""
+class Mixing(nn.Module):
+    """Mixes candidates channel by channel: narrow lines where there are some, smooth between.
 
-
-def smoothing_kernels() -> torch.Tensor:
-    """Return the bank of kernels, each with a sum of 1, of shape (kernels, 1, taps)."""
-    reach = int(max(4 * width if kind == "gaussian" else width for kind, width in KERNELS))
-    channels = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    bank = []
-    for kind, width in KERNELS:
-        if kind == "gaussian":
-            kernel = torch.exp(-0.5 * (channels / width) ** 2)
-        else:
-            kernel = _savitzky_golay(channels, width, int(kind.split()[1]))
-        bank.append(kernel / kernel.sum())
-    return torch.stack(bank)[:, None].float()
-
-
-def _savitzky_golay(channels: torch.Tensor, half: float, degree: int) -> torch.Tensor:
-    """Return the weights whose sum over a window is the value of the fitted polynomial.
-
-    A. Savitzky and M. J. E. Golay, Anal. Chem. 36 (1964) 1627.
-    """
-    inside = channels.abs() <= half
-    powers = (channels[inside, None] / half) ** torch.arange(degree + 1, dtype=torch.float64)
-    kernel = torch.zeros_like(channels)
-    kernel[inside] = torch.linalg.pinv(powers)[0]
-    return kernel
-
-
-class KernelMixing(nn.Module):
-    """Mixes smoothing kernels channel by channel: narrow ones on lines, wide ones between them.
-
-    A small convolutional network looks at how far the smoothed spectra differ, in units of their
-    Poisson noise, and gives each kernel a weight in each channel. The result is a mean of spectra
-    that were smoothed by known kernels: it cannot invent a line, sees 400 channels, and has few
-    weights.
+    A small convolutional network looks at how far the candidates differ, in units of their
+    Poisson noise, and gives each a weight in each channel. The result is a mean of spectra that
+    the detector's resolution allows, with few weights to learn.
 
     Parameters
     ----------
+    candidates : int
+        Number of candidates; the second is the one that others are compared with.
     features : int
         Channels of the hidden layer.
     generator : torch.Generator, optional
         Source of the first weights.
     """
 
-    kernels: torch.Tensor
-
-    def __init__(self, features: int = 16, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, candidates: int, features: int = 8, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
-        self.register_buffer("kernels", smoothing_kernels(), persistent=False)
-        number = len(KERNELS)
-        self.first = nn.Conv1d(number + 1, features, 5, padding=2, padding_mode="replicate")
-        self.last = nn.Conv1d(features, number, 1)
+        self.first = nn.Conv1d(candidates + 1, features, 9, padding=4, padding_mode="replicate")
+        self.last = nn.Conv1d(features, candidates, 1)
         for layer in (self.first, self.last):
             bound = 1 / math.sqrt(layer.weight[0].numel())
             for weight in layer.parameters():
                 nn.init.uniform_(weight, -bound, bound, generator=generator)
 
-    def smooth(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Return spectra (spectra, energy) under each kernel: (spectra, kernels, energy).
-
-        Borders are repeated. Products in Fourier space: the widest kernel has 401 taps.
-        """
-        reach = self.kernels.shape[-1] // 2
-        padded = functional.pad(spectra[:, None], (reach, reach), mode="replicate")
-        size = padded.shape[-1] + 2 * reach
-        product = torch.fft.rfft(padded, size) * torch.fft.rfft(self.kernels[:, 0], size)
-        smooth: torch.Tensor = torch.fft.irfft(product, size)
-        return smooth[..., 2 * reach : 2 * reach + spectra.shape[-1]]
-
-    def forward(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Return the expected counts of spectra of counts, both of shape (spectra, energy)."""
-        smooth = self.smooth(spectra)
-        rate = smooth[:, -2].clamp_min(0.01)[:, None]
-        difference = (smooth - rate) / torch.sqrt(rate + 0.1)
-        seen = torch.cat([torch.asinh(difference), torch.log(rate)], dim=1)
+    def forward(self, candidates: torch.Tensor) -> torch.Tensor:
+        """Return expected counts (spectra, energy) of candidates (spectra, candidates, energy)."""
+        rate = candidates[:, 1:2]
+        difference = torch.asinh((candidates - rate) / torch.sqrt(rate + 0.1))
+        seen = torch.cat([difference, torch.log(rate + 0.01)], dim=1)
         weight = self.last(functional.leaky_relu(self.first(seen), NEGATIVE_SLOPE)).softmax(dim=1)
-        mixed: torch.Tensor = (weight * smooth).sum(dim=1).clamp_min(1e-4)
+        mixed: torch.Tensor = (weight * candidates).sum(dim=1)
         return mixed

@@ -128,20 +128,25 @@ class TutorialSettings(Settings):
 
 @dataclass(frozen=True)
 class SpectrumSettings(Settings):
-    """A 1D network that mixes smoothing kernels channel by channel, trained on thinned counts.
+    """Each spectrum by itself: lines of the detector's width, mixed by a small network.
 
     Parameters
     ----------
+    line_width : float or None
+        Width of a line over that of a good silicon detector; in channels (standard deviation)
+        where the axis is not calibrated. None finds it from the data.
     steps : int
-        Training steps, each on fresh thinnings of the counts.
+        Training steps.
+    thinnings : int
+        How many random splits of one spectrum the network learns from.
     features : int
-        Channels of the hidden layers that choose among the kernels.
+        Channels of the hidden layer that chooses among the candidates.
     share : float
         Share of the counts that the network sees in training; the rest is the target.
     learning_rate : float
         Highest learning rate of the one-cycle schedule.
     batch : int
-        Most pixels in one step; from more, they are drawn at random at every step.
+        Most spectra in one step; from more, they are drawn at random at every step.
     pixels : int
         Most pixels of a map to learn from; they are drawn at random.
     """
@@ -149,20 +154,30 @@ class SpectrumSettings(Settings):
     method: ClassVar[str] = "spectrum"
 
     folds: int = 2
-    steps: int = 300
-    features: int = 16
+    line_width: float | None = None
+    steps: int = 100
+    thinnings: int = 8
+    features: int = 8
     share: float = 0.75
     learning_rate: float = 1e-2
-    batch: int = 32
-    pixels: int = 4096
+    batch: int = 16
+    pixels: int = 256
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in {"steps": 1, "features": 1, "batch": 1, "pixels": 1}.items():
-            _whole(self, name, least)
+        least = {"steps": 1, "thinnings": 2, "features": 1, "batch": 1, "pixels": 1}
+        for name, value in least.items():
+            _whole(self, name, value)
         for name in ("share", "learning_rate"):
             value = getattr(self, name)
             check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
+        width = self.line_width
+        check_setting(
+            width is None or (_is_real(width) and 0 < width <= 100),
+            "line_width",
+            "None, or a width above 0 and up to 100",
+            width,
+        )
 
 
 @dataclass(frozen=True)
@@ -205,9 +220,9 @@ class PcaSettings(Settings):
 
 _PRESETS: dict[str, dict[str, Callable[..., Settings]]] = {
     "spectrum": {
-        "fast": lambda **s: SpectrumSettings(**{"steps": 150, "folds": 2, **s}),
+        "fast": lambda **s: SpectrumSettings(**{"steps": 50, "thinnings": 4, **s}),
         "balanced": SpectrumSettings,
-        "best": lambda **s: SpectrumSettings(**{"steps": 900, "folds": 4, **s}),
+        "best": lambda **s: SpectrumSettings(**{"steps": 200, "thinnings": 24, "folds": 4, **s}),
         "tutorial": TutorialSettings,
     },
     "pca": {

@@ -1,4 +1,4 @@
-"""Each spectrum by itself: kernel-mixing networks, trained on parts of the counts."""
+"""Each spectrum by itself: mixing networks, trained on parts of the counts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from .settings import SpectrumSettings
 if TYPE_CHECKING:
     import torch
 
-    from .networks import KernelMixing
+    from .networks import Mixing
+    from .resolution import Candidates
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 FEW_SPECTRA = 8
 """With fewer spectra in a step, a second thread costs more than it helps."""
 BATCH = 64
-"""Spectra in one pass of the network; each holds about 15 smoothed copies in memory."""
+"""Spectra in one pass of the network; each holds several smoothed copies in memory."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class TrainedNetworks:
 
     members: tuple[Weights, ...]
     losses: dict[str, list[float]]
+    line_width: float
 
 
 def sample_pixels(shape: tuple[int, ...], most: int, seed: int) -> NDArray[np.intp]:
@@ -69,9 +71,16 @@ def train_members(
     -------
     TrainedNetworks
     """
+    from .resolution import Candidates, find_scale
     from .training import train_mixing
 
     pixels = sample_pixels(source.shape, settings.pixels, settings.seed)
+    energy = source.image.energy
+    scale = settings.line_width
+    if scale is None:
+        whole = np.rint(sum(band.sum(axis=(0, 1)) for _, band in source.bands())).astype(np.int64)
+        scale = find_scale(whole, energy, settings.seed, device)
+    candidates = Candidates(energy, scale, device)
     members: list[Weights] = []
     losses: dict[str, list[float]] = {}
     for part, part_watch in enumerate(watch.parts(max(folds, 1))):
@@ -79,10 +88,10 @@ def train_members(
         spectra = _gather(rest, pixels)
         tiny = min(len(pixels), settings.batch) < FEW_SPECTRA
         with threads(1) if tiny else nullcontext():
-            network, found = train_mixing(spectra, settings, device, part_watch)
+            network, found = train_mixing(spectra, candidates, settings, device, part_watch)
         members.append({name: value.cpu().numpy() for name, value in network.state_dict().items()})
         losses[f"training, network {part + 1}"] = found["training"]
-    return TrainedNetworks(tuple(members), losses)
+    return TrainedNetworks(tuple(members), losses, scale)
 
 
 def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
@@ -101,7 +110,7 @@ def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
     return spectra if isinstance(source, Repeats) else spectra[0]
 
 
-def load_network(weights: Weights, device: torch.device) -> KernelMixing:
+def load_network(weights: Weights, device: torch.device) -> Mixing:
     """Return the network that has these weights.
 
     Raises
@@ -111,9 +120,9 @@ def load_network(weights: Weights, device: torch.device) -> KernelMixing:
     """
     import torch
 
-    from .networks import KernelMixing
+    from .networks import Mixing
 
-    network = KernelMixing(len(weights["first.bias"]))
+    network = Mixing(len(weights["last.bias"]), len(weights["first.bias"]))
     try:
         network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
     except RuntimeError as error:
@@ -122,13 +131,15 @@ def load_network(weights: Weights, device: torch.device) -> KernelMixing:
 
 
 def predict_spectra(
-    networks: list[KernelMixing], counts: Counts, device: torch.device
+    networks: list[Mixing], candidates: Candidates, counts: Counts, device: torch.device
 ) -> NDArray[np.float32]:
     """Return the mean prediction of networks, each spectrum's total kept.
 
     Parameters
     ----------
-    networks : list of KernelMixing
+    networks : list of Mixing
+    candidates : Candidates
+        Of the line width that the networks were trained with.
     counts : numpy.ndarray, shape (rows, x, energy)
     device : torch.device
 
@@ -144,7 +155,8 @@ def predict_spectra(
     with torch.inference_mode():
         for start in range(0, len(spectra), BATCH):
             batch = torch.from_numpy(spectra[start : start + BATCH]).to(device)
-            guess = torch.stack([network(batch) for network in networks]).mean(dim=0)
+            smooth = candidates(batch)
+            guess = torch.stack([network(smooth) for network in networks]).mean(dim=0)
             # A spectrum's own total is the best estimate of its total.
             guess = guess * (batch.sum(1, keepdim=True) / guess.sum(1, keepdim=True))
             result[start : start + BATCH] = guess.cpu().numpy()

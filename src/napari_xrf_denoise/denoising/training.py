@@ -8,12 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .networks import DnCNN, KernelMixing, TrainingPass
+from .networks import DnCNN, Mixing, TrainingPass
 from .pairs import Counts, add_repeats, thin
 from .progress import Watch
+from .resolution import Candidates
 from .settings import SpectrumSettings, TutorialSettings
 
 Losses = dict[str, list[float]]
+
+BATCH = 64
+"""Spectra whose candidates are made at once."""
 
 
 @dataclass(frozen=True)
@@ -150,62 +154,90 @@ def _descend(
 
 
 def train_mixing(
-    spectra: Counts, settings: SpectrumSettings, device: torch.device, watch: Watch
-) -> tuple[KernelMixing, Losses]:
-    """Train the kernel-mixing network with fresh pairs at every step.
+    spectra: Counts,
+    candidates: Candidates,
+    settings: SpectrumSettings,
+    device: torch.device,
+    watch: Watch,
+) -> tuple[Mixing, Losses]:
+    """Train a mixing network on pairs: it sees one part of the counts and predicts the other.
 
     Parameters
     ----------
     spectra : numpy.ndarray, shape (pixel, energy) or (repeat, pixel, energy)
         Poisson counts, which are thinned; or repeats, of which some predict the others.
+    candidates : Candidates
+        Makes the smooth versions that the network chooses from.
     settings : SpectrumSettings
     device : torch.device
     watch : Watch
 
     Returns
     -------
-    network : KernelMixing
+    network : Mixing
     losses : dict of str to list of float
         ``"training"``, the Poisson loss of each step in nats a count.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    network = KernelMixing(settings.features, generator).to(device)
+    seen, wanted, share = _draw_pairs(spectra, candidates, settings, rng, device, watch)
+    network = Mixing(candidates.number, settings.features, generator).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.steps
     )
+    batch = min(settings.batch, max(1, len(seen) // 2))
     losses: Losses = {"training": []}
     for step in range(settings.steps):
-        given, wanted, share = _draw_pair(spectra, settings, rng)
-        inputs = torch.from_numpy(given).to(device)
-        targets = torch.from_numpy(wanted).to(device)
-        rate = network(inputs) * ((1 - share) / share)
-        loss = (rate - targets * torch.log(rate)).sum() / targets.sum().clamp_min(1)
+        chosen = torch.from_numpy(rng.choice(len(seen), batch, replace=False)).to(device)
+        target, part = wanted[chosen], share[chosen]
+        rate = network(seen[chosen]) * ((1 - part) / part)
+        loss = (rate - target * torch.log(rate)).sum() / target.sum().clamp_min(1)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
         losses["training"].append(float(loss.detach()))
-        watch.step("training", step / settings.steps, loss=losses["training"][-1])
+        watch.step("training", 0.5 + 0.5 * step / settings.steps, loss=losses["training"][-1])
     return network.eval(), losses
 
 
-def _draw_pair(
-    spectra: Counts, settings: SpectrumSettings, rng: np.random.Generator
+def _draw_pairs(
+    spectra: Counts,
+    candidates: Candidates,
+    settings: SpectrumSettings,
+    rng: np.random.Generator,
+    device: torch.device,
+    watch: Watch,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return candidates of one part of the counts, the other part, and the first one's share.
+
+    One spectrum is split `settings.thinnings` times; of many, each is split once.
+    """
+    pixels = spectra.shape[-2]
+    rounds = max(1, -(-settings.thinnings // pixels))
+    parts = [_split(spectra, settings.share, rng) for _ in range(rounds)]
+    wanted = torch.from_numpy(np.concatenate([part[1] for part in parts])).to(device)
+    share = torch.tensor([part[2] for part in parts], device=device).repeat_interleave(pixels)
+    given = torch.from_numpy(np.concatenate([part[0] for part in parts]))
+    seen = []
+    with torch.no_grad():
+        for start in range(0, len(given), BATCH):
+            watch.step("smoothing spectra", 0.5 * start / len(given))
+            seen.append(candidates(given[start : start + BATCH].to(device)))
+    return torch.cat(seen), wanted, share[:, None]
+
+
+def _split(
+    spectra: Counts, share: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     """Return an input, an independent target, and the input's share of the counts."""
-    pixels = spectra.shape[-2]
-    if pixels > settings.batch:
-        spectra = spectra[..., rng.choice(pixels, settings.batch, replace=False), :]
     if spectra.ndim == 2:
-        given = thin(spectra, settings.share, rng)
-        wanted, share = spectra - given, settings.share
-    else:
-        number = min(max(1, round(settings.share * len(spectra))), len(spectra) - 1)
-        order = rng.permutation(len(spectra))
-        given = add_repeats(spectra[order[:number]])
-        wanted = add_repeats(spectra[order[number:]])
-        # Detector elements count unequally: shares go by counts, not by number.
-        share = float(given.sum() / spectra.sum(dtype=np.float64))
-    return given.astype(np.float32), wanted.astype(np.float32), share
+        given = thin(spectra, share, rng)
+        return given.astype(np.float32), (spectra - given).astype(np.float32), share
+    number = min(max(1, round(share * len(spectra))), len(spectra) - 1)
+    order = rng.permutation(len(spectra))
+    given = add_repeats(spectra[order[:number]]).astype(np.float32)
+    wanted = add_repeats(spectra[order[number:]]).astype(np.float32)
+    # Detector elements count unequally: shares go by counts, not by number.
+    return given, wanted, float(given.sum() / max(given.sum() + wanted.sum(), 1e-12))
