@@ -6,7 +6,7 @@ the sum of the raw errors over the sum of the errors. Peers run in the same proc
 groups, turn by turn. Intervals come from a bootstrap over the groups, and are paired where two
 methods are compared, since all groups share nearly one reference.
 
-    python benchmarks/spectra_real.py FILE.csv [--groups 8] [--skip-peer]
+    python benchmarks/spectra_real.py FILE.csv [--groups 8] [--set 0] [--skip-peer]
 
 FILE.csv is `05_xrf_spectra.csv` of the auto-denoise project (examples, MIT). The peer is the
 extra `benchmark`: pip install -c constraints.txt ".[benchmark]".
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("file")
     parser.add_argument("--groups", type=int, default=8)
     parser.add_argument("--skip-peer", action="store_true")
+    parser.add_argument("--set", type=int, default=0, help="which set of seeds: 8 set + group")
     options = parser.parse_args()
     image = xrf.read(options.file)
     methods: dict[str, Denoiser] = {
@@ -99,7 +100,7 @@ def main() -> None:
         raw[group] = few.counts.sum() / SIZE**2
         for name, method in methods.items():
             began = time.perf_counter()
-            guess = method(few, group)
+            guess = method(few, 8 * options.set + group)
             times[name][group] = time.perf_counter() - began
             errors[name][group] = error(guess, others)
         done = ", ".join(f"{raw[group] / errors[name][group]:.1f}" for name in methods)
