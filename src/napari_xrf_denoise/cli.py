@@ -24,6 +24,7 @@ from .cli_input import (
     RepeatKindOption,
     RepeatsOption,
     RowsOption,
+    complain,
     each,
     parse_settings,
 )
@@ -70,7 +71,7 @@ def main() -> None:
             typer.secho("stopped; no incomplete file was left behind", err=True)
         raise
     except EXPECTED_ERRORS as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+        complain(error)
         sys.exit(1)
 
 

@@ -223,13 +223,21 @@ def each(
         try:
             run(path)
         except expected as error:
-            if len(files) == 1:
-                raise
             failed += 1
-            typer.secho(f"error: {error}", fg="red", err=True)
-    if failed:
+            complain(error, path)
+    if failed and len(files) > 1:
         typer.secho(f"error: {failed} of {len(files)} files failed", fg="red", err=True)
+    if failed:
         raise typer.Exit(1)
+
+
+def complain(error: Exception, path: Path | None = None) -> None:
+    """Print an error in one message that names the file it belongs to."""
+    # An OSError with a number begins with it, which tells a user nothing.
+    message = (isinstance(error, OSError) and error.strerror) or str(error)
+    if path is not None and path.name not in message:
+        message = f"{path}: {message}"
+    typer.secho(f"error: {message}", fg="red", err=True)
 
 
 def _read_mask(path: Path) -> Any:

@@ -115,7 +115,8 @@ def save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
     try:
         write(target, image, overwrite=overwrite)
     except (OSError, DataError) as error:
-        raise OSError(f"{error}\n{_rescue(image, target)}") from error
+        cause = getattr(error, "strerror", None) or error
+        raise OSError(f"{cause}\n{_rescue(image, target)}") from error
     typer.echo(f"result: {target}")
 
 
