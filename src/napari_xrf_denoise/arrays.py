@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def is_dask(array: Any) -> bool:
@@ -26,3 +27,8 @@ def is_on_disk(array: Any) -> bool:
             return True
         array = array.base
     return False
+
+
+def is_whole(counts: NDArray[Any]) -> bool:
+    """Whether every value is a whole number; by value, since some files hold counts as floats."""
+    return counts.dtype.kind in "iu" or bool(np.all(counts == np.rint(counts)))

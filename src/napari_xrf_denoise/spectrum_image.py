@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import as_lazy, is_dask, is_on_disk
+from .arrays import as_lazy, is_dask, is_on_disk, is_whole
 from .energy_axis import EnergyAxis
 from .errors import DataError
 
@@ -221,7 +221,7 @@ class SpectrumImage:
         """
         if self.counts.dtype.kind in "iu":
             return True
-        return all(bool(np.all(band == np.rint(band))) for _, band in self.blocks())
+        return all(is_whole(band) for _, band in self.blocks())
 
     def sum_spectrum(self) -> NDArray[np.float64]:
         """Return the counts of each channel, summed over repeats and pixels, shape (energy,)."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -70,6 +73,20 @@ class DnCNN(nn.Module):
             plain = (plain - mean[:, None]) * scale[:, None] + shift[:, None]
             hidden = functional.leaky_relu_(plain, NEGATIVE_SLOPE).view(-1, *spectra.shape)
         return (last[0] @ _neighbours(hidden)).view(spectra.shape)
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Give a network the weights of a model.
+
+    Raises
+    ------
+    ValueError
+        If tensors are missing or have another shape.
+    """
+    try:
+        network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
 
 
 def _layers(weights: torch.Tensor, shapes: list[tuple[int, int]]) -> list[tuple[torch.Tensor, ...]]:

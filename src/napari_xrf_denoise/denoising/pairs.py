@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
@@ -240,7 +241,6 @@ class Repeats(Source):
 
 def add_repeats(band: Counts) -> Counts:
     """Return the sum over repeats, in a type in which sums cannot wrap around."""
-    whole = band.dtype.kind in "iu" or bool(np.all(band == np.rint(band)))
     wide = np.uint32 if band.dtype.itemsize < 4 else np.uint64
-    total: Counts = band.sum(axis=0, dtype=wide if whole else np.float64)
+    total: Counts = band.sum(axis=0, dtype=wide if is_whole(band) else np.float64)
     return total

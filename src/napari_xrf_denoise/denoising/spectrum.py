@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -96,18 +96,41 @@ def train_members(
 
 def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
     """Return the counts of some pixels, (pixel, energy); with the repeats in front if they pair."""
-    width = source.shape[1]
     if isinstance(source, Repeats):
-        bands = source.repeat_bands()
-    else:
-        bands = ((rows, band[None]) for rows, band in source.bands())
+        return gather_pixels(source.repeat_bands(), pixels, source.shape[1])
+    bands = ((rows, band[None]) for rows, band in source.bands())
+    spectra: Counts = gather_pixels(bands, pixels, source.shape[1])[0]
+    return spectra
+
+
+def gather_pixels(
+    bands: Iterable[tuple[slice, Counts]],
+    pixels: NDArray[np.intp],
+    width: int,
+    prepare: Callable[[Counts, int], Counts] = lambda band, _: band,
+) -> Counts:
+    """Return the spectra of some pixels, shape (repeat, pixel, energy).
+
+    Parameters
+    ----------
+    bands : iterable of (rows, counts)
+        Counts of shape (repeat, rows, x, energy).
+    pixels : numpy.ndarray
+        Places in the flattened map, rising.
+    width : int
+        Pixels in a row of the map.
+    prepare : callable, optional
+        What is done with a band and its first row before spectra are taken; only done where
+        there are any.
+    """
     taken = []
     for rows, band in bands:
         first, last = np.searchsorted(pixels, [rows.start * width, rows.stop * width])
-        flat = band.reshape(band.shape[0], -1, band.shape[-1])
-        taken.append(flat[:, pixels[first:last] - rows.start * width])
-    spectra = np.concatenate(taken, axis=1)
-    return spectra if isinstance(source, Repeats) else spectra[0]
+        if first < last:
+            ready = prepare(band, rows.start)
+            flat = ready.reshape(ready.shape[0], -1, ready.shape[-1])
+            taken.append(flat[:, pixels[first:last] - rows.start * width])
+    return np.concatenate(taken, axis=1)
 
 
 def load_network(weights: Weights, device: torch.device) -> Mixing:
@@ -118,15 +141,10 @@ def load_network(weights: Weights, device: torch.device) -> Mixing:
     ValueError
         If tensors are missing or have another shape.
     """
-    import torch
-
-    from .networks import Mixing
+    from .networks import Mixing, load_weights
 
     network = Mixing(len(weights["last.bias"]), len(weights["first.bias"]))
-    try:
-        network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
+    load_weights(network, weights)
     return network.to(device).eval()
 
 

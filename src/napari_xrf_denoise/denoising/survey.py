@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
@@ -99,7 +100,7 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
             watch.step("checking the counts", rows.stop / image.shape[1])
         totals += band.sum(axis=(1, 2, 3), dtype=np.float64)
         spectrum += band.sum(axis=(0, 1, 2), dtype=np.float64)
-        whole = whole and (band.dtype.kind in "iu" or bool(np.all(band == np.rint(band))))
+        whole = whole and is_whole(band)
         if repeats > 1:
             _compare(band, same)
             moments.add(band)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .device import threads
 from .pairs import Counts, row_generator, split
 from .progress import Watch
 from .settings import TutorialSettings
-from .spectrum import Weights, sample_pixels
+from .spectrum import Weights, gather_pixels, sample_pixels
 
 if TYPE_CHECKING:
     import torch
@@ -57,18 +58,11 @@ def train(
     from .training import train_tutorial
 
     pixels = sample_pixels(image.shape[1:], settings.pixels, settings.seed)
-    width = image.shape[2]
-    taken = []
-    for rows, band in image.blocks():
-        first, last = np.searchsorted(pixels, [rows.start * width, rows.stop * width])
-        if first < last:
-            repeats = repeats_of(band, rows.start, settings.seed)
-            flat = repeats.reshape(repeats.shape[0], -1, repeats.shape[-1])
-            taken.append(flat[:, pixels[first:last] - rows.start * width])
+    repeats = gather_pixels(
+        image.blocks(), pixels, image.shape[2], partial(repeats_of, seed=settings.seed)
+    )
     with threads(1):
-        network, scaling, losses = train_tutorial(
-            np.concatenate(taken, axis=1), settings, device, watch
-        )
+        network, scaling, losses = train_tutorial(repeats, settings, device, watch)
     weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     facts = {"scaling_center": scaling.center, "scaling_range": scaling.range}
     return weights, facts, losses
@@ -86,14 +80,11 @@ def predictor(
     """
     import torch
 
-    from .networks import DnCNN
+    from .networks import DnCNN, load_weights
     from .training import strategy_pairs
 
     network = DnCNN(settings.features, settings.layers)
-    try:
-        network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
+    load_weights(network, weights)
     network.to(device).eval()
     center, spread = float(facts["scaling_center"]), float(facts["scaling_range"])
 
