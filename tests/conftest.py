@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
@@ -33,6 +34,22 @@ def make_image():
         return SpectrumImage(counts, **fields)
 
     return make
+
+
+@pytest.fixture
+def factored():
+    """Return counts in factors, and the same in full, computed without the code under test.
+
+    All values are quarters of small whole numbers, of which products and sums are exact.
+    """
+    rng = np.random.default_rng(3)
+    scores = rng.integers(-8, 20, (5, 6, 3)) / 4
+    spectra = rng.integers(-4, 12, (3, 8)) / 4
+    places, rows = [3, 13, 29], rng.integers(100, 200, (3, 8)) / 4
+    full = np.einsum("yxr,re->yxe", scores, spectra).clip(0, None).reshape(30, 8)
+    full[places] = rows
+    counts = FactoredCounts(scores, spectra, places, rows)
+    return counts, full.astype(np.float32).reshape(1, 5, 6, 8)
 
 
 @pytest.fixture

@@ -191,6 +191,42 @@ def test_repeats_can_be_called_detector_elements(run, spectra_file, tmp_path):
     assert xrf.read(tmp_path / "sum.h5").counts.sum() == pytest.approx(total, rel=0.01)
 
 
+@pytest.fixture
+def elements_file(tmp_path):
+    """Two detector elements, the second of which has each line six channels higher."""
+    channels, places = np.arange(400), np.array([[[[150]]], [[[156]]]])
+    rate = 5 + 900 * np.exp(-0.5 * ((channels - places) / 6) ** 2)
+    counts = np.random.default_rng(0).poisson(rate, (2, 1, 1, 400)).astype(np.uint16)
+    image = xrf.SpectrumImage(counts, repeat_kind="detector", name="elements")
+    return xrf.write(tmp_path / "elements.h5", image)
+
+
+def test_info_says_what_is_wrong_and_what_to_do(run, elements_file):
+    status, out, _ = run("info", elements_file)
+    assert status == 0
+    assert "warning: energy scales differ" in out
+    assert "--align" in out
+
+
+@pytest.mark.parametrize("command", ["convert", "denoise"])
+def test_align_brings_detector_elements_together(run, elements_file, tmp_path, command):
+    options = ["aligned.h5"] if command == "convert" else ["-o", "aligned.h5", "--set", "steps=3"]
+    status, out, err = run(command, elements_file, *options, "--align", "--energy", "100:220")
+    assert status == 0
+    assert "energy scales differ" not in out + err
+    image = xrf.read(tmp_path / "aligned.h5")
+    assert image.metadata["alignment"]["moved"] == [True, True]
+    if command == "convert":
+        near = image.counts[:, 0, 0].astype(float) - 5
+        np.testing.assert_allclose(near @ np.arange(100, 220) / near.sum(axis=1), 153, atol=0.5)
+
+
+def test_one_repeat_cannot_be_aligned(run, map_file):
+    status, _, err = run("convert", map_file, "aligned.h5", "--align")
+    assert status == 1
+    assert "alignment needs at least 2 repeats, found 1" in err
+
+
 def test_an_interrupted_run_says_so_and_leaves_nothing(run, map_file, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

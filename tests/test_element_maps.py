@@ -6,6 +6,8 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise import DataError, EnergyAxis, SettingsError, SpectrumImage
 from napari_xrf_denoise.detector import Detector
 from napari_xrf_denoise.element_maps import element_map, line_window
+from napari_xrf_denoise.factored import FactoredCounts
+from napari_xrf_denoise.factors import Factors
 from napari_xrf_denoise.simulation import Excitation, element_spectrum
 
 AXIS = EnergyAxis(0.0, 0.01, 2048)
@@ -193,3 +195,18 @@ def test_unknown_elements_and_lines_are_refused(image):
 def test_impossible_widths_are_refused(image, width):
     with pytest.raises(SettingsError, match="width must be above 0"):
         element_map(image, "Fe", width=width)
+
+
+def test_a_map_of_factored_counts_computes_the_channels_of_the_line_only(monkeypatch):
+    rng = np.random.default_rng(1)
+    scores, spectra = rng.integers(0, 9, (6, 7, 2)), rng.integers(0, 9, (2, AXIS.size))
+    full = SpectrumImage(np.einsum("yxr,re->yxe", scores, spectra)[None], AXIS)
+    computed = []
+    product = Factors.product
+    monkeypatch.setattr(
+        Factors, "product", lambda self: computed.append(self.shape) or product(self)
+    )
+    found = element_map(SpectrumImage(FactoredCounts(scores, spectra), AXIS), "Fe")
+    np.testing.assert_array_equal(found, element_map(full, "Fe"))
+    window = line_window("Fe", "Ka", AXIS)
+    assert computed == [(6, 7, window.stop - window.start)]

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.factored import FactoredCounts
+from napari_xrf_denoise.factors import Factors
 from napari_xrf_denoise.layers import (
     image_from_layer,
     image_from_layer_data,
@@ -139,3 +141,47 @@ def test_a_denoised_layer_is_one_line_away(small_map):
     assert tuple(layer.axis_labels) == ("energy", "y", "x")
     np.testing.assert_array_equal(layer.scale, viewer.layers["map"].scale)
     assert layer.metadata["denoising"]["source"] == "map"
+
+
+def test_a_layer_of_factored_counts_is_never_expanded(factored):
+    counts, full = factored
+    layer = to_layer(xrf.SpectrumImage(counts))
+    assert isinstance(layer.data, FactoredCounts)
+    assert layer.data.shape == (8, 5, 6)
+    np.testing.assert_array_equal(layer.data[3], full[0, :, :, 3])
+    assert layer.contrast_limits == pytest.approx([0, np.quantile(full.max(axis=-1), 0.995)])
+    back = image_from_layer(layer)
+    assert isinstance(back.counts, FactoredCounts)
+    np.testing.assert_array_equal(back.counts, full)
+
+
+def test_a_viewer_computes_no_more_of_factored_counts_than_it_shows(monkeypatch):
+    from napari.components import ViewerModel
+
+    rng = np.random.default_rng(0)
+    scores, spectra = rng.random((60, 300, 2), np.float32), rng.random((2, 800), np.float32)
+    layer = to_layer(xrf.SpectrumImage(FactoredCounts(scores, spectra)))
+    computed = []
+    product = Factors.product
+    monkeypatch.setattr(
+        Factors, "product", lambda self: computed.append(self.shape) or product(self)
+    )
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    for channel in (0, 500, 799):
+        viewer.dims.set_current_step(0, channel)
+        value = layer.get_value((channel, 20, 30))
+        assert value == pytest.approx(scores[20, 30] @ spectra[:, channel], rel=1e-5)
+    layer.reset_contrast_limits()
+    layer.reset_contrast_limits_range()
+    layer.refresh()
+    assert layer.thumbnail.shape[-1] == 4
+    assert len(computed) >= 3
+    assert set(computed) == {(60, 300, 1)}
+
+
+def test_a_factored_spectrum_is_a_picture_of_one_row():
+    counts = FactoredCounts(np.ones((1, 1, 1)), np.arange(40)[None])
+    layer = to_layer(xrf.SpectrumImage(counts))
+    assert layer.data.shape == (1, 40)
+    np.testing.assert_array_equal(image_from_layer(layer).counts[0, 0, 0], np.arange(40))

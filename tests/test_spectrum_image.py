@@ -7,6 +7,7 @@ import pytest
 from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage, stack_repeats
 
 
@@ -191,3 +192,41 @@ def test_repeats_of_different_shape_or_energy_are_refused():
 def test_stacked_images_are_repeats():
     images = [SpectrumImage(np.full((1, 2, 2, 4), n)) for n in (1, 2)]
     assert stack_repeats(images).counts[:, 0, 0, 0].tolist() == [1, 2]
+
+
+def test_factored_counts_are_an_image_like_any_other(factored):
+    counts, full = factored
+    image, same = SpectrumImage(counts), SpectrumImage(full)
+    assert image.counts is counts
+    assert image.combine_repeats() is image
+    assert not image.is_integer()
+    assert SpectrumImage(FactoredCounts(np.ones((2, 2, 1)), np.ones((1, 3)))).is_integer()
+    np.testing.assert_array_equal(image.sum_spectrum(), same.sum_spectrum())
+    np.testing.assert_array_equal(image.counts_map(), same.counts_map())
+    for (rows, band), (_, expected) in zip(image.blocks(800), same.blocks(800), strict=True):
+        assert isinstance(band, np.ndarray)
+        assert rows.stop - rows.start == 2 or rows.stop == 5
+        np.testing.assert_array_equal(band, expected)
+
+
+def test_parts_of_factored_counts_stay_factored(factored):
+    counts, full = factored
+    image = SpectrumImage(counts).select(y=slice(1, 4), x=2, energy=(3, 6))
+    assert isinstance(image.counts, FactoredCounts)
+    np.testing.assert_array_equal(image.counts, full[:, 1:4, 2:3, 3:6])
+    image = SpectrumImage.from_array(counts[0].transpose(2, 0, 1), energy_axis=0)
+    assert isinstance(image.counts, FactoredCounts)
+    np.testing.assert_array_equal(image.counts, full)
+
+
+def test_what_is_computed_from_factored_counts_is_lazy(factored):
+    counts, full = factored
+    image, same = SpectrumImage(counts), SpectrumImage(full)
+    mask = full[0, :, :, 0] > 2
+    for found, expected in (
+        (image.select(mask=mask, energy=(2, 4)), same.select(mask=mask, energy=(2, 4))),
+        (image.rebin(y=2, x=3, energy=4), same.rebin(y=2, x=3, energy=4)),
+        (stack_repeats([image, same]), stack_repeats([same, same])),
+    ):
+        assert is_dask(found.counts)
+        np.testing.assert_array_equal(found.counts, expected.counts)

@@ -23,6 +23,7 @@ _PUBLIC = {
     "element_map": "element_maps",
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
+    "align_repeats": "alignment",
     "EnergyAxis": "energy_axis",
     "Cancelled": "errors",
     "DataError": "errors",

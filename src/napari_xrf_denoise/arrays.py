@@ -7,16 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .factored import FactoredCounts
+
 
 def is_dask(array: Any) -> bool:
-    """Whether an array is lazy, without importing dask to find out."""
+    """Whether an array is dask's, without importing dask to find out."""
     return type(array).__module__.partition(".")[0] == "dask"
 
 
+def is_lazy(array: Any) -> bool:
+    """Whether the values of an array are computed only when they are asked for."""
+    return is_dask(array) or isinstance(array, FactoredCounts)
+
+
 def as_lazy(array: Any) -> Any:
-    """Return a dask array, so that what is on disk stays there until it is used."""
+    """Return a dask array, so that what is on disk or not computed stays so until it is used."""
     import dask.array
 
+    if isinstance(array, FactoredCounts):
+        return array.to_dask()
     return array if is_dask(array) else dask.array.from_array(array)
 
 

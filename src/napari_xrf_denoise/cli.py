@@ -10,6 +10,7 @@ import typer
 
 from . import __version__
 from .cli_input import (
+    AlignOption,
     ColumnsOption,
     DatasetOption,
     EnergyAxisOption,
@@ -154,6 +155,7 @@ def denoise(
     energy: EnergyOption = None,
     mask: MaskOption = None,
     rebin: RebinOption = None,
+    align: AlignOption = False,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -171,7 +173,7 @@ def denoise(
     """Denoise files. The result is NAME_denoised.h5 in the present folder, or --output."""
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin,
+        repeats, y, x, energy, mask, rebin, align, seed,
     )  # fmt: skip
     options: dict[str, Any] = {
         "method": method,
@@ -223,6 +225,7 @@ def apply(
     energy: EnergyOption = None,
     mask: MaskOption = None,
     rebin: RebinOption = None,
+    align: AlignOption = False,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -236,7 +239,7 @@ def apply(
 
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin,
+        repeats, y, x, energy, mask, rebin, align,
     )  # fmt: skip
     trained = denoising.Model.load(model)
     targets = find_targets(files, output, overwrite)
@@ -264,6 +267,7 @@ def convert(
     energy: EnergyOption = None,
     mask: MaskOption = None,
     rebin: RebinOption = None,
+    align: AlignOption = False,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -277,7 +281,7 @@ def convert(
 
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin,
+        repeats, y, x, energy, mask, rebin, align,
     )  # fmt: skip
     check_target(target, overwrite, file)
     image, _ = given.read_part(file)

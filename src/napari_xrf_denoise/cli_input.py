@@ -60,13 +60,20 @@ RebinOption = Annotated[
     str | None,
     typer.Option("--rebin", help="Neighbours to add up, as y,x,energy (1,1,2)."),
 ]
+AlignOption = Annotated[
+    bool,
+    typer.Option(
+        "--align",
+        help="Bring detector elements or scans onto one energy scale first, photon by photon.",
+    ),
+]
 
 
 @dataclass(frozen=True)
 class Input:
     """How files are read, and which part of each is used.
 
-    The fields are the options of the command line, as they were typed.
+    The fields are the options of the command line, as they were typed; `seed` is that of `align`.
     """
 
     energy_axis: int | None = None
@@ -81,6 +88,8 @@ class Input:
     energy: str | None = None
     mask: Path | None = None
     rebin: str | None = None
+    align: bool = False
+    seed: int = 0
 
     def read(self, path: Path) -> SpectrumImage:
         """Read a whole file; its warnings are printed."""
@@ -110,6 +119,11 @@ class Input:
             The repeats to use; the others, which can score a result, if they are scans.
         """
         whole = self.read(path)
+        if self.align:
+            from .alignment import align_repeats
+
+            # With all channels: photons that cross the border of a window belong to it.
+            whole = align_repeats(whole, seed=self.seed)
         whole = whole.select(
             y=parse_slice(self.y, "--y"),
             x=parse_slice(self.x, "--x"),

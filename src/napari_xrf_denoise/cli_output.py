@@ -139,6 +139,8 @@ def print_report(result: Denoised) -> None:
     choices = report.choices
     typer.echo(f"method: {choices['method']} ({choices['why']})")
     typer.echo(report.summary())
+    if table := report.table():
+        typer.echo(table)
     typer.echo(f"measured by: {report.measured_by}")
     typer.echo(f"counts: {report.count_ratio:.3f} of the raw counts")
     told = set(result.image.metadata.get("warnings", ()))

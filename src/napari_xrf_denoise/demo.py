@@ -53,7 +53,7 @@ def true_dose_gain(result: Denoised, image: SpectrumImage, truth: NDArray[np.flo
     The raw error is that of the mean of all repeats, whose expectation is known exactly: the rate
     over the number of repeats.
     """
-    error = np.sum((result.counts.astype(np.float64) - truth) ** 2)
+    error = np.sum((np.asarray(result.counts, dtype=np.float64) - truth) ** 2)
     return float(truth.sum(dtype=np.float64) / image.n_repeats / error)
 
 
@@ -85,8 +85,11 @@ def _spectra(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
 def _map(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -> None:
     image, truth = simulate_map(seed=seed)
     write(folder / "map.h5", image, overwrite=True)
-    title = f"Map, {image.shape[1]} x {image.shape[2]} pixels, method pca"
-    result = denoise(image, method="pca", seed=seed, on_progress=on_progress(title))
+    for method in ("pca", "stack"):
+        title = f"Map, {image.shape[1]} x {image.shape[2]} pixels, method {method}"
+        result = denoise(image, method=method, seed=seed, on_progress=on_progress(title))
+        say(title)
+        say(f"dose gain: {true_dose_gain(result, image, truth):.1f}")
     write(folder / "map_denoised.h5", result.image, overwrite=True)
     save_run_figures(folder, "map", image, result, truth=truth)
     element = next(name for name in ELEMENTS if name in image.metadata["elements"])
@@ -102,5 +105,3 @@ def _map(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -
         title=f"{element} Kα",
     )
     save_figure(figure, folder / "map_element.png")
-    say(title)
-    say(f"dose gain: {true_dose_gain(result, image, truth):.1f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .denoising.faults import find_faults
 from .denoising.survey import survey
 from .spectrum_image import SpectrumImage
 
@@ -18,12 +19,15 @@ def describe_image(image: SpectrumImage) -> list[str]:
     Returns
     -------
     list of str
-        Axes, calibration, pixel size, repeats, counts, and whether they are Poisson.
+        Axes, calibration, pixel size, repeats, counts, whether they are Poisson, and what is
+        wrong with them.
     """
     repeats, height, width, size = image.shape
     axis = image.energy
     centers = axis.centers
-    totals = image.counts_map() / repeats
+    found = survey(image)
+    assert found.profiles is not None
+    totals = found.profiles.pixels.sum(axis=0, dtype=np.float64) / repeats
     lines = [
         f"axes: {repeats} repeat(s) of kind {image.repeat_kind}, {height} x {width} pixels (y, x), "
         f"{size} channels; {image.counts.dtype}",
@@ -33,10 +37,9 @@ def describe_image(image: SpectrumImage) -> list[str]:
         f"counts a pixel and repeat: {totals.mean():.4g} on average, {totals.min():.4g} to "
         f"{totals.max():.4g}",
     ]
-    found = survey(image)
     fano = found.fano
     if not found.whole:
-        lines.append("counts: not whole numbers, so not Poisson counts any more")
+        lines.append("counts: not whole numbers")
     elif np.isfinite(fano.factor):
         verdict = "Poisson" if fano.is_poisson else "not Poisson"
         lines.append(
@@ -44,5 +47,5 @@ def describe_image(image: SpectrumImage) -> list[str]:
         )
     else:
         lines.append("counts: whole numbers; with one repeat the variance cannot be checked")
-    lines += [f"warning: {entry}" for entry in image.metadata.get("warnings", ())]
-    return lines
+    faults = [*image.metadata.get("warnings", ()), *find_faults(found, image)]
+    return lines + [f"warning: {entry}" for entry in faults]

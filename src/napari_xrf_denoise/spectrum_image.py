@@ -11,9 +11,10 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import as_lazy, is_dask, is_on_disk, is_whole
+from .arrays import as_lazy, is_lazy, is_on_disk, is_whole
 from .energy_axis import EnergyAxis
 from .errors import DataError
+from .factored import FactoredCounts
 
 __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
@@ -29,7 +30,7 @@ class SpectrumImage:
 
     Parameters
     ----------
-    counts : numpy.ndarray or dask.array.Array, shape (repeat, y, x, energy)
+    counts : numpy.ndarray, dask.array.Array or FactoredCounts, shape (repeat, y, x, energy)
         Photon counts. Held as they are, without a copy; a NumPy array is seen read-only.
     energy : EnergyAxis
         Energies of the channels; channel numbers when left out.
@@ -67,7 +68,7 @@ class SpectrumImage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        counts = self.counts if is_dask(self.counts) else _readonly(self.counts, self.name)
+        counts = self.counts if is_lazy(self.counts) else _readonly(self.counts, self.name)
         object.__setattr__(self, "counts", counts)
         _check_shape(counts, self.name)
         if cast("EnergyAxis | None", self.energy) is None:
@@ -128,7 +129,7 @@ class SpectrumImage:
             If an axis does not exist, is named twice, or too many axes are left for pixels.
         """
         name = fields.get("name", "array")
-        if not is_dask(array):
+        if not is_lazy(array):
             array = np.asanyarray(array)
         position = _axis_index(array, energy_axis, "energy_axis", name)
         order = [position]
@@ -207,11 +208,13 @@ class SpectrumImage:
         """
         repeats, height, width, size = self.shape
         step = max(1, max_bytes // (8 * repeats * width * size))
-        in_memory = isinstance(self.counts, np.ndarray) and not is_on_disk(self.counts)
+        # Arrays in memory were checked when the image was made, and factors give no others.
+        is_checked = isinstance(self.counts, np.ndarray | FactoredCounts)
+        is_checked = is_checked and not is_on_disk(self.counts)
         for start in range(0, height, step):
             rows = slice(start, min(start + step, height))
             band = np.asarray(self.counts[:, rows])
-            if not in_memory:
+            if not is_checked:
                 check_counts(band, self.name, first_row=start)
             yield rows, band
 
@@ -371,7 +374,7 @@ def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
     if len(images) == 1:
         return first
     arrays = [image.counts for image in images]
-    if any(is_dask(array) or is_on_disk(array) for array in arrays):
+    if any(is_lazy(array) or is_on_disk(array) for array in arrays):
         import dask.array
 
         return first.replace(counts=dask.array.concatenate([as_lazy(a) for a in arrays], axis=0))

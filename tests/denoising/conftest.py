@@ -39,3 +39,18 @@ def dose_gain():
         return float(truth.sum(dtype=float) / repeats / error)
 
     return compute
+
+
+@pytest.fixture
+def cut_into_bands(monkeypatch):
+    """Return a function that makes every image give out its counts in bands of so many rows."""
+
+    def cut(rows):
+        def blocks(image, max_bytes=0):
+            for start in range(0, image.shape[1], rows):
+                band = slice(start, min(start + rows, image.shape[1]))
+                yield band, np.asarray(image.counts[:, band])
+
+        monkeypatch.setattr(SpectrumImage, "blocks", blocks)
+
+    return cut

@@ -22,6 +22,7 @@ def trained(small_map):
     [
         {"method": "pca"},
         {"method": "spectrum", "steps": 3},
+        {"method": "stack", "steps": 3, "features": 8},
         {"method": "spectrum", "preset": "tutorial", "epochs": 5},
     ],
 )
@@ -75,6 +76,59 @@ def test_changed_bytes_of_the_header_are_refused_or_harmless(tmp_path, trained):
         except FormatError:
             refused += 1
     assert refused > 30
+
+
+@pytest.fixture(scope="module")
+def trained_stack(small_map):
+    image = small_map[0].select(y=slice(0, 6), x=slice(0, 6))
+    return xrf.denoise(image, method="stack", steps=2, features=8, folds=2)
+
+
+def without(name):
+    return lambda tensors: {key: value for key, value in tensors.items() if name not in key}
+
+
+def changed(name, change):
+    return lambda tensors: {k: change(v) if name in k else v for k, v in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors: {},
+        without("0."),
+        without("1.network"),
+        without("1.analysis"),
+        without("synthesis"),
+        without("running_var"),
+        without("layers.0.weight"),
+        changed("analysis", lambda v: v[:, :-1]),
+        changed("analysis", lambda v: v[:-1]),
+        changed("analysis", np.ravel),
+        changed("synthesis", lambda v: v[:-1]),
+        changed("layers.0.weight", lambda v: v[:, :1]),
+        changed("layers.3.weight", lambda v: v[:2]),
+        changed("layers.1.bias", lambda v: v[:2]),
+        changed("layers.1.weight", lambda v: v * np.float32("nan")),
+        changed("running_var", lambda v: v - 10),
+    ],
+)
+def test_tensors_of_a_stack_that_do_not_fit_together_are_refused(tmp_path, trained_stack, damage):
+    from dataclasses import replace
+
+    model = trained_stack.model
+    tensors = {f"{i}.{name}": v for i, member in enumerate(model.members) for name, v in member.items()}
+    members = {}
+    for name, tensor in damage(tensors).items():
+        index, _, rest = name.partition(".")
+        members.setdefault(index, {})[rest] = tensor
+    broken = replace(model, members=tuple(members.values()))
+    path = broken.save(tmp_path / "x.safetensors")
+    if "0" not in members and members:  # the first of two members is missing
+        content = path.read_bytes().replace(b'"0.', b'"1.')
+        path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"x.safetensors"):
+        xrf.Model.load(path)
 
 
 def rewritten(path, target, **changes):

@@ -1,24 +1,27 @@
 """The honest score, against errors that are known exactly."""
 
-import json
-
 import numpy as np
 import pytest
 
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.denoising.quality import (
-    QualityReport,
     Score,
     cross_score,
     score_by_reference,
+    spare,
 )
+from napari_xrf_denoise.denoising.windows import Window
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 RATE = np.random.default_rng(0).uniform(0.1, 6, (8, 8, 40))
+WINDOWS = (
+    Window("channels 3–9", slice(3, 10), 3, 9),
+    Window("channels 8–20", slice(8, 21), 8, 20),
+)
 
 
-def shrink(counts):
+def shrink(counts, rows=None):
     """A biased prediction that depends on the counts: half of them, half of the map's mean."""
     return (0.5 * counts + 0.5 * counts.mean()).astype(np.float32)
 
@@ -27,6 +30,13 @@ def expected_error(share):
     """Error of `shrink` for a share of the counts, scaled to all: bias² + variance, per voxel."""
     bias = 0.5 * (RATE.mean() - RATE)
     variance = 0.25 * RATE / share
+    return float((bias**2 + variance).sum())
+
+
+def expected_window_error(window, share):
+    """The same for the counts of a window: biases add up before they are squared."""
+    bias = 0.5 * (RATE.mean() - RATE[..., window.channels]).sum(axis=-1)
+    variance = 0.25 * RATE[..., window.channels].sum(axis=-1) / share
     return float((bias**2 + variance).sum())
 
 
@@ -39,15 +49,19 @@ def draws(repeats, number=40):
         )
 
 
+def score(source, predict, folds, seed, **options):
+    """Score one way to predict by all parts of the counts."""
+    parts, shares = source.parts(folds, seed, 0), source.part_shares(folds)
+    return cross_score(source, parts, shares, [predict] * folds, Watch(), **options)
+
+
 @pytest.mark.parametrize("folds", [2, 4])
 def test_the_error_by_held_out_photons_is_unbiased(folds):
-    scores = [
-        cross_score(Photons(image), [shrink] * folds, seed, 0, Watch()) for seed, image in draws(1)
-    ]
-    errors = np.array([score.error.sum() for score in scores])
+    scores = [score(Photons(image), shrink, folds, seed) for seed, image in draws(1)]
+    errors = np.array([found.error.sum() for found in scores])
     expected = expected_error(1 - 1 / folds)
     assert errors.mean() == pytest.approx(expected, abs=4 * errors.std() / len(errors) ** 0.5)
-    raw = np.mean([score.raw_error.sum() for score in scores])
+    raw = np.mean([found.raw_error.sum() for found in scores])
     assert raw == pytest.approx(RATE.sum(), rel=0.01)
 
 
@@ -56,15 +70,15 @@ def test_the_error_by_repeats_is_unbiased_without_poisson_statistics():
     for seed, image in draws(4):
         doubled = image.replace(counts=2 * image.counts)  # variance is twice the mean
         totals = doubled.counts.sum(axis=(1, 2, 3)).astype(float)
-        score = cross_score(Repeats(doubled, totals), [shrink] * 4, seed, 0, Watch())
-        errors.append(score.error.sum() / 4)
-        raws.append(score.raw_error.sum() / 4)
+        found = score(Repeats(doubled, totals), shrink, 4, seed)
+        errors.append(found.error.sum() / 4)
+        raws.append(found.raw_error.sum() / 4)
     expected = expected_error(0.75)
     assert np.mean(errors) == pytest.approx(expected, abs=4 * np.std(errors) / len(errors) ** 0.5)
     assert np.mean(raws) == pytest.approx(RATE.sum(), rel=0.02)
 
 
-def smooth(counts):
+def smooth(counts, rows=None):
     """A prediction whose error is mostly noise: the mean of neighbouring channels."""
     mean = sum(np.roll(counts, shift, axis=-1) for shift in (-2, -1, 0, 1, 2)) / 5
     return mean.astype(np.float32)
@@ -73,7 +87,7 @@ def smooth(counts):
 def test_the_interval_holds_the_true_gain_nine_times_in_ten():
     inside = 0
     for seed, image in draws(1, 100):
-        low, high = cross_score(Photons(image), [smooth] * 4, seed, 0, Watch()).dose_gain()[1]
+        low, high = score(Photons(image), smooth, 4, seed).dose_gain()[1]
         # The truth for the result that a user gets, which is made of all counts.
         true_error = ((smooth(image.counts[0].astype(float)) - RATE) ** 2).sum()
         inside += low <= RATE.sum() / true_error <= high
@@ -88,9 +102,9 @@ def test_the_error_by_unseen_repeats_is_unbiased():
         rng = np.random.default_rng(seed)
         image = SpectrumImage(rng.poisson(RATE, (4, 8, 8, 40)))
         rest = SpectrumImage(rng.poisson(RATE, (12, 8, 8, 40)))
-        score = score_by_reference(prediction, image, rest, poisson=True)
-        errors.append(score.error.sum())
-        low, high = score.dose_gain()[1]
+        found = score_by_reference(prediction, image, rest, poisson=True)
+        errors.append(found.error.sum())
+        low, high = found.dose_gain()[1]
         inside += low <= RATE.sum() / 4 / exact <= high
     assert np.mean(errors) == pytest.approx(exact, abs=4 * np.std(errors) / 60**0.5)
     assert 46 <= inside <= 60
@@ -104,32 +118,150 @@ def test_unseen_repeats_score_counts_that_are_not_poisson():
         rng = np.random.default_rng(seed)
         image = SpectrumImage(3 * rng.poisson(RATE, (4, 8, 8, 40)))
         rest = SpectrumImage(3 * rng.poisson(RATE, (6, 8, 8, 40)))
-        score = score_by_reference(3 * prediction, image, rest, poisson=False)
-        errors.append(score.error.sum())
-        raws.append(score.raw_error.sum())
+        found = score_by_reference(3 * prediction, image, rest, poisson=False)
+        errors.append(found.error.sum())
+        raws.append(found.raw_error.sum())
     assert np.mean(errors) == pytest.approx(exact, abs=4 * np.std(errors) / 40**0.5)
     assert np.mean(raws) == pytest.approx(9 * RATE.sum() / 4, rel=0.01)
 
 
 def test_an_error_lost_in_its_noise_gives_only_a_lower_bound():
-    score = Score(np.array([-1.0]), np.array([100.0]), variance=25.0)
-    gain, (low, high) = score.dose_gain()
+    found = Score(np.array([-1.0]), np.array([100.0]), variance=25.0)
+    gain, (low, high) = found.dose_gain()
     assert np.isnan(gain)
     assert low == pytest.approx(100 / (1.645 * 5 - 1))
     assert high == np.inf
 
 
-def test_a_report_says_at_least_where_no_upper_end_is_known():
-    report = QualityReport(float("nan"), (3.4, float("inf")), 1.0)
-    assert report.summary() == "dose gain: at least 3.4"
-    assert "not known" in QualityReport(np.nan, (np.nan, np.nan), 1.0, "no counts").summary()
-    assert QualityReport(8.0, (7.0, 9.5), 1.0).summary() == "dose gain: 8.0 (7.0 to 9.5)"
+def test_no_error_is_below_zero_however_the_estimate_falls():
+    gain, (low, high) = Score(np.array([-50.0]), np.array([100.0]), variance=25.0).dose_gain()
+    assert np.isnan(gain)
+    # An error of zero is lost in a noise of 1.645 · 5.
+    assert low == pytest.approx(100 / (1.645 * 5))
+    assert high == np.inf
 
 
-def test_a_report_is_valid_json():
-    report = QualityReport(
-        np.nan, (3.0, np.inf), 1.0, "x", ("w",), {"training": [1.0]}, {"rank": 3}
+@pytest.mark.parametrize("folds", [2, 4])
+def test_the_error_of_a_window_by_held_out_photons_is_unbiased(folds):
+    scores = [
+        score(Photons(image), shrink, folds, seed, windows=WINDOWS) for seed, image in draws(1, 80)
+    ]
+    for index, window in enumerate(WINDOWS):
+        assert all(found.windows[index][0] is window for found in scores)
+        errors = np.array([found.windows[index][1].error.sum() for found in scores])
+        expected = expected_window_error(window, 1 - 1 / folds)
+        assert errors.mean() == pytest.approx(expected, abs=4 * errors.std() / 80**0.5)
+        raw = np.mean([found.windows[index][1].raw_error.sum() for found in scores])
+        assert raw == pytest.approx(RATE[..., window.channels].sum(), rel=0.01)
+
+
+def test_the_error_of_a_window_by_repeats_is_unbiased_without_poisson_statistics():
+    errors = []
+    for seed, image in draws(4, 80):
+        doubled = image.replace(counts=2 * image.counts)  # variance is twice the mean
+        totals = doubled.counts.sum(axis=(1, 2, 3)).astype(float)
+        found = score(Repeats(doubled, totals), shrink, 4, seed, windows=WINDOWS)
+        errors.append([own.error.sum() / 4 for _, own in found.windows])
+    for index, window in enumerate(WINDOWS):
+        own = np.array(errors)[:, index]
+        expected = expected_window_error(window, 0.75)
+        assert own.mean() == pytest.approx(expected, abs=4 * own.std() / 80**0.5)
+
+
+def test_the_interval_of_a_window_holds_the_true_gain_nine_times_in_ten():
+    inside = np.zeros(2)
+    for seed, image in draws(1, 100):
+        found = score(Photons(image), smooth, 4, seed, windows=WINDOWS)
+        left = smooth(image.counts[0].astype(float)) - RATE
+        for index, (window, own) in enumerate(found.windows):
+            low, high = own.dose_gain()[1]
+            error = (left[..., window.channels].sum(axis=-1) ** 2).sum()
+            inside[index] += low <= RATE[..., window.channels].sum() / error <= high
+    assert inside.min() >= 85
+
+
+def test_unseen_repeats_score_windows():
+    prediction = (0.8 * RATE + 0.3).astype(np.float32)
+    errors = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        image = SpectrumImage(rng.poisson(RATE, (4, 8, 8, 40)))
+        rest = SpectrumImage(rng.poisson(RATE, (12, 8, 8, 40)))
+        found = score_by_reference(prediction, image, rest, poisson=True, windows=WINDOWS)
+        errors.append([own.error.sum() for _, own in found.windows])
+    for index, window in enumerate(WINDOWS):
+        left = (prediction - RATE)[..., window.channels].sum(axis=-1)
+        own = np.array(errors)[:, index]
+        assert own.mean() == pytest.approx((left**2).sum(), abs=4 * own.std() / 60**0.5)
+
+
+def exact_score(errors):
+    """Give the score of predictions whose exact errors (member, y, x, energy) are known."""
+    windows = []
+    for window in WINDOWS:
+        error = (errors[..., window.channels].sum(axis=-1) ** 2).mean(axis=0).sum()
+        raw = RATE[..., window.channels].sum()
+        windows.append((window, Score(np.array([error]), np.array([raw]), variance=0.0)))
+    squares = (errors**2).mean(axis=0).sum(axis=(0, 1))
+    return Score(squares, RATE.sum(axis=(0, 1)), variance=0.0, windows=tuple(windows))
+
+
+def test_what_a_mean_of_predictions_spares_gives_its_exact_error():
+    rng = np.random.default_rng(3)
+    members = (RATE + 0.4 + rng.normal(0, 1, (3, *RATE.shape))).astype(np.float32)
+    single = exact_score(members - RATE)
+    bands = ([member[rows] for member in members] for rows in (slice(0, 5), slice(5, 8)))
+    together = spare(single, bands)
+    left = members.mean(axis=0) - RATE
+    assert together.dose_gain()[0] == pytest.approx(RATE.sum() / (left**2).sum(), rel=1e-5)
+    assert single.dose_gain()[0] < 0.6 * together.dose_gain()[0]
+    for window, own in together.windows:
+        truth = (left[..., window.channels].sum(axis=-1) ** 2).sum()
+        raw = RATE[..., window.channels].sum()
+        assert own.dose_gain()[0] == pytest.approx(raw / truth, rel=1e-4)
+
+
+def test_the_error_of_a_mean_lies_between_that_of_noise_and_that_of_bias():
+    error, spared, share = 10.0, 4.0, 0.75
+    found = Score(np.array([error]), np.array([100.0]), 0.0, share, np.array([spared]))
+    gain, (low, high) = found.dose_gain()
+    assert low == pytest.approx(100 / (error - spared))
+    assert high == pytest.approx(100 / (share * error - spared))
+    assert gain == pytest.approx(100 / (0.875 * error - spared))
+    # More than all of the error cannot be spared: the counts then only say "at least".
+    most = Score(np.array([error]), np.array([100.0]), 0.0, share, np.array([8.0]))
+    assert most.dose_gain()[1] == (pytest.approx(50.0), np.inf)
+
+
+def test_predictions_are_told_which_rows_they_get():
+    image = SpectrumImage(np.random.default_rng(0).poisson(RATE)[None])
+    seen = []
+
+    def known(counts, rows):
+        seen.append(rows)
+        assert counts.shape[0] == len(range(8)[rows])
+        return (0.75 * RATE[rows]).astype(np.float32)
+
+    every_third = score(Photons(image), known, 4, 0, every=3)
+    assert [list(range(8)[rows]) for rows in seen] == [[0, 3, 6]] * 4
+    assert every_third.raw_error.sum() == image.counts[0, ::3].sum()
+    scored = np.isfinite(every_third.residuals.map).all(axis=1)
+    np.testing.assert_array_equal(np.flatnonzero(scored), [0, 3, 6])
+
+
+def test_parts_in_small_types_do_not_wrap_around():
+    rate = np.full((4, 4, 30), 900.0)
+    counts = np.random.default_rng(0).poisson(rate)
+    parts = [np.minimum(counts // 4, 255).astype(np.uint8)] * 3
+    parts.append((counts - 3 * parts[0].astype(int)).astype(np.uint16))
+    source = Photons(SpectrumImage(counts[None]))
+    found = cross_score(
+        source,
+        [(slice(0, 4), parts)],
+        [0.25] * 4,
+        [lambda rest, rows: rest.astype(np.float32)] * 4,
+        Watch(),
+        windows=WINDOWS[:1],
     )
-    content = json.loads(json.dumps(report.as_dict(), allow_nan=False))
-    assert content["dose_gain"] is None
-    assert content["dose_gain_interval"] == [3.0, None]
+    assert found.raw_error.sum() == counts.sum()
+    assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()

@@ -5,6 +5,7 @@ import pytest
 from napari_xrf_denoise.denoising.settings import (
     PcaSettings,
     SpectrumSettings,
+    StackSettings,
     TutorialSettings,
     resolve_settings,
     settings_from_dict,
@@ -22,8 +23,9 @@ def test_tutorial_is_the_published_job_setting_for_setting():
     assert {name: getattr(settings, name) for name in published} == published
 
 
-def test_presets_differ_in_the_time_they_spend():
-    steps = [resolve_settings("spectrum", p, {}).steps for p in ("fast", "balanced", "best")]
+@pytest.mark.parametrize("method", ["spectrum", "stack"])
+def test_presets_differ_in_the_time_they_spend(method):
+    steps = [resolve_settings(method, p, {}).steps for p in ("fast", "balanced", "best")]
     assert steps == sorted(set(steps))
 
 
@@ -49,6 +51,19 @@ def test_single_settings_win_over_the_preset():
         ("spectrum", "balanced", {"folds": 1}, "'folds'.*2 to 20"),
         ("pca", "balanced", {"rank": 0}, "'rank'.*at least 1"),
         ("pca", "balanced", {"weight_floor": 0}, "'weight_floor'.*above 0"),
+        ("stack", "tutorial", {}, "preset.*fast, balanced, best.*'stack'"),
+        ("stack", "balanced", {"share": 0.5}, "unknown setting 'share' for method 'stack'"),
+        ("stack", "balanced", {"step": 5}, "unknown setting 'step'.*did you mean 'steps'"),
+        ("stack", "balanced", {"steps": 0}, "'steps'.*at least 1"),
+        ("stack", "balanced", {"features": 0}, "'features'.*at least 1"),
+        ("stack", "balanced", {"middle": 0}, "'middle'.*at least 1"),
+        ("stack", "balanced", {"thinnings": 1.5}, "'thinnings'.*whole number"),
+        ("stack", "balanced", {"rank": 0}, "'rank'.*at least 1"),
+        ("stack", "balanced", {"max_rank": 0}, "'max_rank'.*at least 1"),
+        ("stack", "balanced", {"weight_floor": 0}, "'weight_floor'.*above 0"),
+        ("stack", "balanced", {"line_width": float("inf")}, "'line_width'.*above 0"),
+        ("stack", "balanced", {"learning_rate": 1}, "'learning_rate'.*between 0 and 1"),
+        ("stack", "balanced", {"folds": 17}, "'folds'.*2 to 16"),
         ("pca", "balanced", {"pairs": "twins"}, "'pairs'.*auto, repeats, thinning"),
         ("pca", "balanced", {"seed": -1}, "'seed'.*at least 0"),
     ],
@@ -58,7 +73,10 @@ def test_what_cannot_be_is_refused_in_words(method, preset, changes, words):
         resolve_settings(method, preset, changes)
 
 
-@pytest.mark.parametrize("settings", [TutorialSettings(), SpectrumSettings(seed=4), PcaSettings()])
+@pytest.mark.parametrize(
+    "settings",
+    [TutorialSettings(), SpectrumSettings(seed=4), PcaSettings(), StackSettings(rank=7, folds=16)],
+)
 def test_settings_survive_as_plain_values(settings):
     assert settings_from_dict(settings.as_dict()) == settings
 

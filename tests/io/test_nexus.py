@@ -8,6 +8,8 @@ import pytest
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
 from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import CalibrationWarning
+from napari_xrf_denoise.factored import FactoredCounts
+from napari_xrf_denoise.factors import Factors
 from napari_xrf_denoise.io import _found, describe, sniff
 
 
@@ -147,6 +149,19 @@ def test_whole_counts_are_stored_compressed(tmp_path):
     counts = np.random.default_rng(0).poisson(0.02, (1, 50, 50, 1024)).astype(np.uint16)
     path = write(tmp_path / "map.h5", SpectrumImage(counts))
     assert path.stat().st_size < counts.nbytes / 5
+
+
+def test_factored_counts_are_written_band_by_band(tmp_path, monkeypatch):
+    scores, spectra = np.arange(90 * 100).reshape(90, 100, 1) % 31, np.arange(2048)[None] % 7
+    image = SpectrumImage(FactoredCounts(scores, spectra), EnergyAxis(0.0, 0.01, 2048))
+    computed = []
+    product = Factors.product
+    monkeypatch.setattr(
+        Factors, "product", lambda self: computed.append(self.shape) or product(self)
+    )
+    again = read(write(tmp_path / "map.h5", image))
+    assert computed == [(40, 100, 2048), (40, 100, 2048), (10, 100, 2048)]
+    np.testing.assert_array_equal(again.counts[0], scores * spectra)
 
 
 def test_metadata_that_json_cannot_hold_is_refused_by_name(tmp_path, make_image):

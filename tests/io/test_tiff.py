@@ -47,6 +47,13 @@ def test_each_type_that_ome_knows_stays_what_it_is(tmp_path, make_image, assert_
     assert_same(read(write(tmp_path / "map.tif", image)), image)
 
 
+def test_factored_counts_become_a_stack(tmp_path, factored, assert_same):
+    counts, full = factored
+    energy = EnergyAxis(0.0, 0.01, 8)
+    again = read(write(tmp_path / "map.tif", SpectrumImage(counts, energy, name="map")))
+    assert_same(again, SpectrumImage(full, energy, name="map"))
+
+
 def test_whole_counts_beyond_omes_integers_are_refused_and_smaller_ones_fit(tmp_path, make_image):
     image = make_image((1, 2, 3, 20), dtype=np.uint64)
     assert read(write(tmp_path / "fits.tif", image)).counts.dtype == np.uint32

@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.layers import to_layer
 from napari_xrf_denoise.plugin.spectra_at import LayerSpectra
 
@@ -92,6 +93,26 @@ def test_a_lazy_layer_is_read_in_the_background(small_map):
     assert spectra.is_waiting
     (curve,) = wait_for(lambda: spectra.at({"y": 9, "x": 2}))
     np.testing.assert_array_equal(curve.counts, small_map.counts[0, 9, 2])
+
+
+def test_a_pixel_of_a_huge_factored_layer_is_read_at_once():
+    scores = np.random.default_rng(0).random((1000, 1000, 2), np.float32)
+    counts = FactoredCounts(scores, np.ones((2, 4096)), [2005], np.full((1, 4096), 9))
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts)))
+    begin = time.monotonic()
+    (hot,) = spectra.at({"y": 2, "x": 5})
+    (curve,) = spectra.at({"y": 2, "x": 6})
+    assert time.monotonic() - begin < 0.5
+    np.testing.assert_array_equal(hot.counts, np.full(4096, 9))
+    np.testing.assert_allclose(curve.counts, np.full(4096, scores[2, 6].sum()), rtol=1e-6)
+    assert not spectra.is_waiting
+
+
+def test_the_sum_of_a_factored_layer(factored):
+    counts, full = factored
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts)))
+    (whole,) = wait_for(lambda: spectra.whole("sum"))
+    np.testing.assert_array_equal(whole.counts, full.sum(axis=(0, 1, 2)))
 
 
 def test_expected_counts_far_below_one_are_not_flattened():

@@ -27,6 +27,18 @@ def test_a_denoised_layer_comes_back_with_counts_energies_and_record(
     assert back.metadata["denoising"] == layer.metadata["denoising"]
 
 
+@pytest.mark.parametrize("name", ["out.h5", "out.ome.tif"])
+def test_a_factored_layer_is_shown_and_saved(viewer, factored, tmp_path, name):
+    counts, full = factored
+    image = xrf.SpectrumImage(counts, xrf.EnergyAxis(1.0, 0.5, 8))
+    layer = viewer.add_layer(to_layer(image))
+    viewer.dims.set_current_step(0, 4)
+    assert layer.get_value((4, 2, 3)) == full[0, 2, 3, 4]
+    path = tmp_path / name
+    assert layer.save(str(path)) == [str(path)]
+    np.testing.assert_array_equal(xrf.read(path).counts, full)
+
+
 def test_spectra_can_be_saved_as_a_table(viewer, tmp_path):
     image = xrf.simulate_spectra(n_repeats=3, n_channels=256)[0]
     layer = viewer.add_layer(to_layer(image))

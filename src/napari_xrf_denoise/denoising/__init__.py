@@ -4,6 +4,6 @@ from .denoised import Denoised
 from .engine import apply, denoise
 from .model import Model
 from .progress import Progress
-from .quality import QualityReport
+from .report import QualityReport
 
 __all__ = ["Denoised", "Model", "Progress", "QualityReport", "apply", "denoise"]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .model import Model
-from .quality import QualityReport
+from .report import QualityReport
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -23,16 +24,17 @@ class Denoised:
 
     Parameters
     ----------
-    counts : numpy.ndarray
+    counts : numpy.ndarray or FactoredCounts
         float32, never negative, with the input's axes without the repeat axis. Expected counts of
-        one repeat for scans, of all together for frames and detector elements.
+        one repeat for scans, of all together for frames and detector elements. The method
+        ``"stack"`` gives the latter, which is indexed in the same way and computed where it is.
     image : SpectrumImage
         The same with all four axes, the energy axis, and the record of how it was made.
     report : QualityReport
     model : Model
     """
 
-    counts: NDArray[np.float32]
+    counts: NDArray[np.float32] | FactoredCounts
     image: SpectrumImage
     report: QualityReport
     model: Model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,19 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.layers import image_from_layer, is_layer
 from napari_xrf_denoise.spectrum_image import SpectrumImage, stack_repeats
 
 from . import methods
 from .denoised import Denoised
 from .device import find_device
+from .faults import find_faults
 from .model import Model
-from .pairs import Photons, check_pairs, choose_pairs
+from .pairs import check_pairs, choose_pairs
 from .progress import OnProgress, ShouldStop, Watch
-from .quality import QualityReport, Score, cross_score, score_by_reference
+from .quality import Score, score_by_reference
+from .report import QualityReport, make_report
 from .settings import (
     METHODS,
     Method,
@@ -31,16 +35,19 @@ from .settings import (
     resolve_settings,
 )
 from .survey import Survey, survey
+from .windows import find_windows
 
 if TYPE_CHECKING:
     import torch
 
+Counts = NDArray[np.float32] | FactoredCounts
+"""Of a result, shape (y, x, energy)."""
 FEW_PIXELS = 64
 """Fewer pixels than this have too little in common for a component analysis."""
+WORSE = "worse_than_pca"
+"""Choice that tells whether held-out counts prefer the components alone to a network."""
 RECORDED_LOSSES = 1000
 """Most values of each loss that a result's record keeps; the report itself has them all."""
-FEW_COUNTS = 200
-"""Fewer counts than this in all show no spectrum to learn from."""
 
 
 def denoise(
@@ -66,9 +73,11 @@ def denoise(
         Counts. The entries of a list are repeats of the same thing.
     energy_axis, repeat_axis : int, optional
         Axes of a plain array: energies, and repeats where there are some.
-    method : {"auto", "spectrum", "pca"}
-        ``"spectrum"`` denoises each spectrum by itself, ``"pca"`` finds the components that the
-        spectra of a map share; ``"auto"`` takes the latter for maps.
+    method : {"auto", "spectrum", "stack", "pca"}
+        ``"spectrum"`` denoises each spectrum by itself; ``"stack"`` finds the components that the
+        spectra of a map share, and denoises their pictures; ``"pca"`` finds the components only.
+        ``"auto"`` takes ``"stack"`` for maps, and ``"pca"`` where that is nearer to held-out
+        counts.
     preset : {"fast", "balanced", "best", "tutorial"}
         How much time to spend; ``"tutorial"`` is the published job for spectra.
     pairs : {"auto", "repeats", "thinning"}
@@ -120,7 +129,12 @@ def denoise(
     if reference is not None:
         reference, poisson = _check_reference(reference, image, found)
     kind = choose_pairs(image, run.pairs, found)
-    fitted = methods.fit(image, kind, run, found, where, watch.part(0.05, 0.95))
+    fitted = methods.fit(image, kind, run, found, where, watch.part(0.05, 0.9))
+    if method == "auto" and fitted.choices.get(WORSE):
+        why = f"by held-out counts it is nearer to the truth than {chosen!r}"
+        chosen = "pca"
+        run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, "folds": run.folds})
+        fitted = methods.fit(image, kind, run, found, where, watch.part(0.9, 0.95))
     facts = {
         **fitted.facts,
         "counts_per_pixel": found.total / (image.shape[1] * image.shape[2]),
@@ -128,17 +142,28 @@ def denoise(
         "repeats": image.n_repeats,
     }
     model = Model(run, image.energy, fitted.members, facts)
-    counts = _predict(model, image, where, watch.part(0.95, 1))
+    if fitted.counts is None:
+        counts = methods.predict(model, image, found, where, watch.part(0.95, 1))
+    else:
+        counts = methods.in_repeats(fitted.counts, image)
     score, measured_by = fitted.score, fitted.measured_by
     if reference is not None:
         one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
-        score = score_by_reference(one, image, reference, poisson=poisson)
+        windows = find_windows(found.spectrum, image.energy)
+        residuals = None if score is None else score.residuals
+        score = score_by_reference(one, image, reference, poisson=poisson, windows=windows)
+        score = replace(score, residuals=residuals)
         number = reference.n_repeats
         measured_by = f"{number} {'repeats' if number > 1 else 'repeat'} that the result never saw"
     choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
     if np.isfinite(found.fano.factor):
         choices["fano_factor"] = found.fano.factor
     warnings = _warnings(image, found)
+    if choices.pop(WORSE, False):
+        warnings.append(
+            "by held-out counts the components alone (method='pca') are nearer to the truth than "
+            "this result"
+        )
     report = _report(image, counts, found, score, measured_by, warnings, fitted.losses, choices)
     watch.step("done", 1)
     return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
@@ -190,7 +215,7 @@ def apply(
             f"these spectra have {level:.2g} times the counts of those that the model learned "
             "from; train on this data for a better result"
         )
-    counts = _predict(model, image, where, watch.part(0.1, 0.7))
+    counts = methods.predict(model, image, found, where, watch.part(0.1, 0.7))
     score, measured_by = _score_model(model, image, found, where, watch.part(0.7, 1))
     choices = {"method": model.settings.method, "why": "a model that was trained before"}
     report = _report(image, counts, found, score, measured_by, warnings, {}, choices)
@@ -253,7 +278,7 @@ def choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, 
         return "spectrum", "there is one pixel"
     if pixels < FEW_PIXELS:
         return "spectrum", f"{pixels} pixels are too few to share components"
-    return "pca", f"{pixels} pixels share their components"
+    return "stack", f"{pixels} pixels share their components and have neighbours"
 
 
 def _survey(image: SpectrumImage, watch: Watch) -> Survey:
@@ -283,28 +308,7 @@ def _check_reference(
 
 def _warnings(image: SpectrumImage, found: Survey) -> list[str]:
     """Return in words what is wrong with the counts."""
-    warnings = [str(entry) for entry in image.metadata.get("warnings", ())]
-    if found.total < FEW_COUNTS:
-        warnings.append(f"only {found.total:.0f} counts in all: too few to learn a spectrum from")
-    if not found.whole:
-        warnings.append("counts are not whole numbers, so they are not Poisson counts any more")
-    elif not found.fano.is_poisson:
-        warnings.append(
-            f"counts are not Poisson: their variance over repeats is {found.fano.factor:.2f} times "
-            "their mean; repeats that drift or were corrected do this"
-        )
-    return warnings
-
-
-def _predict(
-    model: Model, image: SpectrumImage, device: torch.device, watch: Watch
-) -> NDArray[np.float32]:
-    predict = methods.predict_band(model, image, device)
-    counts = np.empty(image.shape[1:], dtype=np.float32)
-    for rows, band in image.blocks():
-        watch.step("computing the result", rows.start / image.shape[1])
-        counts[rows] = predict(band, rows.start)
-    return counts
+    return [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
 
 
 def _score_model(
@@ -318,21 +322,12 @@ def _score_model(
         return None, "the tutorial's model is scored by unseen repeats only"
     if not found.is_poisson or folds < 2:
         return None, "no counts could be held out"
-    one = image.replace(counts=image.counts[:1])
-    predict = methods.predict_band(model, one, device)
-    score = cross_score(
-        Photons(image),
-        [lambda rest: predict(rest[None], 0)] * folds,
-        model.settings.seed,
-        methods.FOLD_STREAM,
-        watch,
-    )
-    return score, f"{folds} parts of the photons, each judging a result made without it"
+    return methods.score_model(model, image, found, device, watch)
 
 
 def _report(
     image: SpectrumImage,
-    counts: NDArray[np.float32],
+    counts: Counts,
     found: Survey,
     score: Score | None,
     measured_by: str,
@@ -340,21 +335,15 @@ def _report(
     losses: Any,
     choices: dict[str, Any],
 ) -> QualityReport:
-    nan = float("nan")
-    gain, interval = (nan, (nan, nan)) if score is None else score.dose_gain()
     raw = found.total / (image.n_repeats if image.combination == "mean" else 1)
     ratio = float(counts.sum(dtype=np.float64)) / raw
-    if abs(ratio - 1) > 0.01:
-        warnings.append(f"the result holds {ratio:.3f} times the raw counts: lines may be off")
-    if interval[1] < 1:
-        warnings.append("the result is further from the truth than the raw counts are")
-    return QualityReport(gain, interval, ratio, measured_by, tuple(warnings), losses, choices)
+    return make_report(score, ratio, measured_by, warnings, losses, choices)
 
 
 def _denoised(
     data: Any,
     image: SpectrumImage,
-    counts: NDArray[np.float32],
+    counts: Counts,
     report: QualityReport,
     model: Model,
     energy_axis: int,
@@ -379,11 +368,11 @@ def _denoised(
 
 def _as_given(
     result: SpectrumImage, data: Any, energy_axis: int, repeat_axis: int | None
-) -> NDArray[np.float32]:
+) -> Counts:
     """Return the result with the input's axes without the repeat axis."""
     if _is_list_of_images(data):
         data, repeat_axis = data[0], None
-    counts: NDArray[np.float32] = result.counts[0]
+    counts: Counts = result.counts[0]
     if is_layer(data):
         shape = [size for name, size in zip(data.axis_labels, data.data.shape, strict=True)
                  if name not in ("repeat", "energy")]  # fmt: skip

@@ -11,14 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
-from . import pca, spectrum, tutorial
+from . import pca, spectrum, stack, tutorial
 from .pairs import Counts, Photons, Repeats, Source, add_repeats
 from .progress import Watch
-from .quality import Score, cross_score
-from .settings import Pairs, PcaSettings, Settings, SpectrumSettings, TutorialSettings
+from .quality import Predict, Score, cross_score
+from .settings import (
+    Pairs,
+    PcaSettings,
+    Settings,
+    SpectrumSettings,
+    StackSettings,
+    TutorialSettings,
+)
 from .survey import Survey
+from .windows import Window, find_windows
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +59,9 @@ class Fitted:
         By held-out counts, where the method can be scored so.
     measured_by : str
         How the score was measured, in words.
+    counts : FactoredCounts or None
+        The result, shape (1, y, x, energy), where it came with the fit; in counts of all repeats
+        together.
     """
 
     members: tuple[Mapping[str, NDArray[np.float32]], ...]
@@ -58,6 +70,7 @@ class Fitted:
     losses: Mapping[str, list[float]] = field(default_factory=dict)
     score: Score | None = None
     measured_by: str = "no counts were held out"
+    counts: FactoredCounts | None = None
 
 
 def fit(
@@ -95,18 +108,19 @@ def fit(
             (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
         )
     source = Photons(image) if pairs == "thinning" else Repeats(image, found.totals)
+    windows = find_windows(found.spectrum, image.energy)
     if isinstance(settings, PcaSettings):
-        return _fit_pca(source, settings, watch)
+        return _fit_pca(source, settings, windows, watch)
+    if isinstance(settings, StackSettings):
+        return _fit_stack(source, settings, found, windows, device, watch)
     assert isinstance(settings, SpectrumSettings)
-    return _fit_spectrum(source, settings, device, watch)
+    return _fit_spectrum(source, settings, windows, device, watch)
 
 
-def _fit_pca(source: Source, settings: PcaSettings, watch: Watch) -> Fitted:
-    if source.shape[0] * source.shape[1] < 2:
-        raise DataError(
-            f"{source.image.name}: method 'pca' compares pixels and needs at least 2, found 1; "
-            "use method='spectrum'"
-        )
+def _fit_pca(
+    source: Source, settings: PcaSettings, windows: tuple[Window, ...], watch: Watch
+) -> Fitted:
+    _check_pixels(source, "pca")
     folds = _possible_folds(source, settings.folds, 1)
     watches = watch.parts(folds + 3)
     rank = settings.rank or pca.find_rank(source, settings, watches[0])
@@ -125,10 +139,11 @@ def _fit_pca(source: Source, settings: PcaSettings, watch: Watch) -> Fitted:
         ]
         score = cross_score(
             source,
-            [partial(pca.predict_pca, f) for f in fits],
-            settings.seed,
-            FOLD_STREAM,
+            source.parts(folds, settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            [_wherever(partial(pca.predict_pca, f)) for f in fits],
             watches[-1],
+            windows=windows,
         )
     return Fitted(
         (factors,), choices={"rank": rank}, score=score, measured_by=_measured_by(source, folds)
@@ -136,7 +151,11 @@ def _fit_pca(source: Source, settings: PcaSettings, watch: Watch) -> Fitted:
 
 
 def _fit_spectrum(
-    source: Source, settings: SpectrumSettings, device: torch.device, watch: Watch
+    source: Source,
+    settings: SpectrumSettings,
+    windows: tuple[Window, ...],
+    device: torch.device,
+    watch: Watch,
 ) -> Fitted:
     from .resolution import Candidates
 
@@ -148,17 +167,24 @@ def _fit_spectrum(
     if folds:
         candidates = Candidates(source.image.energy, trained.line_width, device)
         predictions = [
-            partial(
-                spectrum.predict_spectra,
-                [spectrum.load_network(weights, device)],
-                candidates,
-                device=device,
+            _wherever(
+                partial(
+                    spectrum.predict_spectra,
+                    [spectrum.load_network(weights, device)],
+                    candidates,
+                    device=device,
+                )
             )
             for weights in trained.members
         ]
-        every = max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS)
         score = cross_score(
-            source, predictions, settings.seed, FOLD_STREAM, watch.part(0.5, 1), every=every
+            source,
+            source.parts(folds, settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            predictions,
+            watch.part(0.5, 1),
+            every=max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS),
+            windows=windows,
         )
     return Fitted(
         trained.members,
@@ -168,6 +194,67 @@ def _fit_spectrum(
         score=score,
         measured_by=_measured_by(source, folds),
     )
+
+
+def _fit_stack(
+    source: Source,
+    settings: StackSettings,
+    found: Survey,
+    windows: tuple[Window, ...],
+    device: torch.device,
+    watch: Watch,
+) -> Fitted:
+    from .resolution import find_scale, line_width
+
+    _check_pixels(source, "stack")
+    if isinstance(source, Repeats) and source.image.n_repeats < 2:
+        raise DataError(f"{source.image.name}: method 'stack' learns from pairs, found one repeat")
+    folds = _possible_folds(source, settings.folds, 2)
+    energy = source.image.energy
+    scale = settings.line_width
+    if scale is None:
+        whole = np.rint(found.spectrum).astype(np.int64)
+        scale = find_scale(whole, energy, settings.seed, device)
+    fit = stack.fit_stack(
+        source,
+        settings,
+        folds,
+        FOLD_STREAM,
+        line_width(energy, scale),
+        found.spectrum,
+        windows,
+        device,
+        watch,
+    )
+    rank = int(fit.members[0]["synthesis"].shape[0])
+    network, projection = fit.errors
+    return Fitted(
+        fit.members,
+        facts={"line_width": scale, "exposure": fit.exposure},
+        choices={
+            "rank": rank,
+            "line_width": scale,
+            "hot_spots": fit.spots,
+            "worse_than_pca": bool(network > projection),
+        },
+        losses=fit.losses,
+        score=fit.score,
+        measured_by=_measured_by(source, folds),
+        counts=fit.counts,
+    )
+
+
+def _check_pixels(source: Source, method: str) -> None:
+    if source.shape[0] * source.shape[1] < 2:
+        raise DataError(
+            f"{source.image.name}: method {method!r} compares pixels and needs at least 2, found "
+            "1; use method='spectrum'"
+        )
+
+
+def _wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
 
 
 def _possible_folds(source: Source, folds: int, needed: int) -> int:
@@ -187,10 +274,113 @@ def _measured_by(source: Source, folds: int) -> str:
     return f"{folds} parts of the {kind}, each judging a result made without it"
 
 
-def predict_band(model: Model, image: SpectrumImage, device: torch.device) -> PredictBand:
-    """Return what turns bands of an image into the counts of the result.
+def predict(
+    model: Model, image: SpectrumImage, found: Survey, device: torch.device, watch: Watch
+) -> NDArray[np.float32] | FactoredCounts:
+    """Return the result of a model, shape (y, x, energy).
 
     Scans give expected counts of one repeat, parts of one measurement those of all together.
+
+    Parameters
+    ----------
+    model : Model
+    image : SpectrumImage
+    found : Survey
+        Of the image.
+    device : torch.device
+    watch : Watch
+    """
+    if isinstance(model.settings, StackSettings):
+        source = Photons(image) if found.whole else Repeats(image, found.totals)
+        counts, _ = _predict_stack(model, source, found.total, device, watch)
+        return in_repeats(counts, image)
+    of_band = _predict_band(model, image, device)
+    result = np.empty(image.shape[1:], dtype=np.float32)
+    for rows, band in image.blocks():
+        watch.step("computing the result", rows.start / image.shape[1])
+        result[rows] = of_band(band, rows.start)
+    return result
+
+
+def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
+    """Return counts of all repeats as the image combines them, shape (y, x, energy)."""
+    share = 1 / image.n_repeats if image.combination == "mean" else 1.0
+    result: FactoredCounts = counts.scaled(share)[0]
+    return result
+
+
+def score_model(
+    model: Model,
+    image: SpectrumImage,
+    found: Survey,
+    device: torch.device,
+    watch: Watch,
+) -> tuple[Score, str]:
+    """Score a trained model on Poisson counts that it was not made from.
+
+    Parameters
+    ----------
+    model : Model
+        Not the tutorial's, and with settings that ask for folds.
+    image : SpectrumImage
+    found : Survey
+        Of the image.
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    score : Score
+    measured_by : str
+    """
+    source, folds = Photons(image), model.settings.folds
+    windows = find_windows(found.spectrum, image.energy)
+    if isinstance(model.settings, StackSettings):
+        _, guesses = _predict_stack(model, source, found.total, device, watch.part(0, 0.5), folds)
+        score = stack.score_stack(
+            source, guesses, model.settings, FOLD_STREAM, windows, watch.part(0.5, 1)
+        )
+    else:
+        one = image.replace(counts=image.counts[:1])
+        of_band = _predict_band(model, one, device)
+        score = cross_score(
+            source,
+            source.parts(folds, model.settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            [lambda rest, rows: of_band(rest[None], rows.start)] * folds,
+            watch,
+            windows=windows,
+        )
+    return score, _measured_by(source, folds)
+
+
+def _predict_stack(
+    model: Model,
+    source: Source,
+    total: float,
+    device: torch.device,
+    watch: Watch,
+    folds: int = 0,
+) -> tuple[FactoredCounts, list[FactoredCounts]]:
+    from .resolution import line_width
+
+    assert isinstance(model.settings, StackSettings)
+    return stack.predict_stack(
+        source,
+        total,
+        model.members,
+        float(model.facts["exposure"]),
+        model.settings,
+        FOLD_STREAM,
+        line_width(model.energy, float(model.facts["line_width"])),
+        device,
+        watch,
+        folds,
+    )
+
+
+def _predict_band(model: Model, image: SpectrumImage, device: torch.device) -> PredictBand:
+    """Return what turns bands of an image into the counts of the result.
 
     Raises
     ------
@@ -233,8 +423,16 @@ def check_members(model: Model) -> None:
                 f"factors of shape {analysis.shape} and {synthesis.shape} for {size} channels"
             )
         return
+    if isinstance(model.settings, StackSettings):
+        for member in model.members:
+            subspace, _ = stack.load_member(member, torch.device("cpu"))
+            if len(subspace.analysis) != size:
+                raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
+        if not 0 < float(model.facts["exposure"]) <= 1 or not float(model.facts["line_width"]) > 0:
+            raise ValueError("exposure must be above 0 and up to 1, line_width above 0")
+        return
     empty = SpectrumImage(np.ones((1, 1, 1, size), dtype=np.uint8), model.energy)
-    predict_band(model, empty, torch.device("cpu"))
+    _predict_band(model, empty, torch.device("cpu"))
 
 
 def _total(band: Counts) -> Counts:

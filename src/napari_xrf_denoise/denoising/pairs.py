@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectrum_image import BLOCK_BYTES, SpectrumImage
 
 from .settings import Pairs
 from .survey import Survey
@@ -132,9 +132,9 @@ class Source:
         self.image = image
         self.shape = image.shape[1:]
 
-    def bands(self) -> Iterator[tuple[slice, Counts]]:
+    def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, counts of shape (rows, x, energy)), in a type that sums do not overflow."""
-        for rows, band in self.image.blocks():
+        for rows, band in self.image.blocks(max_bytes):
             yield rows, add_repeats(band)
 
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
@@ -179,7 +179,7 @@ class _OtherPhotons(Photons):
         super().__init__(whole.image)
         self._whole, self._part, self._split = whole, part, (number, seed, stream)
 
-    def bands(self) -> Iterator[tuple[slice, Counts]]:
+    def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
         for rows, parts in self._whole.parts(*self._split):
             yield rows, np.sum(parts[: self._part] + parts[self._part + 1 :], axis=0)
 
@@ -208,7 +208,7 @@ class Repeats(Source):
         for rows, band in self.image.blocks():
             yield rows, band[self.used]
 
-    def bands(self) -> Iterator[tuple[slice, Counts]]:
+    def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, sum of the repeats in use)."""
         for rows, band in self.repeat_bands():
             yield rows, add_repeats(band)

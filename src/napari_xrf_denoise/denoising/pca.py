@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .pairs import Counts, Source
 from .progress import Watch
 from .settings import PcaSettings
+from .subspace import leading_vectors, weights
 
 Factors = dict[str, NDArray[np.float32]]
 
@@ -41,7 +42,7 @@ def fit_pca(source: Source, settings: PcaSettings, rank: int, watch: Watch) -> F
     """
     bands = (band for _, band in source.bands())
     gram, mean = _gram(bands, source.shape, watch, "adding up spectra")
-    weight = _weights(mean, settings)
+    weight = weights(mean, settings.weight_floor)
     vectors = _leading_vectors(gram, mean, weight, rank)
     return {
         "analysis": (vectors / weight[:, None]).astype(np.float32),
@@ -65,7 +66,7 @@ def find_rank(source: Source, settings: PcaSettings, watch: Watch) -> int:
         watch.part(0, 0.7),
         "finding components",
     )
-    weight = _weights(mean, settings)
+    weight = weights(mean, settings.weight_floor)
     most = min(settings.max_rank, size, height * width)
     vectors = _leading_vectors(gram, mean, weight, most)
     analysis = (vectors / weight[:, None]).astype(np.float32)
@@ -126,41 +127,11 @@ def _gram(
     return gram, total / (height * width)
 
 
-def _weights(mean: NDArray[np.float64], settings: PcaSettings) -> NDArray[np.float64]:
-    return np.sqrt(np.maximum(mean, settings.weight_floor))
-
-
 def _leading_vectors(
     gram: NDArray[np.float64],
     mean: NDArray[np.float64],
     weight: NDArray[np.float64],
     rank: int,
 ) -> NDArray[np.float64]:
-    """Return orthogonal spectra (energy, rank) in weighted counts: the mean, then components.
-
-    The mean spectrum comes first, whatever the counts: at a few counts a pixel the eigenvectors
-    are noise, and a projection on them alone would lose most of the counts. The components are
-    the leading eigenvectors of what the mean leaves.
-    """
-    from scipy.linalg import eigh
-    from scipy.sparse.linalg import eigsh
-
-    first = mean / weight
-    first /= np.linalg.norm(first)
-    if rank == 1:
-        return first[:, None]
-    weighted = gram / weight[:, None] / weight[None, :]
-    along = weighted @ first
-    weighted -= np.outer(along, first) + np.outer(first, along)
-    weighted += float(first @ along) * np.outer(first, first)
-    size = len(weight)
-    number = min(rank, size) - 1
-    if number < size // 4 and size > 256:
-        # A start vector of its own makes the iteration repeatable.
-        start = np.sqrt(np.abs(np.diag(weighted))) + 1e-12
-        _, vectors = eigsh(weighted, k=number, which="LA", v0=start)
-    elif number:
-        _, vectors = eigh(weighted, subset_by_index=(size - number, size - 1))
-    else:
-        vectors = np.empty((size, 0))
-    return np.column_stack([first, vectors[:, ::-1]])
+    """Return orthogonal spectra (energy, rank) in weighted counts: the mean, then components."""
+    return leading_vectors(gram / weight[:, None] / weight[None, :], mean / weight, rank)

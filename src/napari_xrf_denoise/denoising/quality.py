@@ -4,13 +4,15 @@ For a prediction f of the rate λ and independent unbiased estimates c₁ … c_
 the product of two different c is an unbiased estimate of (f − λ)², whatever λ is. When each c_k
 is held out of the f_k that it judges, nothing is scored by counts that it was made of. Averaged
 over all parts, the large terms of the noise cancel: what is left per voxel is about 2·λ².
+
+The same holds for the counts of a line window, summed over its channels: they are counts too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,76 +21,20 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .pairs import Counts, Photons, Source
 from .progress import Watch
+from .residuals import Residuals, ResidualTally
+from .windows import Partition, Window
 
-Predict = Callable[[Counts], NDArray[np.float32]]
+Predict = Callable[[Counts, slice], NDArray[np.float32]]
+"""Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts to
+be expected in the same exposure."""
 
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
 
 
-@dataclass(frozen=True)
-class QualityReport:
-    """What is known about the quality of a result.
-
-    Parameters
-    ----------
-    dose_gain : float
-        Mean squared error of the raw counts over that of the result, both against the true rate:
-        8 means "as good as 8 times the dose". NaN where it cannot be known.
-    dose_gain_interval : tuple of float
-        Holds the true dose gain about 9 times in 10; the upper end is infinite where the counts
-        only say "at least".
-    count_ratio : float
-        Total counts of the result over those of the raw counts.
-    measured_by : str
-        How the dose gain was measured, in words.
-    warnings : tuple of str
-        What the user should know before trusting the result.
-    losses : mapping of str to sequence of float
-        Training losses by name; empty where nothing was trained by steps.
-    choices : mapping
-        What was decided from the data: method, pairs, rank.
-    """
-
-    dose_gain: float
-    dose_gain_interval: tuple[float, float]
-    count_ratio: float
-    measured_by: str = ""
-    warnings: tuple[str, ...] = ()
-    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    choices: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_dict(self, *, longest: int | None = None) -> dict[str, Any]:
-        """Return the report as plain values that JSON can hold (NaN and infinity as None).
-
-        Parameters
-        ----------
-        longest : int, optional
-            Most values of each loss to keep, evenly spread; all by default.
-        """
-        return {
-            "dose_gain": _finite(self.dose_gain),
-            "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
-            "count_ratio": _finite(self.count_ratio),
-            "measured_by": self.measured_by,
-            "warnings": list(self.warnings),
-            "losses": {name: _thin_out(v, longest) for name, v in self.losses.items()},
-            "choices": dict(self.choices),
-        }
-
-    def summary(self) -> str:
-        """Return the dose gain in one plain sentence."""
-        low, high = self.dose_gain_interval
-        if np.isnan(low):
-            return f"dose gain: not known ({self.measured_by})"
-        if np.isnan(self.dose_gain) or np.isinf(high):
-            return f"dose gain: at least {low:.1f}"
-        return f"dose gain: {self.dose_gain:.1f} ({low:.1f} to {high:.1f})"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
-    """Squared errors summed over voxels, for the result and for the raw counts.
+    """Squared errors summed over pixels, for the result and for the raw counts.
 
     Parameters
     ----------
@@ -98,114 +44,271 @@ class Score:
         Variance of the sum of `error`.
     share : float
         Share of the counts that the scored predictions were made of.
+    spared : numpy.ndarray, shape (energy,)
+        By how much the mean of several predictions is nearer to the truth than they are by
+        themselves (see `spare`); zeros where the result is no such mean.
+    windows : tuple of (Window, Score)
+        The same for the summed counts of each line window: arrays of one entry.
+    residuals : Residuals, optional
+        What the result lacks of the counts, or adds to them.
     """
 
     error: NDArray[np.float64]
     raw_error: NDArray[np.float64]
     variance: float
     share: float = 1.0
+    spared: NDArray[np.float64] = None  # type: ignore[assignment]  # zeros, set below
+    windows: tuple[tuple[Window, Score], ...] = ()
+    residuals: Residuals | None = None
+
+    def __post_init__(self) -> None:
+        if cast("NDArray[np.float64] | None", self.spared) is None:
+            object.__setattr__(self, "spared", np.zeros_like(self.error))
 
     def dose_gain(self) -> tuple[float, tuple[float, float]]:
         """Return the dose gain and its interval; NaN where the error is lost in its noise.
 
-        The error of a result of all counts lies between `share` times the error that was
-        measured, if it is all noise, and the whole of it, if it is all bias. The interval spans
-        both; the gain is that of the mean of both.
+        The error of a prediction from all counts lies between `share` times the error that was
+        measured, if it is all noise, and the whole of it, if it is all bias; that of a mean of
+        predictions is smaller by what is `spared`. The interval spans both; the gain is that of
+        the mean of both.
         """
+        nan = float("nan")
         error, raw = float(self.error.sum()), float(self.raw_error.sum())
         if raw <= 0:
-            return float("nan"), (float("nan"), float("nan"))
+            return nan, (nan, nan)
+        spared = float(self.spared.sum())
         spread = CONFIDENCE * self.variance**0.5
-        low = raw / (error + spread) if error + spread > 0 else float("nan")
-        high = raw / (error - spread) / self.share if error > spread else float("inf")
-        gain = raw / error * 2 / (1 + self.share) if error > 0 else float("nan")
-        return gain, (low, high)
+        largest = error + spread - spared
+        if largest <= 0:  # once in twenty times; no error is below 0
+            largest = spread
+        smallest = self.share * (error - spread) - spared
+        middle = (1 + self.share) / 2 * error - spared
+        low = raw / largest if largest > 0 else nan
+        high = raw / smallest if smallest > 0 else float("inf")
+        return raw / middle if middle > 0 else nan, (low, high)
 
 
 def cross_score(
     source: Source,
+    parts: Iterable[tuple[slice, list[Counts]]],
+    shares: list[float],
     predictions: Sequence[Predict],
-    seed: int,
-    stream: int,
     watch: Watch,
     *,
     every: int = 1,
+    windows: Sequence[Window] = (),
 ) -> Score:
     """Score results by the parts of the counts that were held out of them.
 
     Parameters
     ----------
     source : Source
-        All counts. Its parts, by `seed` and `stream`, are those that were held out.
+        All counts.
+    parts : iterable of (rows, list of numpy.ndarray)
+        Bands of rows, and the parts, each of shape (rows, x, energy), that add up to their counts:
+        as many as there are predictions.
+    shares : list of float
+        Share of the counts that each part holds.
     predictions : sequence of callable
-        For each part, what turns the other parts' sum, shape (rows, x, energy), into expected
-        counts of that sum.
-    seed, stream : int
-        Of the split.
+        For each part, what turns the sum of the other parts, shape (rows, x, energy), and the
+        slice of these rows into expected counts of that sum.
     watch : Watch
     every : int
-        Score every so many rows only.
+        Score every so many rows only; the slice then has this step.
+    windows : sequence of Window
+        Whose summed counts are scored as well.
 
     Returns
     -------
     Score
-        Of predictions scaled to all counts.
+        Of predictions scaled to all counts, with residuals.
     """
-    number = len(predictions)
-    shares = source.part_shares(number)
-    size = source.shape[-1]
-    error, raw_error = np.zeros(size), np.zeros(size)
-    variance = 0.0
-    for rows, parts in source.parts(number, seed, stream):
-        watch.step("measuring the dose gain", rows.start / source.shape[0])
-        parts = [part[-rows.start % every :: every] for part in parts]
-        if len(parts[0]) == 0:
+    height, _, size = source.shape
+    partition = Partition(source.image.energy, windows)
+    voxels, sums = _Tally(size, len(shares)), _Tally(len(windows), len(shares))
+    residuals = ResidualTally(source.image, partition, every)
+    for rows, band in parts:
+        watch.step("measuring the dose gain", rows.start / height)
+        scored = slice(rows.start + -rows.start % every, rows.stop, every)
+        held = [part[-rows.start % every :: every] for part in band]
+        if len(held[0]) == 0:
             continue
-        whole = np.asarray(np.sum(parts, axis=0, dtype=np.float64))
-        band = np.zeros_like(whole)
-        for predict, part, share in zip(predictions, parts, shares, strict=True):
-            guess = predict(whole - part).astype(np.float64) / (1 - share)
-            band += guess * (guess - 2 * part / share) / number
-        square, raw = _square_and_raw(source, whole, parts, shares)
-        band += square
-        error += band.sum(axis=(0, 1))
-        raw_error += raw.sum(axis=(0, 1))
-        variance += 2 * float(np.maximum(square, 0).sum()) * number / (number - 1)
-        # What the prediction's own error adds, with the mean error of a voxel in each channel.
-        mean_error = np.maximum(band.mean(axis=(0, 1)), 0)
-        variance += 8 * float((mean_error * raw.sum(axis=(0, 1))).sum())
-    return Score(error, raw_error, variance, 1 - 1 / number)
-
-
-def _square_and_raw(
-    source: Source, whole: Counts, parts: Sequence[Counts], shares: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return unbiased estimates of λ² and of the variance of the raw counts, voxel by voxel."""
-    if isinstance(source, Photons):
-        return whole * (whole - 1), whole
-    number = len(parts)
-    scaled = [part / share for part, share in zip(parts, shares, strict=True)]
-    total = np.sum(scaled, axis=0)
-    squares = np.sum([part**2 for part in scaled], axis=0)
-    spread = np.sum([(p - s * whole) ** 2 for p, s in zip(parts, shares, strict=True)], axis=0)
-    return (
-        (total**2 - squares) / (number * (number - 1)),
-        spread / (1 - float(np.sum(np.square(shares)))),
+        whole = _add(held)
+        departure, expected = np.zeros(size), np.zeros(size)
+        cells, guessed = [], []
+        for predict, part, share in zip(predictions, held, shares, strict=True):
+            guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
+            departure += _departure(guess, part, whole, share)
+            expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
+            cells.append(partition.cells(part))
+            guessed.append(partition.cells(guess))
+        own = _own_sums(source, whole, held, shares)
+        voxels.add(departure, own, whole.shape[0] * whole.shape[1])
+        residuals.add(scored, own.counts, own.raw, expected, cells, guessed, shares)
+        if windows:
+            _add_windows(sums, source, partition, cells, guessed, shares)
+    return replace(
+        voxels.score(),
+        windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
+        residuals=residuals.finish(),
     )
 
 
+def _add_windows(
+    sums: _Tally,
+    source: Source,
+    partition: Partition,
+    cells: Sequence[Counts],
+    guessed: Sequence[Counts],
+    shares: Sequence[float],
+) -> None:
+    """Score the summed counts of windows as if they were channels."""
+    parts = [partition.windows(part) for part in cells]
+    whole = _add(parts)
+    departure = np.zeros(whole.shape[-1])
+    for guess, part, share in zip(guessed, parts, shares, strict=True):
+        departure += _departure(partition.windows(guess), part, whole, share)
+    pixels = whole.shape[0] * whole.shape[1]
+    sums.add(departure, _own_sums(source, whole, parts, shares), pixels)
+
+
+class _Tally:
+    """Sums over pixels of what the score of each channel, or of each window, is made of."""
+
+    def __init__(self, size: int, parts: int) -> None:
+        self._error, self._raw_error, self._variance = np.zeros((3, size))
+        self._parts = parts
+
+    def add(self, departure: NDArray[np.float64], own: _OwnSums, pixels: int) -> None:
+        """Add the pixels of a band."""
+        error = departure / self._parts + own.offset
+        self._error += error
+        self._raw_error += own.raw
+        self._variance += 2 * own.square * self._parts / (self._parts - 1)
+        # What the prediction's own error adds, with the mean error of a voxel in each channel.
+        self._variance += 8 * np.maximum(error / pixels, 0) * own.raw
+
+    def score(self, channels: slice = slice(None)) -> Score:
+        """Return the score of some of the channels."""
+        variance = float(self._variance[channels].sum())
+        share = 1 - 1 / self._parts
+        return Score(self._error[channels], self._raw_error[channels], variance, share)
+
+
+class _OwnSums(NamedTuple):
+    """Sums over pixels, for each channel, of what the counts by themselves tell."""
+
+    counts: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    """Variance of the raw counts."""
+    square: NDArray[np.float64]
+    """Unbiased estimates of λ², those below zero left out."""
+    offset: NDArray[np.float64]
+    """All estimates of λ², less the squared counts."""
+
+
+def _own_sums(
+    source: Source, whole: Counts, parts: Sequence[Counts], shares: Sequence[float]
+) -> _OwnSums:
+    """Return unbiased estimates from counts of shape (rows, x, channel), summed over pixels."""
+    counts = whole.reshape(-1, whole.shape[-1]).astype(np.float64)
+    total, squares = counts.sum(axis=0), np.einsum("pc,pc->c", counts, counts)
+    if isinstance(source, Photons):
+        return _OwnSums(total, total, squares - total, -total)
+    number = len(parts)
+    held = [part.reshape(counts.shape) for part in parts]
+    scaled = [part / share for part, share in zip(held, shares, strict=True)]
+    own_squares = np.sum([part**2 for part in scaled], axis=0)
+    square = (np.sum(scaled, axis=0) ** 2 - own_squares) / (number * (number - 1))
+    spread = sum(((h - s * counts) ** 2).sum(axis=0) for h, s in zip(held, shares, strict=True))
+    return _OwnSums(
+        total,
+        spread / (1 - float(np.sum(np.square(shares)))),
+        np.maximum(square, 0).sum(axis=0),
+        square.sum(axis=0) - squares,
+    )
+
+
+def _departure(guess: Counts, part: Counts, whole: Counts, share: float) -> NDArray[np.float64]:
+    """Return f² − 2·f·h/share + n² of each channel, summed over pixels.
+
+    Written as (f − n)² − 2·f·(h/share − n), without the large squares, which would leave nothing
+    of a small error in single precision.
+    """
+    kind = guess.dtype
+    beyond = np.multiply(part, 1 / share, dtype=kind)
+    np.subtract(beyond, whole, out=beyond)
+    beyond *= guess
+    distance = np.subtract(guess, whole, dtype=kind)
+    distance *= distance
+    distance -= beyond
+    distance -= beyond
+    return np.asarray(distance.sum(axis=(0, 1), dtype=np.float64))
+
+
+def _add(parts: Sequence[Counts]) -> Counts:
+    """Return the sum of parts, in a type in which it cannot wrap around."""
+    kind = parts[0].dtype
+    total = parts[0].astype(np.uint32 if kind.kind == "u" and kind.itemsize < 4 else kind)
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def spare(score: Score, bands: Iterable[Sequence[NDArray[np.float32]]]) -> Score:
+    """Return the score of the mean of several predictions, given that of the single ones.
+
+    The squared error of a mean is the mean squared error of its members less their mean squared
+    distance from it, whatever the truth is. A. Krogh and J. Vedelsby, Advances in Neural
+    Information Processing Systems 7 (1995) 231.
+
+    Parameters
+    ----------
+    score : Score
+        Of the members, each by the part of the counts that it has not seen.
+    bands : iterable of sequences of numpy.ndarray
+        In the rows that were scored, band by band: what each member predicts from all counts,
+        shape (rows, x, energy), in counts of all repeats together.
+
+    Returns
+    -------
+    Score
+    """
+    spared = np.zeros(len(score.error))
+    in_windows = np.zeros(len(score.windows))
+    for members in bands:
+        spared += _scatter(members)
+        for index, (window, _) in enumerate(score.windows):
+            sums = [m[..., window.channels].sum(axis=-1, keepdims=True) for m in members]
+            in_windows[index] += _scatter(sums)[0]
+    windows = tuple(
+        (window, replace(own, spared=in_windows[[index]]))
+        for index, (window, own) in enumerate(score.windows)
+    )
+    return replace(score, spared=spared, windows=windows)
+
+
+def _scatter(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return the mean squared distance of members from their mean, summed over pixels."""
+    mean = sum(members) / np.float32(len(members))
+    squares = [((member - mean) ** 2).sum(axis=(0, 1), dtype=np.float64) for member in members]
+    return np.asarray(np.mean(squares, axis=0))
+
+
 def score_by_reference(
-    prediction: NDArray[np.float32],
+    prediction: Any,
     image: SpectrumImage,
     reference: SpectrumImage,
     *,
     poisson: bool,
+    windows: Sequence[Window] = (),
 ) -> Score:
     """Score a result by repeats that it never saw.
 
     Parameters
     ----------
-    prediction : numpy.ndarray, shape (y, x, energy)
+    prediction : numpy.ndarray, or what gives one band by band, shape (y, x, energy)
         Expected counts of one repeat.
     image : SpectrumImage
         The repeats that the result was made of; at least two if the counts are not Poisson.
@@ -213,38 +316,43 @@ def score_by_reference(
         Further repeats of the same thing; at least two if the counts are not Poisson.
     poisson : bool
         Whether variances are known from the counts, or have to come from the repeats' scatter.
+    windows : sequence of Window
+        Whose summed counts are scored as well.
 
     Returns
     -------
     Score
     """
-    size = image.shape[-1]
-    error, raw_error = np.zeros(size), np.zeros(size)
-    variance = 0.0
-    unseen, repeats = reference.n_repeats, image.n_repeats
-    for rows, band in reference.blocks():
-        counts = band.astype(np.float64)
-        total = counts.sum(axis=0)
-        mean = total / unseen
-        own = np.asarray(image.counts[:, rows]).astype(np.float64)
-        if poisson:
-            noise, own_noise = mean, own.sum(axis=0) / repeats
-        else:
-            noise, own_noise = counts.var(axis=0, ddof=1), own.var(axis=0, ddof=1)
-        guess = prediction[rows].astype(np.float64)
-        square = mean**2 - noise / unseen
-        error += (guess**2 - 2 * guess * mean + square).sum(axis=(0, 1))
-        raw_error += own_noise.sum(axis=(0, 1)) / repeats
-        miss = np.maximum((guess - mean) ** 2 - noise / unseen, 0)
-        spread = 4 * miss * noise / unseen + 2 * (noise / unseen) ** 2
-        variance += float(spread.sum())
-    return Score(error, raw_error, variance)
+    partition = Partition(image.energy, windows)
+    voxels, sums = np.zeros((3, image.shape[-1])), np.zeros((3, len(windows)))
+    for rows, unseen in reference.blocks():
+        own = np.asarray(image.counts[:, rows])
+        guess = np.asarray(prediction[rows])
+        voxels += _by_reference(guess, own, unseen, poisson)
+        if windows:
+            guess, own, unseen = map(partition.cells, (guess, own, unseen))
+            guess, own, unseen = map(partition.windows, (guess, own, unseen))
+            sums += _by_reference(guess, own, unseen, poisson)
+    return Score(
+        voxels[0],
+        voxels[1],
+        float(voxels[2].sum()),
+        windows=tuple(
+            (window, Score(sums[0, [i]], sums[1, [i]], float(sums[2, i])))
+            for i, window in enumerate(windows)
+        ),
+    )
 
 
-def _thin_out(values: Sequence[float], longest: int | None) -> list[float]:
-    step = 1 if longest is None else -(-len(values) // longest)
-    return list(values)[:: max(1, step)]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _by_reference(guess: Counts, own: Counts, unseen: Counts, poisson: bool) -> NDArray[np.float64]:
+    """Return error, raw error and variance of the error, each channel summed over pixels."""
+    guess, own, unseen = (part.astype(np.float64) for part in (guess, own, unseen))
+    repeats = len(unseen)
+    mean = unseen.mean(axis=0)
+    noise = mean if poisson else unseen.var(axis=0, ddof=1)
+    own_noise = own.mean(axis=0) if poisson else own.var(axis=0, ddof=1)
+    square = mean**2 - noise / repeats
+    error = guess**2 - 2 * guess * mean + square
+    miss = np.maximum((guess - mean) ** 2 - noise / repeats, 0)
+    spread = 4 * miss * noise / repeats + 2 * (noise / repeats) ** 2
+    return np.stack([part.sum(axis=(0, 1)) for part in (error, own_noise / len(own), spread)])

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 
 from napari_xrf_denoise.errors import SettingsError
 
-Method = Literal["auto", "spectrum", "pca"]
+Method = Literal["auto", "spectrum", "stack", "pca"]
 Pairs = Literal["auto", "repeats", "thinning"]
-METHODS: tuple[Method, ...] = ("auto", "spectrum", "pca")
+METHODS: tuple[Method, ...] = ("auto", "spectrum", "stack", "pca")
 PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
 Preset = Literal["fast", "balanced", "best", "tutorial"]
 PRESETS: tuple[Preset, ...] = ("fast", "balanced", "best", "tutorial")
@@ -34,6 +34,7 @@ class Settings:
     """
 
     method: ClassVar[str]
+    most_folds: ClassVar[int] = 20
 
     seed: int = 0
     pairs: Pairs = "auto"
@@ -44,9 +45,9 @@ class Settings:
         _whole(self, "seed", 0)
         check_setting(self.seed < 2**63, "seed", "a number below 2**63", self.seed)
         check_setting(
-            isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= 20),
+            isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= self.most_folds),
             "folds",
-            "0 (no score) or a whole number from 2 to 20",
+            f"0 (no score) or a whole number from 2 to {self.most_folds}",
             self.folds,
         )
 
@@ -171,13 +172,7 @@ class SpectrumSettings(Settings):
         for name in ("share", "learning_rate"):
             value = getattr(self, name)
             check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
-        width = self.line_width
-        check_setting(
-            width is None or (_is_real(width) and 0 < width <= 100),
-            "line_width",
-            "None, or a width above 0 and up to 100",
-            width,
-        )
+        _check_line_width(self.line_width)
 
 
 @dataclass(frozen=True)
@@ -207,15 +202,54 @@ class PcaSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rank is not None:
-            _whole(self, "rank", 1)
-        _whole(self, "max_rank", 1)
-        check_setting(
-            _is_real(self.weight_floor) and self.weight_floor > 0,
-            "weight_floor",
-            "a number of counts above 0",
-            self.weight_floor,
-        )
+        _check_subspace(self)
+
+
+@dataclass(frozen=True)
+class StackSettings(Settings):
+    """1D + 2D: a 2D network on the score images of a spectral subspace.
+
+    Parameters
+    ----------
+    rank : int or None
+        Number of components; None finds it from the data.
+    max_rank : int
+        Most components that are tried when the rank is found from the data.
+    weight_floor : float
+        Mean counts a pixel and channel below which a channel gets no more weight.
+    line_width : float or None
+        As for the method ``"spectrum"``.
+    steps : int
+        Most training steps of each network.
+    features, middle : int
+        Channels of the hidden layers, and convolutions from features to features.
+    learning_rate : float
+        Highest learning rate of the one-cycle schedule.
+    thinnings : int
+        Halves of the counts whose predictions are averaged.
+    """
+
+    method: ClassVar[str] = "stack"
+    most_folds: ClassVar[int] = 16  # the parts into which the counts are dealt
+
+    rank: int | None = None
+    max_rank: int = 48
+    weight_floor: float = 1e-2
+    line_width: float | None = None
+    steps: int = 300
+    features: int = 48
+    middle: int = 2
+    learning_rate: float = 2e-2
+    thinnings: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("steps", "features", "middle", "thinnings"):
+            _whole(self, name, 1)
+        _check_subspace(self)
+        _check_line_width(self.line_width)
+        rate = self.learning_rate
+        check_setting(_is_real(rate) and 0 < rate < 1, "learning_rate", "between 0 and 1", rate)
 
 
 _PRESETS: dict[str, dict[str, Callable[..., Settings]]] = {
@@ -224,6 +258,11 @@ _PRESETS: dict[str, dict[str, Callable[..., Settings]]] = {
         "balanced": SpectrumSettings,
         "best": lambda **s: SpectrumSettings(**{"steps": 200, "thinnings": 24, "folds": 4, **s}),
         "tutorial": TutorialSettings,
+    },
+    "stack": {
+        "fast": lambda **s: StackSettings(**{"folds": 2, "steps": 150, **s}),
+        "balanced": StackSettings,
+        "best": lambda **s: StackSettings(**{"steps": 900, "features": 64, **s}),
     },
     "pca": {
         "fast": lambda **s: PcaSettings(**{"folds": 2, **s}),
@@ -238,7 +277,7 @@ def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Se
 
     Parameters
     ----------
-    method : {"spectrum", "pca"}
+    method : {"spectrum", "stack", "pca"}
     preset : {"fast", "balanced", "best", "tutorial"}
         ``"tutorial"`` belongs to the method ``"spectrum"``.
     changes : mapping
@@ -269,10 +308,29 @@ def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Se
 def settings_from_dict(content: Mapping[str, Any]) -> Settings:
     """Make the settings that `Settings.as_dict` described; used by saved models."""
     values = {name: value for name, value in content.items() if name != "method"}
-    for kind in (TutorialSettings, SpectrumSettings, PcaSettings):
+    for kind in (TutorialSettings, SpectrumSettings, StackSettings, PcaSettings):
         if kind.method == content["method"] and set(values) == {f.name for f in fields(kind)}:
             return kind(**values)
     raise SettingsError(f"settings of no known method: {sorted(content)}")
+
+
+def _check_subspace(settings: PcaSettings | StackSettings) -> None:
+    if settings.rank is not None:
+        _whole(settings, "rank", 1)
+    _whole(settings, "max_rank", 1)
+    floor = settings.weight_floor
+    check_setting(
+        _is_real(floor) and floor > 0, "weight_floor", "a number of counts above 0", floor
+    )
+
+
+def _check_line_width(width: float | None) -> None:
+    check_setting(
+        width is None or (_is_real(width) and 0 < width <= 100),
+        "line_width",
+        "None, or a width above 0 and up to 100",
+        width,
+    )
 
 
 def _is_real(value: object) -> bool:

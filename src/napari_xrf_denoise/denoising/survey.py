@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
+from .faults.values import OddValues, odd_values
+from .profiles import Profiles, ProfileSums
 from .progress import Watch
 
 TOLERANCE = 0.05
 """How far the variance over repeats may be from the mean, as a share of it, to pass as Poisson."""
+
+SHARE_VOXELS, SHARE_COUNTS = 1024, 200
+"""Voxels and counts, on average, from which a detector element's share of the counts is taken."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,18 @@ class Survey:
         Whether every count is a whole number.
     fano : Fano
         Over repeats, each compared with its share of the counts, as detector elements need.
+    odd : OddValues, optional
+        Values that photon counts do not have, if there are such.
+    profiles : Profiles, optional
+        Sums in which `find_faults` looks for faults.
     """
 
     totals: NDArray[np.float64]
     spectrum: NDArray[np.float64]
     whole: bool
     fano: Fano
+    odd: OddValues | None = None
+    profiles: Profiles | None = None
 
     @property
     def total(self) -> float:
@@ -70,7 +81,7 @@ class Survey:
     @property
     def is_poisson(self) -> bool:
         """Whether nothing speaks against Poisson counts."""
-        return self.whole and self.fano.is_poisson
+        return self.whole and self.fano.is_poisson and self.odd is None
 
 
 def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
@@ -91,26 +102,33 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
         If two repeats that hold any counts are identical: a copy is no repeat.
     """
     repeats = image.n_repeats
-    totals, spectrum = np.zeros(repeats), np.zeros(image.shape[3])
     whole = True
     same = np.ones((repeats, repeats), dtype=bool)
-    moments = _Moments(repeats)
+    moments, sums = _Moments(repeats, image.shape[3]), ProfileSums(image.shape)
     for rows, band in image.blocks():
         if watch is not None:
             watch.step("checking the counts", rows.stop / image.shape[1])
-        totals += band.sum(axis=(1, 2, 3), dtype=np.float64)
-        spectrum += band.sum(axis=(0, 1, 2), dtype=np.float64)
         whole = whole and is_whole(band)
+        sums.add(rows, band, whole)
         if repeats > 1:
             _compare(band, same)
             moments.add(band)
+    profiles = sums.result(whole)
+    totals = profiles.spectra.sum(axis=1)
     for first, second in zip(*np.nonzero(np.triu(same, 1)), strict=True):
         if totals[first] > 0:
             raise DataError(
                 f"{image.name}: axis 'repeat': repeats {first} and {second} are identical; "
                 "expected independent measurements, found a copy; leave one of them out"
             )
-    return Survey(totals, spectrum, whole, moments.fano(totals))
+    return Survey(
+        totals,
+        profiles.spectra.sum(axis=0),
+        whole,
+        moments.fano(profiles.spectra, image.repeat_kind),
+        odd_values(profiles.values) if whole else None,
+        profiles,
+    )
 
 
 def _compare(band: NDArray[Any], same: NDArray[np.bool_]) -> None:
@@ -120,30 +138,57 @@ def _compare(band: NDArray[Any], same: NDArray[np.bool_]) -> None:
 
 
 class _Moments:
-    """Sums that give the scatter of repeats about their shares of the mean in one pass."""
+    """Sums that give the scatter of repeats about their shares of the mean in one pass.
 
-    def __init__(self, repeats: int) -> None:
+    They are kept for each channel, because elements of a detector may see different spectra.
+    """
+
+    def __init__(self, repeats: int, size: int) -> None:
         self.repeats = repeats
-        self.own = np.zeros(repeats)
-        self.cross = np.zeros(repeats)
-        self.square = self.mean = 0.0
+        self.own = np.zeros((repeats, size))
+        self.cross = np.zeros((repeats, size))
+        self.square, self.mean = np.zeros(size), np.zeros(size)
+        self.pixels = 0
 
     def add(self, band: NDArray[Any]) -> None:
         """Add the counts of a band, (repeat, rows, x, energy)."""
-        counts = band.reshape(self.repeats, -1).astype(np.float64)
+        counts = band.reshape(self.repeats, -1, band.shape[3]).astype(np.float64)
         mean = counts.mean(axis=0)
-        self.own += (counts**2).sum(axis=1)
-        self.cross += counts @ mean
-        self.square += float(mean @ mean)
-        self.mean += float(mean.sum())
+        self.own += np.einsum("rpe,rpe->re", counts, counts)
+        self.cross += np.einsum("rpe,pe->re", counts, mean)
+        self.square += np.einsum("pe,pe->e", mean, mean)
+        self.mean += mean.sum(axis=0)
+        self.pixels += counts.shape[1]
 
-    def fano(self, totals: NDArray[np.float64]) -> Fano:
-        """Return variance over mean, each repeat compared with its share of the counts."""
-        if self.repeats < 2 or self.mean == 0:
+    def fano(self, spectra: NDArray[np.float64], kind: RepeatKind) -> Fano:
+        """Return variance over mean, each repeat compared with its share of the counts.
+
+        Parameters
+        ----------
+        spectra : numpy.ndarray, shape (repeat, energy)
+        kind : {"scan", "frame", "detector"}
+            Scans and frames have one share of all counts, detector elements one in each window of
+            channels.
+        """
+        if self.repeats < 2 or self.mean.sum() == 0:
             return Fano(float("nan"), float("nan"))
-        share = totals / totals.mean()
+        size = spectra.shape[1]
+        width = size
+        if kind == "detector":
+            enough = max(SHARE_VOXELS / self.pixels, SHARE_COUNTS * size / spectra.sum())
+            width = int(np.clip(enough, 1, 64))
+        starts = np.arange(0, max(size - width // 2, 1), width)
+        windows = np.add.reduceat(spectra, starts, axis=1)
+        share = windows / np.maximum(windows.mean(axis=0), 1e-12)
+        share = np.repeat(share, np.diff(np.append(starts, size)), axis=1)
         scatter = float((self.own - 2 * share * self.cross + share**2 * self.square).sum())
         # What the mean of all repeats takes away of the scatter; 1 where all shares are equal.
-        freedom = self.repeats - float((share**2).sum()) / self.repeats
-        spread = 2 * self.square / (self.repeats - 1) + self.mean / self.repeats
-        return Fano(scatter / freedom / self.mean, spread**0.5 / self.mean)
+        freedom = self.repeats - (share**2).sum(axis=0) / self.repeats
+        # What the shares, which were taken from the same counts, take away of it.
+        fitted = np.add.reduceat(self.square, starts) / np.maximum(
+            np.add.reduceat(self.mean, starts), 1e-12
+        )
+        expected = float(freedom @ self.mean - freedom[starts] @ fitted)
+        mean = float(self.mean.sum())
+        spread = 2 * float(self.square.sum()) / (self.repeats - 1) + mean / self.repeats
+        return Fano(scatter / max(expected, 1e-12), spread**0.5 / mean)

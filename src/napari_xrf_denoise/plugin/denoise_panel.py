@@ -36,9 +36,9 @@ POLL_MS = 100
 """Time between two looks at a run."""
 
 METHOD_TIPS = {
-    "auto": "spectrum for single spectra, the best method for maps otherwise",
+    "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
     "spectrum": "each spectrum by itself, with a small network",
-    "stack": "spectra and the picture together, with networks",
+    "stack": "components of the spectra, their pictures denoised by networks",
     "pca": "components that the spectra of a map share",
 }
 PRESET_TIPS = {

@@ -1,0 +1,275 @@
+"""Noise2Noise on score images: a network learns to predict one half of the counts from the other.
+
+Scores are linear in the counts: those of any half are the sum of those of its parts, and every step
+of a training has another half. A network predicts at the exposure that it learned, for several
+halves, and their mean is its prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .networks import load_weights
+from .progress import Watch
+from .score_images import Scores, subsets
+from .score_network import ScoreNetwork
+from .settings import StackSettings
+
+Weights = Mapping[str, NDArray[np.float32]]
+Losses = dict[str, list[float]]
+
+CHECKS = 12
+"""How often in a training the network is judged by a part that it does not learn from."""
+LEAST_PARTS = 6
+"""Parts from which one can be kept to judge a network."""
+TILE = 96
+"""Largest side of what the network sees in one step, whose cost does not grow with the map."""
+FULL_BATCH = 4096
+"""Pixels of a step that small maps are repeated to, each time with another half."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network, and how its training went.
+
+    Parameters
+    ----------
+    weights : mapping of str to numpy.ndarray
+    losses : dict of str to list of float
+        ``"training"`` and ``"held-out"``: squared error of a score, at about a dozen checks.
+    errors : tuple of float
+        Squared error of counts against those that judged, of the network and of the projection
+        on the subspace alone; NaN where there were none to judge.
+    """
+
+    weights: Weights
+    losses: Losses
+    errors: tuple[float, float]
+
+
+def input_size(parts: list[int]) -> int:
+    """Return how many of a training's parts a network sees; the others are its target."""
+    return max(1, len(divide(parts)[0]) // 2)
+
+
+def train_network(
+    tiles: list[Scores],
+    synthesis: NDArray[np.float32],
+    shares: NDArray[np.float64],
+    parts: list[int],
+    settings: StackSettings,
+    member: int,
+    device: torch.device,
+    watch: Watch,
+) -> Trained:
+    """Train a network on pairs of halves, and keep it as it was when it predicted best.
+
+    Parameters
+    ----------
+    tiles : list of numpy.ndarray, each of shape (parts, components, y, x)
+        Scores of every part.
+    synthesis : numpy.ndarray, shape (components, energy)
+        Scores times this are spectra.
+    shares : numpy.ndarray, shape (parts,)
+        Share of the counts of each part.
+    parts : list of int
+        Parts to learn from. Where there are enough, one of them is kept to judge the others.
+    settings : StackSettings
+    member : int
+        Number of the network; each has its own random numbers.
+    device : torch.device
+    watch : Watch
+    """
+    rng = np.random.default_rng([settings.seed, member])
+    generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
+    learned, judge = divide(parts)
+    pictures = [torch.from_numpy(tile).to(device) for tile in tiles]
+    share = torch.from_numpy(shares.astype(np.float32)).to(device)
+    network = ScoreNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
+    network = network.to(device)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, fused=device.type in ("cpu", "cuda")
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.steps
+    )
+    losses: Losses = {"training": [], "held-out": []}
+    best, state = float("inf"), None
+    every = max(1, settings.steps // CHECKS)
+    for step in range(settings.steps):
+        seen, wanted = _pair(pictures, share, learned, rng)
+        loss = (network(seen) - wanted).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        if (step + 1) % every and step + 1 < settings.steps:
+            watch.step("training", step / settings.steps)
+            continue
+        losses["training"].append(float(loss.detach()))
+        now = losses["training"][-1]
+        if judge:
+            now = _held_out_loss(network, pictures, share, learned, judge)
+            losses["held-out"].append(now)
+            if now < best:
+                best = now
+                state = {name: value.clone() for name, value in network.state_dict().items()}
+        watch.step("training", step / settings.steps, loss=now)
+    if state is not None:
+        network.load_state_dict(state)
+    errors = _errors(network.eval(), pictures, synthesis, share, learned, judge, settings)
+    weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+    return Trained(weights, losses, errors)
+
+
+def divide(parts: list[int]) -> tuple[list[int], list[int]]:
+    """Return the parts that a network learns from, and one that judges it if there are enough."""
+    enough = len(parts) >= LEAST_PARTS
+    return (parts[:-1], parts[-1:]) if enough else (parts, [])
+
+
+def _pair(
+    pictures: list[torch.Tensor],
+    share: torch.Tensor,
+    parts: list[int],
+    rng: np.random.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return scores of both halves, at the full rate, each of shape (batch, rank, y, x)."""
+    whole = pictures[int(rng.integers(len(pictures)))]
+    height, width = (min(size, TILE) for size in whole.shape[2:])
+    seen, wanted = [], []
+    for _ in range(min(16, max(1, FULL_BATCH // (height * width)))):
+        y, x = (
+            int(rng.integers(size - part + 1))
+            for size, part in zip(whole.shape[2:], (height, width), strict=True)
+        )
+        tile = whole[:, :, y : y + height, x : x + width]
+        order = rng.permutation(parts)
+        number = max(1, len(parts) // 2)
+        pair = torch.stack([_full(tile, share, order[:number]), _full(tile, share, order[number:])])
+        flips = [axis for axis in (2, 3) if rng.random() < 0.5]
+        pair = pair.flip(flips) if flips else pair
+        if height == width and rng.random() < 0.5:
+            pair = pair.transpose(2, 3)
+        seen.append(pair[0])
+        wanted.append(pair[1])
+    return torch.stack(seen), torch.stack(wanted)
+
+
+def _full(
+    tile: torch.Tensor, share: torch.Tensor, parts: list[int] | NDArray[np.int64]
+) -> torch.Tensor:
+    """Return the scores of some parts, scaled to the full rate."""
+    chosen = torch.as_tensor(np.asarray(parts), device=tile.device)
+    return tile[chosen].sum(0) / share[chosen].sum()
+
+
+@torch.inference_mode()
+def _held_out_loss(
+    network: ScoreNetwork,
+    pictures: list[torch.Tensor],
+    share: torch.Tensor,
+    parts: list[int],
+    judge: list[int],
+) -> float:
+    network.eval()
+    number = max(1, len(parts) // 2)
+    errors = [
+        (network(_full(tile, share, parts[:number])[None]) - _full(tile, share, judge))
+        .square()
+        .sum()
+        for tile in pictures
+    ]
+    network.train()
+    return float(sum(errors)) / sum(tile[0].numel() for tile in pictures)
+
+
+@torch.inference_mode()
+def _errors(
+    network: ScoreNetwork,
+    pictures: list[torch.Tensor],
+    synthesis: NDArray[np.float32],
+    share: torch.Tensor,
+    parts: list[int],
+    judge: list[int],
+    settings: StackSettings,
+) -> tuple[float, float]:
+    """Return the squared errors of the network and of the scores as they are, in counts."""
+    if not judge:
+        return float("nan"), float("nan")
+    metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
+    chosen = subsets(parts, max(1, len(parts) // 2), settings.thinnings, np.random.default_rng(0))
+    errors = [0.0, 0.0]
+    for tile in pictures:
+        guesses = _mean_prediction(network, tile, share, chosen), _full(tile, share, parts)
+        for index, guess in enumerate(guesses):
+            wrong = (guess - _full(tile, share, judge)).flatten(1)
+            errors[index] += float((wrong * (metric @ wrong)).sum())
+    return errors[0], errors[1]
+
+
+def _mean_prediction(
+    network: ScoreNetwork, tile: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
+) -> torch.Tensor:
+    total = torch.zeros_like(tile[0])
+    for subset in chosen:
+        total += network(_full(tile, share, subset)[None])[0]
+    return total / len(chosen)
+
+
+def load_network(weights: Weights, device: torch.device) -> ScoreNetwork:
+    """Return the network that has these weights.
+
+    Raises
+    ------
+    ValueError
+        If tensors are missing or have another shape.
+    """
+    kernels = [name for name in weights if weights[name].ndim == 4]
+    features, rank = weights[kernels[0]].shape[:2]
+    network = ScoreNetwork(rank, features, len(kernels) - 2)
+    load_weights(network, weights)
+    return network.to(device).eval()
+
+
+@torch.inference_mode()
+def predict_scores(
+    network: ScoreNetwork,
+    scores: Scores,
+    shares: NDArray[np.float64],
+    parts: list[int],
+    size: int,
+    number: int,
+    seed: int,
+    device: torch.device,
+) -> Scores:
+    """Return the mean prediction for several subsets of the parts.
+
+    Parameters
+    ----------
+    network : ScoreNetwork
+    scores : numpy.ndarray, shape (parts, components, y, x)
+    shares : numpy.ndarray, shape (parts,)
+    parts : list of int
+        Which of them to predict from.
+    size : int
+        Parts of each subset: as many as the network was trained with.
+    number : int
+        Number of subsets.
+    seed : int
+    device : torch.device
+
+    Returns
+    -------
+    numpy.ndarray, shape (components, y, x)
+        At the full rate.
+    """
+    pictures = torch.from_numpy(scores).to(device)
+    share = torch.from_numpy(shares.astype(np.float32)).to(device)
+    chosen = subsets(parts, min(size, len(parts)), number, np.random.default_rng(seed))
+    return _mean_prediction(network, pictures, share, chosen).cpu().numpy()

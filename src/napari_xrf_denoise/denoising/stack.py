@@ -1,0 +1,421 @@
+"""The method "stack", 1D + 2D: a 2D network in a spectral subspace, and hot spots beside it.
+
+The counts are dealt into parts once. A subspace of a few weighted spectra takes in all that the
+spectra of a map have in common (1D); a small 2D network denoises the pictures of their scores. Each
+of several networks leaves a fold of the counts out, which scores it, and the result is the mean of
+all, kept as scores and spectra. Single pixels that stand out of it are kept as they were counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.factored import FactoredCounts
+
+from .dealing import Deal
+from .hot_spots import HotSpots, SpotFinder
+from .pairs import Counts, Source
+from .progress import Watch
+from .quality import Score, cross_score, spare
+from .score_images import Scores, find_subspaces, strips
+from .settings import StackSettings
+from .subspace import Matrix, Subspace
+from .windows import Window
+
+if TYPE_CHECKING:
+    import torch
+
+    from .score_network import ScoreNetwork
+
+_Factors = tuple[Scores, NDArray[np.float32]]
+Tensors = Mapping[str, NDArray[np.float32]]
+
+NETWORK = "network."
+"""How the names of a network's tensors begin among those of a member."""
+TRAINING_PIXELS = 2**16
+"""Most pixels that networks learn from; a larger map gives tiles of it."""
+STRIP_BYTES = 2**26
+"""Scores of a strip that are in memory at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What `fit_stack` learned and computed.
+
+    Parameters
+    ----------
+    members : tuple of mapping of str to numpy.ndarray
+        Subspace and network of each fold.
+    counts : FactoredCounts
+        The result, shape (1, y, x, energy), in counts of all repeats together.
+    exposure : float
+        Share of the counts that a network sees at once.
+    losses : dict of str to list of float
+    score : Score or None
+    spots : int
+        Number of hot spots that were kept.
+    errors : tuple of float
+        Held-out squared errors of the networks and of the projection alone.
+    """
+
+    members: tuple[Tensors, ...]
+    counts: FactoredCounts
+    exposure: float
+    losses: dict[str, list[float]]
+    score: Score | None
+    spots: int
+    errors: tuple[float, float]
+
+
+def fit_stack(
+    source: Source,
+    settings: StackSettings,
+    folds: int,
+    stream: int,
+    width: Matrix,
+    spectrum: Matrix,
+    windows: Sequence[Window],
+    device: torch.device,
+    watch: Watch,
+) -> Fit:
+    """Learn from a map, and denoise and score it.
+
+    Parameters
+    ----------
+    source : Source
+    settings : StackSettings
+    folds : int
+        Number of parts that are held out in turn; 0 leaves the score out.
+    stream : int
+        Of the random numbers that deal the counts.
+    width : numpy.ndarray, shape (energy,)
+        Standard deviation of a line in each channel, in channels.
+    spectrum : numpy.ndarray, shape (energy,)
+        Counts of all pixels and repeats.
+    windows : sequence of Window
+        Line windows to score.
+    device : torch.device
+    watch : Watch
+    """
+    from .score_training import input_size, train_network
+
+    deal = Deal.of(source, settings.seed, stream)
+    held = deal.folds(folds) if folds else []
+    subspaces = find_subspaces(
+        deal,
+        held,
+        width,
+        spectrum,
+        floor=settings.weight_floor,
+        rank=settings.rank,
+        most=settings.max_rank,
+        watch=watch.part(0, 0.06),
+    )
+    tiles = _training_tiles(deal, subspaces, settings.seed, watch.part(0.06, 0.12))
+    everything = list(range(deal.number))
+    rests = [[part for part in everything if part not in fold] for fold in held] or [everything]
+    members, losses, errors = [], {}, np.zeros(2)
+    for index, (subspace, parts) in enumerate(zip(subspaces, rests, strict=True)):
+        own = slice(index * subspace.rank, (index + 1) * subspace.rank)
+        trained = train_network(
+            [np.ascontiguousarray(tile[:, own]) for tile in tiles],
+            subspace.synthesis,
+            deal.shares,
+            parts,
+            settings,
+            index,
+            device,
+            watch.part(0.12, 0.75).parts(len(rests))[index],
+        )
+        members.append(_member(subspace, trained.weights))
+        errors += trained.errors
+        for name, values in trained.losses.items():
+            losses[f"{name}, network {index + 1}"] = values
+    del tiles
+    size = input_size(rests[0])
+    jobs = [(index, everything) for index in range(len(members))]
+    jobs += [(index, rest) for index, rest in enumerate(rests) if held]
+    pictures = _predict_pictures(
+        deal, members, jobs, size, settings, device, watch.part(0.75, 0.85)
+    )
+    whole, partial = pictures[: len(members)], pictures[len(members) :]
+    factors = [_mean_factors(whole, subspaces)]
+    factors += [(s, space.synthesis) for s, space in zip(partial, subspaces, strict=False)]
+    spots = _find_spots(deal, [everything, *rests], factors, width, watch.part(0.85, 0.92))
+    total = float(spectrum.sum())
+    counts = _counts(factors[0], spots[0], total)
+    score = None
+    if held:
+        guesses = [_counts(f, s, total) for f, s in zip(factors[1:], spots[1:], strict=True)]
+        score = _score(deal, held, guesses, windows, watch.part(0.92, 1))
+        score = spare(score, _member_bands(source, whole, subspaces))
+    return Fit(
+        tuple(members),
+        counts,
+        size / deal.number,
+        losses,
+        score,
+        len(spots[0].places),
+        (float(errors[0]), float(errors[1])),
+    )
+
+
+def predict_stack(
+    source: Source,
+    total: float,
+    members: Sequence[Tensors],
+    exposure: float,
+    settings: StackSettings,
+    stream: int,
+    width: Matrix,
+    device: torch.device,
+    watch: Watch,
+    folds: int = 0,
+) -> tuple[FactoredCounts, list[FactoredCounts]]:
+    """Denoise a map with members that were trained before.
+
+    Parameters
+    ----------
+    source : Source
+    total : float
+        All its counts.
+    members : sequence of mapping
+        As `Fit` has them.
+    exposure : float
+        Share of the counts that a network sees at once.
+    settings : StackSettings
+    stream : int
+        Of the random numbers that deal the counts.
+    width : numpy.ndarray, shape (energy,)
+        Standard deviation of a line in each channel, in channels.
+    device : torch.device
+    watch : Watch
+    folds : int
+        How many times a part of the counts is left out as well, for a score.
+
+    Returns
+    -------
+    FactoredCounts
+        In counts of all repeats together.
+    list of FactoredCounts
+        The same from the counts without each fold, scaled to all of them.
+    """
+    deal = Deal.of(source, settings.seed, stream)
+    everything = list(range(deal.number))
+    groups = [everything]
+    groups += [[p for p in everything if p not in fold] for fold in deal.folds(folds) if folds]
+    number = len(members)
+    jobs = [(index, group) for group in groups for index in range(number)]
+    size = max(1, round(exposure * deal.number))
+    pictures = _predict_pictures(deal, members, jobs, size, settings, device, watch.part(0, 0.6))
+    subspaces = [_subspace(member) for member in members]
+    factors = [
+        _mean_factors(pictures[number * place : number * (place + 1)], subspaces)
+        for place in range(len(groups))
+    ]
+    spots = _find_spots(deal, groups, factors, width, watch.part(0.6, 1))
+    counts = [_counts(f, s, total) for f, s in zip(factors, spots, strict=True)]
+    return counts[0], counts[1:]
+
+
+def score_stack(
+    source: Source,
+    guesses: Sequence[FactoredCounts],
+    settings: StackSettings,
+    stream: int,
+    windows: Sequence[Window],
+    watch: Watch,
+) -> Score:
+    """Score predictions of `predict_stack` that left each fold out."""
+    deal = Deal.of(source, settings.seed, stream)
+    return _score(deal, deal.folds(len(guesses)), guesses, windows, watch)
+
+
+def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, ScoreNetwork]:
+    """Return the subspace and the network of a member.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If tensors are missing or do not fit together.
+    """
+    from .score_training import load_network
+
+    subspace = _subspace(member)
+    weights = {
+        name.removeprefix(NETWORK): tensor
+        for name, tensor in member.items()
+        if name.startswith(NETWORK)
+    }
+    network = load_network(weights, device)
+    if subspace.analysis.shape != subspace.synthesis.shape[::-1] or network.rank != subspace.rank:
+        raise ValueError(
+            f"factors of shape {subspace.analysis.shape} and {subspace.synthesis.shape} for a "
+            f"network of {network.rank} components"
+        )
+    return subspace, network
+
+
+def _member(subspace: Subspace, weights: Tensors) -> Tensors:
+    network = {NETWORK + name: tensor for name, tensor in weights.items()}
+    return {"analysis": subspace.analysis, "synthesis": subspace.synthesis, **network}
+
+
+def _subspace(member: Tensors) -> Subspace:
+    return Subspace(np.asarray(member["analysis"]), np.asarray(member["synthesis"]))
+
+
+def _training_tiles(deal: Deal, subspaces: list[Subspace], seed: int, watch: Watch) -> list[Scores]:
+    """Return scores (parts, components, y, x) of the map, or of random tiles of a large one."""
+    height, across, _ = deal.source.shape
+    matrix = np.hstack([subspace.analysis for subspace in subspaces])
+    places = _tile_places(height, across, seed)
+    tiles = [
+        np.empty((deal.number, matrix.shape[1], y.stop - y.start, x.stop - x.start), np.float32)
+        for y, x in places
+    ]
+    for rows, band in deal.bands():
+        watch.step("projecting the counts", rows.start / height)
+        taken = [(tile, y, x) for tile, (y, x) in zip(tiles, places, strict=True)
+                 if y.start < rows.stop and rows.start < y.stop]  # fmt: skip
+        if not taken:
+            continue
+        scores = np.moveaxis(band.project_each(matrix), 3, 1)
+        for tile, y, x in taken:
+            first, last = max(rows.start, y.start), min(rows.stop, y.stop)
+            part = scores[:, :, first - rows.start : last - rows.start, x]
+            tile[:, :, first - y.start : last - y.start] = part
+    return tiles
+
+
+def _tile_places(height: int, across: int, seed: int) -> list[tuple[slice, slice]]:
+    from .score_training import TILE
+
+    if height * across <= TRAINING_PIXELS:
+        return [(slice(0, height), slice(0, across))]
+    size = (min(TILE, height), min(TILE, across))
+    cells = [(y, x) for y in range(0, height - size[0] + 1, size[0])
+             for x in range(0, across - size[1] + 1, size[1])]  # fmt: skip
+    number = min(len(cells), max(1, TRAINING_PIXELS // (size[0] * size[1])))
+    chosen = np.random.default_rng(seed).choice(len(cells), number, replace=False)
+    return [
+        (slice(y, y + size[0]), slice(x, x + size[1]))
+        for y, x in (cells[index] for index in np.sort(chosen))
+    ]
+
+
+def _predict_pictures(
+    deal: Deal,
+    members: Sequence[Tensors],
+    jobs: Sequence[tuple[int, list[int]]],
+    size: int,
+    settings: StackSettings,
+    device: torch.device,
+    watch: Watch,
+) -> list[Scores]:
+    """Return what members predict from some parts, each of shape (y, x, components).
+
+    Parameters
+    ----------
+    deal : Deal
+    members : sequence of mapping
+    jobs : sequence of (int, list of int)
+        Number of the member, and the parts that it predicts from.
+    size : int
+        How many parts a network sees at once.
+    settings : StackSettings
+    device : torch.device
+    watch : Watch
+    """
+    from .score_training import predict_scores
+
+    height, across, _ = deal.source.shape
+    loaded = [load_member(member, device) for member in members]
+    subspaces = [subspace for subspace, _ in loaded]
+    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
+    pictures = [np.empty((height, across, subspaces[k].rank), np.float32) for k, _ in jobs]
+    reach = max(network.reach for _, network in loaded)
+    least = max(2 * reach, STRIP_BYTES // (4 * deal.number * across * int(ends[-1])))
+    for strip in strips(deal.bands(), subspaces, height, least=least, margin=reach):
+        watch.step("computing the result", strip.rows.start / height)
+        for number, ((member, parts), picture) in enumerate(zip(jobs, pictures, strict=True)):
+            own = strip.scores[..., ends[member] : ends[member + 1]]
+            found = predict_scores(
+                loaded[member][1],
+                np.ascontiguousarray(np.moveaxis(own, 3, 1)),
+                deal.shares,
+                parts,
+                size,
+                settings.thinnings,
+                settings.seed + number,
+                device,
+            )
+            picture[strip.rows] = np.moveaxis(strip.inner(found), 0, 2)
+    return pictures
+
+
+def _mean_factors(pictures: Sequence[Scores], subspaces: Sequence[Subspace]) -> _Factors:
+    """Return scores and spectra whose product is the mean of the members' predictions."""
+    scores = np.concatenate(pictures, axis=2) / np.float32(len(pictures))
+    return scores, np.concatenate([subspace.synthesis for subspace in subspaces])
+
+
+def _find_spots(
+    deal: Deal, groups: list[list[int]], factors: list[_Factors], width: Matrix, watch: Watch
+) -> list[HotSpots]:
+    """Return the hot spots of each result, given the parts that it was made of."""
+    finders = [SpotFinder(deal.source.shape, width) for _ in factors]
+    exposures = [float(deal.shares[group].sum()) for group in groups]
+    for rows, band in deal.bands():
+        watch.step("looking for hot spots", rows.start / deal.source.shape[0])
+        for finder, group, exposure, (scores, spectra) in zip(
+            finders, groups, exposures, factors, strict=False
+        ):
+            finder.add(rows, band.dense(group), scores, spectra, exposure)
+    return [finder.finish() for finder in finders]
+
+
+def _counts(factors: _Factors, spots: HotSpots, total: float) -> FactoredCounts:
+    """Return the result with as many counts in all as there were: no estimate of them is better."""
+    counts = FactoredCounts(*factors, spots.places, spots.rows)
+    found = float(counts.sum(dtype=np.float64))
+    return counts.scaled(total / found) if found > 0 else counts
+
+
+def _score(
+    deal: Deal,
+    folds: list[list[int]],
+    guesses: Sequence[FactoredCounts],
+    windows: Sequence[Window],
+    watch: Watch,
+) -> Score:
+    """Score results that were made without each fold, given at the full rate."""
+    shares = [float(deal.shares[fold].sum()) for fold in folds]
+
+    def parts() -> Iterator[tuple[slice, list[Counts]]]:
+        for rows, band in deal.bands():
+            yield rows, [band.dense(fold) for fold in folds]
+
+    predictions = [
+        lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
+        for guess, share in zip(guesses, shares, strict=True)
+    ]
+    return cross_score(deal.source, parts(), shares, predictions, watch, windows=windows)
+
+
+def _member_bands(
+    source: Source, pictures: Sequence[Scores], subspaces: Sequence[Subspace]
+) -> Iterator[list[Scores]]:
+    """Yield what each member predicts from all counts, band by band."""
+    height, across, size = source.shape
+    step = max(1, STRIP_BYTES // (4 * across * size * len(pictures)))
+    for start in range(0, height, step):
+        yield [
+            np.maximum(picture[start : start + step] @ subspace.synthesis, 0)
+            for picture, subspace in zip(pictures, subspaces, strict=True)
+        ]
