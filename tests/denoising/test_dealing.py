@@ -62,10 +62,11 @@ def test_the_counts_of_a_part_have_the_distribution_of_poisson_counts(rate):
 def test_each_photon_goes_to_any_part_alike(counts):
     parts = deal_photons(np.full(VOXELS, counts), 4, np.random.default_rng(3)).astype(float)
     # Of a multinomial distribution: variance n·p·(1 - p), covariance -n·p².
+    variance = counts * 3 / 16
+    spread = max(variance * 2**0.5, 0.25) / VOXELS**0.5
     expected = counts * (np.eye(4) / 4 - 1 / 16)
-    spread = 3 * counts / 16 * (2 / VOXELS) ** 0.5
-    assert np.cov(parts.T) == pytest.approx(expected, abs=6 * max(spread, VOXELS**-0.5 / 4))
-    assert parts.mean(axis=0) == pytest.approx(counts / 4, abs=5 * (counts * 3 / 16 / VOXELS) ** 0.5)
+    assert np.cov(parts.T) == pytest.approx(expected, abs=6 * spread)
+    assert parts.mean(axis=0) == pytest.approx(counts / 4, abs=5 * (variance / VOXELS) ** 0.5)
 
 
 @pytest.mark.parametrize(

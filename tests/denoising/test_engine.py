@@ -9,16 +9,35 @@ from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 QUICK = {"method": "spectrum", "preset": "tutorial", "epochs": 3}
+STACK = {"method": "stack", "folds": 2, "steps": 5, "features": 8, "line_width": 1.0}
 
 
 def test_a_map_is_nearer_to_the_truth_and_keeps_its_counts(small_map, dose_gain):
     image, truth = small_map
-    result = xrf.denoise(image)
-    assert result.report.choices["method"] == "pca"
+    result = xrf.denoise(image, method="pca")
     assert dose_gain(result.counts, truth) > 4
     assert result.report.count_ratio == pytest.approx(1, abs=0.01)
     assert result.counts.dtype == np.float32
     assert result.counts.min() >= 0
+
+
+def test_auto_takes_the_stack_for_a_map_and_its_components_where_the_network_is_worse(
+    small_map, dose_gain
+):
+    image, truth = small_map
+    taken = xrf.denoise(image, folds=2, steps=80, features=16, middle=1)
+    assert taken.report.choices["method"] == "stack"
+    assert "pixels" in taken.report.choices["why"]
+    assert taken.model.settings.method == "stack"
+    untrained = {"folds": 2, "steps": 1, "features": 8, "middle": 1}
+    left = xrf.denoise(image, **untrained)
+    assert left.report.choices["method"] == left.model.settings.method == "pca"
+    assert "held-out counts" in left.report.choices["why"]
+    assert dose_gain(left.counts, truth) > 4
+    warned = xrf.denoise(image, method="stack", **untrained)
+    assert warned.report.choices["method"] == "stack"
+    assert any("method='pca'" in warning for warning in warned.report.warnings)
+    assert not any("method='pca'" in warning for warning in taken.report.warnings)
 
 
 def test_spectra_are_nearer_to_the_truth_and_keep_their_counts(four_spectra, dose_gain):
@@ -122,11 +141,11 @@ def test_every_axis_order_gives_the_same_result():
     np.testing.assert_allclose(np.moveaxis(first, 0, -1), last, rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["pca", "spectrum"])
+@pytest.mark.parametrize("method", ["pca", "spectrum", "stack"])
 def test_scans_give_their_mean_and_detector_elements_their_sum(small_map, method):
     rng = np.random.default_rng(0)
     counts = rng.poisson(small_map[1][:12, :12] / 3, (3, 12, 12, 256)).astype(np.uint16)
-    options = {"method": method, "folds": 0, **({"steps": 5} if method == "spectrum" else {})}
+    options = {"method": method, "folds": 0, **({} if method == "pca" else {"steps": 5})}
     scans = xrf.denoise(SpectrumImage(counts, repeat_kind="scan"), **options)
     parts = xrf.denoise(SpectrumImage(counts, repeat_kind="detector"), **options)
     assert scans.counts.sum() == pytest.approx(counts.sum() / 3, rel=0.01)
@@ -152,6 +171,31 @@ def test_the_same_seed_gives_the_same_result(short_spectra):
     assert not np.array_equal(runs[0], runs[2])
 
 
+@pytest.mark.parametrize("options", [{"method": "pca"}, STACK], ids=["pca", "stack"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(
+            1,
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=RuntimeWarning,
+                reason="residuals of a band that completes no area of 4 x 4 pixels",
+            ),
+        ),
+        4,
+        5,
+    ],
+)
+def test_the_report_does_not_depend_on_the_size_of_blocks(small_map, cut_into_bands, options, rows):
+    image = small_map[0].select(y=slice(0, 14), x=slice(0, 12))
+    whole = xrf.denoise(image, **options).report
+    cut_into_bands(rows)
+    cut = xrf.denoise(image, **options).report
+    assert cut.dose_gain == pytest.approx(whole.dose_gain, rel=0.01)
+    assert cut.count_ratio == pytest.approx(whole.count_ratio, rel=1e-3)
+
+
 def test_lazy_maps_give_the_result_of_maps_in_memory(small_map):
     image = small_map[0]
     lazy = image.replace(counts=da.from_array(image.counts, chunks=(1, 7, 9, 100)))
@@ -160,7 +204,9 @@ def test_lazy_maps_give_the_result_of_maps_in_memory(small_map):
     )
 
 
-@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum", "steps": 5}, QUICK])
+@pytest.mark.parametrize(
+    "options", [{"method": "pca"}, {"method": "spectrum", "steps": 5}, QUICK, STACK]
+)
 def test_empty_pixels_and_channels_are_allowed(small_map, options):
     counts = small_map[0].counts[:, :10, :10].copy()
     counts[:, 2] = 0
@@ -169,7 +215,9 @@ def test_empty_pixels_and_channels_are_allowed(small_map, options):
     assert np.all(np.isfinite(result.counts))
 
 
-@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum", "steps": 3}, QUICK])
+@pytest.mark.parametrize(
+    "options", [{"method": "pca"}, {"method": "spectrum", "steps": 3}, QUICK, STACK]
+)
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_very_few_channels_are_allowed(options, size):
     counts = np.random.default_rng(0).poisson(20, (1, 4, 4, size)).astype(np.uint16)
@@ -225,17 +273,17 @@ def test_what_cannot_work_is_refused_before_any_work(options, error, words):
     assert [progress for progress in seen if progress.fraction > 0.01] == []
 
 
-def test_pca_of_one_spectrum_says_what_to_use():
+@pytest.mark.parametrize("method", ["pca", "stack"])
+def test_methods_for_maps_say_what_to_use_for_one_spectrum(method):
     with pytest.raises(DataError, match="method='spectrum'"):
-        xrf.denoise(np.random.default_rng(0).poisson(9, 100), method="pca")
+        xrf.denoise(np.random.default_rng(0).poisson(9, 100), method=method)
 
 
-@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK])
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK, STACK])
 def test_progress_rises_to_the_end(small_map, options):
     seen = []
-    options = {**options, **({"steps": 30} if options.get("method") == "spectrum" else {})}
-    if options.get("preset"):
-        options.pop("steps", None)
+    if options == {"method": "spectrum"}:
+        options = {**options, "steps": 30}
     xrf.denoise(small_map[0].select(y=slice(0, 9)), on_progress=seen.append, **options)
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions)
@@ -243,7 +291,7 @@ def test_progress_rises_to_the_end(small_map, options):
     assert all(progress.stage for progress in seen)
 
 
-@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK])
+@pytest.mark.parametrize("options", [{"method": "pca"}, {"method": "spectrum"}, QUICK, STACK])
 def test_a_stopped_run_raises_cancelled(small_map, options):
     calls = []
 

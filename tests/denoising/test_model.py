@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,7 +97,6 @@ def changed(name, change):
     "damage",
     [
         lambda tensors: {},
-        without("0."),
         without("1.network"),
         without("1.analysis"),
         without("synthesis"),
@@ -114,20 +114,25 @@ def changed(name, change):
     ],
 )
 def test_tensors_of_a_stack_that_do_not_fit_together_are_refused(tmp_path, trained_stack, damage):
-    from dataclasses import replace
-
     model = trained_stack.model
-    tensors = {f"{i}.{name}": v for i, member in enumerate(model.members) for name, v in member.items()}
+    tensors = {f"{i}.{name}": v for i, own in enumerate(model.members) for name, v in own.items()}
     members = {}
     for name, tensor in damage(tensors).items():
         index, _, rest = name.partition(".")
         members.setdefault(index, {})[rest] = tensor
     broken = replace(model, members=tuple(members.values()))
-    path = broken.save(tmp_path / "x.safetensors")
-    if "0" not in members and members:  # the first of two members is missing
-        content = path.read_bytes().replace(b'"0.', b'"1.')
-        path.write_bytes(content)
-    with pytest.raises(FormatError, match=r"x.safetensors"):
+    with pytest.raises(FormatError, match=r"x.safetensors: damaged"):
+        xrf.Model.load(broken.save(tmp_path / "x.safetensors"))
+
+
+@pytest.mark.parametrize("facts", [{}, {"exposure": 0}, {"exposure": 1.5}, {"line_width": -1}])
+def test_facts_of_a_stack_that_cannot_be_are_refused(tmp_path, trained_stack, facts):
+    model = trained_stack.model
+    complete = {name: model.facts[name] for name in ("counts_per_pixel", "fingerprint")}
+    if facts:
+        complete = {**model.facts, **facts}
+    path = replace(model, facts=complete).save(tmp_path / "x.safetensors")
+    with pytest.raises(FormatError, match=r"x.safetensors: damaged"):
         xrf.Model.load(path)
 
 

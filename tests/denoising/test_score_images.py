@@ -9,7 +9,6 @@ from napari_xrf_denoise.denoising.dealing import Deal
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.denoising.score_images import find_subspaces, strips, subsets
-from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 CHANNELS = 120

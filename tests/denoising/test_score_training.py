@@ -44,15 +44,14 @@ def train(tile, shares, parts=None, member=0, watch=None, **changes):
     parts = list(range(len(shares))) if parts is None else parts
     tiles = tile if isinstance(tile, list) else [tile]
     watch = watch or Watch()
-    return train_network(
-        tiles, SYNTHESIS, shares, parts, settings(**changes), member, CPU, watch
-    )
+    return train_network(tiles, SYNTHESIS, shares, parts, settings(**changes), member, CPU, watch)
 
 
 def prediction(trained, tile, shares, parts=None, number=4):
     parts = list(range(len(shares))) if parts is None else parts
     network = load_network(trained.weights, CPU)
-    return predict_scores(network, tile, shares, parts, input_size(parts), number, 0, CPU)
+    size = input_size(parts)
+    return predict_scores(network, tile, shares, parts, size, number, 0, CPU, Watch())
 
 
 def mean_square(values):
@@ -88,17 +87,18 @@ def test_losses_are_told_at_about_a_dozen_checks_and_fall():
 
 
 def test_the_network_that_predicted_best_is_kept():
-    tile, shares = dealt((8, 8), seed=3)
-    trained = train(tile, shares, steps=240, learning_rate=0.05)
+    tile, shares = dealt((8, 8))
+    trained = train(tile, shares, steps=480, learning_rate=0.02)
     losses = trained.losses["held-out"]
-    assert min(losses) < losses[-1]  # it learned the noise by heart in the end
+    worse = losses[-1] - min(losses)
+    assert worse > 0.1  # it learned the noise by heart in the end
     learned, (judge,) = divide(list(range(12)))
     seen = learned[: input_size(list(range(12)))]
     given = torch.from_numpy(tile[seen].sum(axis=0) / shares[seen].sum()).float()
     with torch.no_grad():
         guess = load_network(trained.weights, CPU)(given[None])[0].numpy()
     held_out = tile[judge] / shares[judge]
-    assert mean_square(guess - held_out) == pytest.approx(min(losses), rel=0.02)
+    assert mean_square(guess - held_out) == pytest.approx(min(losses), abs=worse / 3)
 
 
 def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone():
@@ -184,11 +184,14 @@ def test_weights_that_do_not_fit_together_are_refused():
     tile, shares = dealt((8, 8))
     weights = dict(train(tile, shares, steps=1).weights)
     lacking = {name: tensor for name, tensor in weights.items() if "running_mean" not in name}
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(ValueError, match="running_mean"):
         load_network(lacking, CPU)
     narrow = {**weights, "layers.3.weight": weights["layers.3.weight"][:, :2]}
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(ValueError, match=r"layers\.3\.weight"):
         load_network(narrow, CPU)
+    impossible = {**weights, "layers.1.running_var": -weights["layers.1.running_var"]}
+    with pytest.raises(ValueError, match="variances below 0"):
+        load_network(impossible, CPU)
 
 
 def test_a_stopped_training_raises_cancelled():

@@ -147,6 +147,8 @@ def denoise(
     else:
         counts = methods.in_repeats(fitted.counts, image)
     score, measured_by = fitted.score, fitted.measured_by
+    if kind == "thinning" and not found.is_poisson:
+        score, measured_by = None, "counts are not Poisson, so that none could be held out"
     if reference is not None:
         one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
         windows = find_windows(found.spectrum, image.energy)

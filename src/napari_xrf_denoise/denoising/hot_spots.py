@@ -14,6 +14,7 @@ Of the pixels found, a set share at most is false: Y. Benjamini and Y. Hochberg,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ MOST_CANDIDATES = 20_000
 
 @dataclass(frozen=True, eq=False)
 class LineWindows:
-    """Windows two line widths to either side, every half a line width along the spectrum.
+    """Windows two line widths to either side, every line width along the spectrum.
 
     Parameters
     ----------
@@ -66,18 +67,20 @@ class LineWindows:
         size = len(width)
         places = [0.0]
         while places[-1] < size - 1:
-            places.append(places[-1] + max(1.0, width[int(places[-1])] / 2))
+            places.append(places[-1] + max(1.0, width[int(places[-1])]))
         centers = np.unique(np.clip(np.round(places), 0, size - 1).astype(np.intp))
         reach = HALF_WIDTH * width[centers]
         low = np.clip(np.round(centers - reach), 0, size - 1).astype(np.intp)
         high = np.clip(np.round(centers + reach) + 1, 1, size).astype(np.intp)
         return cls(centers, low, high, width[centers], size)
 
-    def sums(self, spectra: NDArray[np.generic]) -> Matrix:
+    def sums(self, spectra: NDArray[Any]) -> NDArray[Any]:
         """Return the counts in each window of spectra (..., energy): (..., windows)."""
-        total = np.zeros((*spectra.shape[:-1], self.size + 1))
+        whole = spectra.dtype.kind in "iu"
+        total = np.zeros((*spectra.shape[:-1], self.size + 1), np.int64 if whole else np.float64)
         np.cumsum(spectra, axis=-1, out=total[..., 1:])
-        return np.asarray(total[..., self.high] - total[..., self.low])
+        sums: NDArray[Any] = np.take(total, self.high, axis=-1) - np.take(total, self.low, axis=-1)
+        return sums
 
     def line(self, window: int, excess: Matrix) -> Matrix:
         """Return a line of one count where a window has its excess counts, shape (energy,)."""
@@ -213,8 +216,10 @@ class SpotFinder:
 
 def _largest_neighbour(picture: Spectra) -> Spectra:
     """Return for each pixel the largest value of its eight neighbours, (y, x, windows)."""
-    from scipy.ndimage import maximum_filter
-
-    around = np.ones((3, 3, 1), dtype=bool)
-    around[1, 1] = False
-    return np.asarray(maximum_filter(picture, footprint=around, mode="constant", cval=0.0))
+    beside = np.zeros_like(picture)
+    beside[:, 1:] = picture[:, :-1]
+    np.maximum(beside[:, :-1], picture[:, 1:], out=beside[:, :-1])
+    three = np.maximum(beside, picture)
+    np.maximum(beside[1:], three[:-1], out=beside[1:])
+    np.maximum(beside[:-1], three[1:], out=beside[:-1])
+    return beside

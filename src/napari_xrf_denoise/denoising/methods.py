@@ -204,7 +204,7 @@ def _fit_stack(
     device: torch.device,
     watch: Watch,
 ) -> Fitted:
-    from .resolution import find_scale, line_width
+    from .resolution import find_scale, line_width, measured_width
 
     _check_pixels(source, "stack")
     if isinstance(source, Repeats) and source.image.n_repeats < 2:
@@ -221,6 +221,7 @@ def _fit_stack(
         folds,
         FOLD_STREAM,
         line_width(energy, scale),
+        measured_width(found.spectrum, energy, scale),
         found.spectrum,
         windows,
         device,
@@ -292,7 +293,7 @@ def predict(
     """
     if isinstance(model.settings, StackSettings):
         source = Photons(image) if found.whole else Repeats(image, found.totals)
-        counts, _ = _predict_stack(model, source, found.total, device, watch)
+        counts, _ = _predict_stack(model, source, found, device, watch)
         return in_repeats(counts, image)
     of_band = _predict_band(model, image, device)
     result = np.empty(image.shape[1:], dtype=np.float32)
@@ -336,7 +337,7 @@ def score_model(
     source, folds = Photons(image), model.settings.folds
     windows = find_windows(found.spectrum, image.energy)
     if isinstance(model.settings, StackSettings):
-        _, guesses = _predict_stack(model, source, found.total, device, watch.part(0, 0.5), folds)
+        _, guesses = _predict_stack(model, source, found, device, watch.part(0, 0.5), folds)
         score = stack.score_stack(
             source, guesses, model.settings, FOLD_STREAM, windows, watch.part(0.5, 1)
         )
@@ -357,22 +358,22 @@ def score_model(
 def _predict_stack(
     model: Model,
     source: Source,
-    total: float,
+    found: Survey,
     device: torch.device,
     watch: Watch,
     folds: int = 0,
 ) -> tuple[FactoredCounts, list[FactoredCounts]]:
-    from .resolution import line_width
+    from .resolution import measured_width
 
     assert isinstance(model.settings, StackSettings)
     return stack.predict_stack(
         source,
-        total,
+        found.total,
         model.members,
         float(model.facts["exposure"]),
         model.settings,
         FOLD_STREAM,
-        line_width(model.energy, float(model.facts["line_width"])),
+        measured_width(found.spectrum, model.energy, float(model.facts["line_width"])),
         device,
         watch,
         folds,
@@ -415,6 +416,8 @@ def check_members(model: Model) -> None:
     """
     import torch
 
+    if not model.members:
+        raise ValueError("no tensors")
     size = model.energy.size
     if isinstance(model.settings, PcaSettings):
         analysis, synthesis = model.members[0]["analysis"], model.members[0]["synthesis"]

@@ -13,6 +13,8 @@ from .quality import Score
 
 TOLD_WINDOWS = 4
 """Windows that a warning names."""
+LOOSE = 100
+"""Upper over lower end of an interval of which only the lower one is worth a word."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def _told(gain: float, interval: tuple[float, float]) -> str:
     low, high = interval
     if np.isnan(low):
         return ""
-    if np.isnan(gain) or np.isinf(high):
+    if np.isnan(gain) or high > LOOSE * low:
         return f"at least {low:.1f}"
     return f"{gain:.1f} ({low:.1f} to {high:.1f})"
 

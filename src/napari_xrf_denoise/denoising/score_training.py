@@ -88,7 +88,7 @@ def train_network(
     rng = np.random.default_rng([settings.seed, member])
     generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
     learned, judge = divide(parts)
-    pictures = [torch.from_numpy(tile).to(device) for tile in tiles]
+    pictures = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in tiles]
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     network = ScoreNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
     network = network.to(device)
@@ -228,8 +228,10 @@ def load_network(weights: Weights, device: torch.device) -> ScoreNetwork:
     Raises
     ------
     ValueError
-        If tensors are missing or have another shape.
+        If tensors are missing, have another shape, or hold variances below 0.
     """
+    if any(np.any(weights[name] < 0) for name in weights if name.endswith("running_var")):
+        raise ValueError("variances below 0")
     kernels = [name for name in weights if weights[name].ndim == 4]
     features, rank = weights[kernels[0]].shape[:2]
     network = ScoreNetwork(rank, features, len(kernels) - 2)
@@ -247,6 +249,7 @@ def predict_scores(
     number: int,
     seed: int,
     device: torch.device,
+    watch: Watch,
 ) -> Scores:
     """Return the mean prediction for several subsets of the parts.
 
@@ -263,13 +266,15 @@ def predict_scores(
         Number of subsets.
     seed : int
     device : torch.device
+    watch : Watch
 
     Returns
     -------
     numpy.ndarray, shape (components, y, x)
         At the full rate.
     """
-    pictures = torch.from_numpy(scores).to(device)
+    pictures = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
+    watch.step("computing the result", 0)
     chosen = subsets(parts, min(size, len(parts)), number, np.random.default_rng(seed))
     return _mean_prediction(network, pictures, share, chosen).cpu().numpy()

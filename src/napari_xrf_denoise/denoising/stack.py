@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,7 @@ def fit_stack(
     folds: int,
     stream: int,
     width: Matrix,
+    line: Matrix,
     spectrum: Matrix,
     windows: Sequence[Window],
     device: torch.device,
@@ -94,6 +96,8 @@ def fit_stack(
     stream : int
         Of the random numbers that deal the counts.
     width : numpy.ndarray, shape (energy,)
+        Standard deviation, in channels, of the narrowest feature that components may have.
+    line : numpy.ndarray, shape (energy,)
         Standard deviation of a line in each channel, in channels.
     spectrum : numpy.ndarray, shape (energy,)
         Counts of all pixels and repeats.
@@ -102,6 +106,7 @@ def fit_stack(
     device : torch.device
     watch : Watch
     """
+    from .parallel import run_parallel
     from .score_training import input_size, train_network
 
     deal = Deal.of(source, settings.seed, stream)
@@ -119,23 +124,28 @@ def fit_stack(
     tiles = _training_tiles(deal, subspaces, settings.seed, watch.part(0.06, 0.12))
     everything = list(range(deal.number))
     rests = [[part for part in everything if part not in fold] for fold in held] or [everything]
-    members, losses, errors = [], {}, np.zeros(2)
-    for index, (subspace, parts) in enumerate(zip(subspaces, rests, strict=True)):
-        own = slice(index * subspace.rank, (index + 1) * subspace.rank)
-        trained = train_network(
-            [np.ascontiguousarray(tile[:, own]) for tile in tiles],
+    tasks = [
+        partial(
+            train_network,
+            [tile[:, index * subspace.rank : (index + 1) * subspace.rank] for tile in tiles],
             subspace.synthesis,
             deal.shares,
             parts,
             settings,
             index,
             device,
-            watch.part(0.12, 0.75).parts(len(rests))[index],
         )
-        members.append(_member(subspace, trained.weights))
-        errors += trained.errors
-        for name, values in trained.losses.items():
-            losses[f"{name}, network {index + 1}"] = values
+        for index, (subspace, parts) in enumerate(zip(subspaces, rests, strict=True))
+    ]
+    trained = run_parallel(tasks, "training", watch.part(0.12, 0.75))
+    members = [_member(space, own.weights) for space, own in zip(subspaces, trained, strict=True)]
+    errors = np.sum([own.errors for own in trained], axis=0)
+    losses = {
+        f"{name}, network {index}": values
+        for index, own in enumerate(trained, start=1)
+        for name, values in own.losses.items()
+    }
+    del tasks
     del tiles
     size = input_size(rests[0])
     jobs = [(index, everything) for index in range(len(members))]
@@ -143,10 +153,10 @@ def fit_stack(
     pictures = _predict_pictures(
         deal, members, jobs, size, settings, device, watch.part(0.75, 0.85)
     )
-    whole, partial = pictures[: len(members)], pictures[len(members) :]
+    whole, without = pictures[: len(members)], pictures[len(members) :]
     factors = [_mean_factors(whole, subspaces)]
-    factors += [(s, space.synthesis) for s, space in zip(partial, subspaces, strict=False)]
-    spots = _find_spots(deal, [everything, *rests], factors, width, watch.part(0.85, 0.92))
+    factors += [(s, space.synthesis) for s, space in zip(without, subspaces, strict=False)]
+    spots = _find_spots(deal, [everything, *rests], factors, line, watch.part(0.85, 0.92))
     total = float(spectrum.sum())
     counts = _counts(factors[0], spots[0], total)
     score = None
@@ -172,7 +182,7 @@ def predict_stack(
     exposure: float,
     settings: StackSettings,
     stream: int,
-    width: Matrix,
+    line: Matrix,
     device: torch.device,
     watch: Watch,
     folds: int = 0,
@@ -191,7 +201,7 @@ def predict_stack(
     settings : StackSettings
     stream : int
         Of the random numbers that deal the counts.
-    width : numpy.ndarray, shape (energy,)
+    line : numpy.ndarray, shape (energy,)
         Standard deviation of a line in each channel, in channels.
     device : torch.device
     watch : Watch
@@ -218,7 +228,7 @@ def predict_stack(
         _mean_factors(pictures[number * place : number * (place + 1)], subspaces)
         for place in range(len(groups))
     ]
-    spots = _find_spots(deal, groups, factors, width, watch.part(0.6, 1))
+    spots = _find_spots(deal, groups, factors, line, watch.part(0.6, 1))
     counts = [_counts(f, s, total) for f, s in zip(factors, spots, strict=True)]
     return counts[0], counts[1:]
 
@@ -332,6 +342,7 @@ def _predict_pictures(
     device : torch.device
     watch : Watch
     """
+    from .parallel import run_parallel
     from .score_training import predict_scores
 
     height, across, _ = deal.source.shape
@@ -342,12 +353,11 @@ def _predict_pictures(
     reach = max(network.reach for _, network in loaded)
     least = max(2 * reach, STRIP_BYTES // (4 * deal.number * across * int(ends[-1])))
     for strip in strips(deal.bands(), subspaces, height, least=least, margin=reach):
-        watch.step("computing the result", strip.rows.start / height)
-        for number, ((member, parts), picture) in enumerate(zip(jobs, pictures, strict=True)):
-            own = strip.scores[..., ends[member] : ends[member + 1]]
-            found = predict_scores(
+        tasks = [
+            partial(
+                predict_scores,
                 loaded[member][1],
-                np.ascontiguousarray(np.moveaxis(own, 3, 1)),
+                np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
                 deal.shares,
                 parts,
                 size,
@@ -355,7 +365,12 @@ def _predict_pictures(
                 settings.seed + number,
                 device,
             )
-            picture[strip.rows] = np.moveaxis(strip.inner(found), 0, 2)
+            for number, (member, parts) in enumerate(jobs)
+        ]
+        fraction = strip.rows.start / height, strip.rows.stop / height
+        found = run_parallel(tasks, "computing the result", watch.part(*fraction))
+        for picture, scores in zip(pictures, found, strict=True):
+            picture[strip.rows] = np.moveaxis(strip.inner(scores), 0, 2)
     return pictures
 
 
@@ -366,10 +381,10 @@ def _mean_factors(pictures: Sequence[Scores], subspaces: Sequence[Subspace]) -> 
 
 
 def _find_spots(
-    deal: Deal, groups: list[list[int]], factors: list[_Factors], width: Matrix, watch: Watch
+    deal: Deal, groups: list[list[int]], factors: list[_Factors], line: Matrix, watch: Watch
 ) -> list[HotSpots]:
     """Return the hot spots of each result, given the parts that it was made of."""
-    finders = [SpotFinder(deal.source.shape, width) for _ in factors]
+    finders = [SpotFinder(deal.source.shape, line) for _ in factors]
     exposures = [float(deal.shares[group].sum()) for group in groups]
     for rows, band in deal.bands():
         watch.step("looking for hot spots", rows.start / deal.source.shape[0])

@@ -88,7 +88,7 @@ def test_the_measured_unfinished_map_is_found(shared_data):
     counts = np.asarray(read(shared_data / "P45_the_default_job.bcf").counts[0])
     (step,) = find_row_steps(coarse(counts))
     rows = counts.sum(axis=(1, 2), dtype=float)
-    # Rows 0 to 19 hold 1.48 times the counts of rows 21 to 74; row 20 lies between.
+    # Rows 0 to 19 hold 1.47 times the counts of rows 21 to 74; row 20 lies between.
     assert (step.row, step.within) == (21, True)
     assert step.factor == pytest.approx(rows[21:].mean() / rows[:20].mean(), abs=0.05)
 

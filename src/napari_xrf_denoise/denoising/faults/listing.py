@@ -249,8 +249,8 @@ def _row_steps(profiles: Profiles, image: SpectrumImage) -> list[str]:
     base = int(np.argmax(np.subtract(stops, starts)))
     parts = [
         f"{_rows_named(starts[i], stops[i] - 1)} "
-        f"{'holds' if stops[i] - starts[i] == 1 else 'hold'} about {_times(levels[i] / levels[base])} "
-        "times"
+        f"{'holds' if stops[i] - starts[i] == 1 else 'hold'} "
+        f"about {_times(levels[i] / levels[base])} times"
         for i in range(len(starts))
         # Rows before and after a weaker beam hold the same, as far as that is known.
         if abs(i - base) == 1 or abs(np.log(levels[i] / levels[base])) > SAME_LEVEL
