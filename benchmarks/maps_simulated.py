@@ -29,6 +29,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.xray_lines import line_energy
 
 SHAPE, CHANNELS = (96, 96), 1024
+RANKS = (5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20)
 EXCITED = 15.3
 """keV up to which the simulated excitation reaches the K lines that one would look at."""
 Result = tuple[np.ndarray, xrf.Denoised | None]
@@ -99,7 +100,7 @@ def best_pca(truth: Truth, seed: int) -> Result:
     """Poisson-weighted PCA with the rank that is nearest to the truth."""
     results = (
         np.asarray(xrf.denoise(truth.image, method="pca", rank=rank, folds=0, seed=seed).counts)
-        for rank in (5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20)
+        for rank in RANKS
     )
     return max(results, key=truth.gain), None
 
@@ -151,9 +152,7 @@ def hyperspy(truth: Truth, _: int) -> Result:
     signal = hs.signals.Signal1D(truth.counts.astype(np.float64))
     with contextlib.redirect_stdout(io.StringIO()):
         signal.decomposition(normalize_poissonian_noise=True, output_dimension=24)
-        results = (
-            np.maximum(signal.get_decomposition_model(rank).data, 0) for rank in (5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20)
-        )
+        results = (np.maximum(signal.get_decomposition_model(rank).data, 0) for rank in RANKS)
         return max(results, key=truth.gain), None
 
 
