@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_xrf_denoise.denoising.device import threads
 from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.denoising.score_training import (
     divide,
@@ -18,6 +19,13 @@ from napari_xrf_denoise.errors import Cancelled
 CPU = torch.device("cpu")
 RANK = 3
 SYNTHESIS = np.linalg.qr(np.random.default_rng(9).normal(size=(40, RANK)))[0].T.astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Train as a run does: each network on one core."""
+    with threads(1):
+        yield
 
 
 def settings(**changes):
