@@ -113,9 +113,9 @@ def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone(
     tile, shares = dealt()
     network, components = train(tile, shares).errors
     # Of orthonormal spectra, counts have the squares of their scores: 12 of the judge's noise, and
-    # 12 / 11 of the noise of all parts but the judge.
+    # 1 of the noise of all counts.
     pixels = 24 * 24
-    assert components == pytest.approx(RANK * pixels * (12 + 12 / 11), rel=0.1)
+    assert components == pytest.approx(RANK * pixels * (12 + 1), rel=0.1)
     assert network < components
 
 

@@ -113,8 +113,9 @@ class ResidualTally:
             self._suspects.add(compared.lines(), rows.start, (rows.step or 1, 1), 1)
         if self._areas.number:
             row, areas = self._areas.add(halves)
-            compared = compare(areas[0], areas[1:], shares, scatter)
-            self._suspects.add(compared.lines(), row, (HALF, HALF), SIDE)
+            if areas[0].size:  # a band of few rows may complete none
+                compared = compare(areas[0], areas[1:], shares, scatter)
+                self._suspects.add(compared.lines(), row, (HALF, HALF), SIDE)
 
     def finish(self) -> Residuals:
         """Return what was collected."""

@@ -43,8 +43,8 @@ class Trained:
     losses : dict of str to list of float
         ``"training"`` and ``"held-out"``: squared error of a score, at about a dozen checks.
     errors : tuple of float
-        Squared error of counts against those that judged, of the network and of the projection
-        on the subspace alone; NaN where there were none to judge.
+        Squared error of counts against those that judged, of the network and of the projection of
+        all counts on the subspace; NaN where there were none to judge.
     """
 
     weights: Weights
@@ -199,18 +199,31 @@ def _errors(
     judge: list[int],
     settings: StackSettings,
 ) -> tuple[float, float]:
-    """Return the squared errors of the network and of the scores as they are, in counts."""
+    """Return the squared errors, in counts, of the network and of the projection of all counts."""
     if not judge:
         return float("nan"), float("nan")
     metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
     chosen = subsets(parts, max(1, len(parts) // 2), settings.thinnings, np.random.default_rng(0))
-    errors = [0.0, 0.0]
+    halves = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    exposures = [float(share[half].sum()) for half in (*halves, parts)]
+    errors = np.zeros(2)
     for tile in pictures:
-        guesses = _mean_prediction(network, tile, share, chosen), _full(tile, share, parts)
-        for index, guess in enumerate(guesses):
-            wrong = (guess - _full(tile, share, judge)).flatten(1)
-            errors[index] += float((wrong * (metric @ wrong)).sum())
-    return errors[0], errors[1]
+        first, second, whole, unseen = (
+            _full(tile, share, group) for group in (*halves, parts, judge)
+        )
+        guess = _mean_prediction(network, tile, share, chosen)
+        # The noise of all counts, from that of the difference of two halves: the projection of all
+        # of them has less noise than that of these parts, while a network was trained for them.
+        noise = _square(first - second, metric) / (1 / exposures[0] + 1 / exposures[1])
+        projected = _square(whole - unseen, metric) - noise * (1 / exposures[2] - 1)
+        errors += _square(guess - unseen, metric), projected
+    return float(errors[0]), float(errors[1])
+
+
+def _square(scores: torch.Tensor, metric: torch.Tensor) -> float:
+    """Return the sum of squared counts that scores (components, y, x) stand for."""
+    flat = scores.flatten(1)
+    return float((flat * (metric @ flat)).sum())
 
 
 def _mean_prediction(
