@@ -70,7 +70,7 @@ def test_the_plan_says_what_auto_means(raw):
     possible, words = plan(model)
     assert possible
     assert "16 × 16 pixels, 128 channels, 1 repeat." in words
-    assert "Method: pca" in words
+    assert "Method: stack" in words
     assert "thinning" in words
 
 

@@ -169,7 +169,7 @@ def test_without_spectra_the_button_is_off_and_says_what_is_needed(qtbot, viewer
 
 def test_the_plan_follows_the_settings(panel):
     panel.method_box.setCurrentText("auto")
-    assert "Method: pca" in panel.plan_label.text()
+    assert "Method: stack" in panel.plan_label.text()
     panel.preset_box.setCurrentText("tutorial")
     assert "Method: spectrum" in panel.plan_label.text()
     panel.method_box.setCurrentText("pca")
