@@ -61,7 +61,8 @@ class Fit:
     spots : int
         Number of hot spots that were kept.
     errors : tuple of float
-        Held-out squared errors of the networks and of the projection alone.
+        Held-out squared errors of the networks, as the members of a mean, and of the projection
+        alone, summed over members.
     """
 
     members: tuple[Tensors, ...]
@@ -145,6 +146,9 @@ def fit_stack(
         for index, own in enumerate(trained, start=1)
         for name, values in own.losses.items()
     }
+    seen = sum(tile.shape[2] * tile.shape[3] for tile in tiles) / (
+        source.shape[0] * source.shape[1]
+    )
     del tasks
     del tiles
     size = input_size(rests[0])
@@ -164,6 +168,7 @@ def fit_stack(
         guesses = [_counts(f, s, total) for f, s in zip(factors[1:], spots[1:], strict=True)]
         score = _score(deal, held, guesses, windows, watch.part(0.92, 1))
         score = spare(score, _member_bands(source, whole, subspaces))
+        errors[0] -= len(members) * seen * float(score.spared.sum())
     return Fit(
         tuple(members),
         counts,
