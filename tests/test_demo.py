@@ -11,7 +11,7 @@ from napari_xrf_denoise.simulation import simulate_map, simulate_spectra
 PICTURES = {
     *(f"spectra{job}_{kind}.png" for job in ("", "_tutorial")
       for kind in ("data", "losses", "result", "details")),
-    *(f"map_{kind}.png" for kind in ("sum_spectrum", "strongest_line", "element")),
+    *(f"map_{kind}.png" for kind in ("sum_spectrum", "strongest_line", "losses", "element")),
 }  # fmt: skip
 
 
