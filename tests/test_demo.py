@@ -25,11 +25,11 @@ def test_the_demo_leaves_data_figures_and_true_dose_gains(tmp_path):
 
     lines = [line for line in done.stdout.splitlines() if line.startswith("dose gain: ")]
     printed = [float(line.removeprefix("dose gain: ")) for line in lines]
-    assert len(printed) == 3
+    assert len(printed) == 4
     _, rate = simulate_spectra(seed=0)
     spectra = np.asarray(xrf.read(folder / "spectra_denoised.h5").counts[0], dtype=float)
     assert printed[0] == pytest.approx(rate.sum() / 4 / ((spectra - rate) ** 2).sum(), rel=0.01)
     _, rate = simulate_map(seed=0)
     cube = np.asarray(xrf.read(folder / "map_denoised.h5").counts[0], dtype=float)
-    assert printed[2] == pytest.approx(rate.sum() / ((cube - rate) ** 2).sum(), rel=0.01)
+    assert printed[3] == pytest.approx(rate.sum() / ((cube - rate) ** 2).sum(), rel=0.01)
     assert min(printed) > 2
