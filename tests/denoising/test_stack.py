@@ -226,7 +226,6 @@ def test_few_repeats_of_fractions_give_a_result_without_a_score(tiny, dose_gain,
     assert dose_gain(np.asarray(result.counts) / 1.37 * number, truth) > 1.5
 
 
-@pytest.mark.xfail(strict=True, reason="hot spots, weights and outliers take them for counts")
 @pytest.mark.parametrize("scale", [1e-4, 1e2])
 def test_the_unit_of_repeats_that_are_not_counts_makes_no_difference(tiny, scale):
     image, truth = tiny

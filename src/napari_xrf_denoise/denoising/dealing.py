@@ -3,7 +3,8 @@
 A network that learns from pairs wants fresh ones at every step, and the score wants counts that
 were held out. Both come from one deal: with 16 parts there are thousands of halves, and what is
 linear in the counts, such as scores in a subspace, is computed once for each part and then only
-added up. Repeats are parts as they are; photons are dealt at random, each to one part.
+added up. Repeats are parts as they are, in units whose variance is about their mean, as that of
+counts is; photons are dealt at random, each to one part.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Deal:
         """Yield (rows, parts of the band)."""
         if not isinstance(self.source, Photons):
             for rows, parts in self.source.parts(self.number, self.seed, self.stream):
-                yield rows, _gather([np.asarray(part) for part in parts])
+                yield rows, _gather([np.asarray(part) for part in parts], self.source.unit)
             return
         for rows, band in self.source.bands(max_bytes):
             yield rows, self._deal(band, rows.start)
@@ -182,9 +183,11 @@ def deal_photons(counts: Counts, number: int, rng: np.random.Generator) -> Count
     return parts
 
 
-def _gather(parts: list[Counts]) -> DealtBand:
-    """Return parts that came as arrays (rows, x, energy)."""
+def _gather(parts: list[Counts], unit: float) -> DealtBand:
+    """Return parts that came as arrays (rows, x, energy), in counts."""
     height, width, size = parts[0].shape
     places = np.flatnonzero(add_repeats(np.stack(parts)))
     counts = np.stack([part.ravel()[places] for part in parts], axis=1)
+    if unit != 1:
+        counts = (counts / unit).astype(np.float32)
     return DealtBand((height, width, size), places, counts)

@@ -107,7 +107,9 @@ def fit(
         return Fitted(
             (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
         )
-    source = Photons(image) if pairs == "thinning" else Repeats(image, found.totals)
+    source: Source = Photons(image)
+    if pairs == "repeats":
+        source = Repeats(image, found.totals, unit=_unit(found))
     windows = find_windows(found.spectrum, image.energy)
     if isinstance(settings, PcaSettings):
         return _fit_pca(source, settings, windows, watch)
@@ -213,7 +215,7 @@ def _fit_stack(
     energy = source.image.energy
     scale = settings.line_width
     if scale is None:
-        whole = np.rint(found.spectrum).astype(np.int64)
+        whole = np.rint(found.spectrum / source.unit).astype(np.int64)
         scale = find_scale(whole, energy, settings.seed, device)
     fit = stack.fit_stack(
         source,
@@ -222,7 +224,7 @@ def _fit_stack(
         FOLD_STREAM,
         line_width(energy, scale),
         measured_width(found.spectrum, energy, scale),
-        found.spectrum,
+        found.spectrum / source.unit,
         windows,
         device,
         watch,
@@ -231,7 +233,7 @@ def _fit_stack(
     network, projection = fit.errors
     return Fitted(
         fit.members,
-        facts={"line_width": scale, "exposure": fit.exposure},
+        facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
         choices={
             "rank": rank,
             "line_width": scale,
@@ -243,6 +245,12 @@ def _fit_stack(
         measured_by=_measured_by(source, folds),
         counts=fit.counts,
     )
+
+
+def _unit(found: Survey) -> float:
+    """Return how much one count adds to the values of repeats that are not counts."""
+    known = found.fano.factor > 0 and not (found.whole and found.fano.is_poisson)
+    return found.fano.factor if known else 1.0
 
 
 def _check_pixels(source: Source, method: str) -> None:
@@ -292,7 +300,9 @@ def predict(
     watch : Watch
     """
     if isinstance(model.settings, StackSettings):
-        source = Photons(image) if found.whole else Repeats(image, found.totals)
+        source: Source = Photons(image)
+        if not found.whole:
+            source = Repeats(image, found.totals, unit=float(model.facts["unit"]))
         counts, _ = _predict_stack(model, source, found, device, watch)
         return in_repeats(counts, image)
     of_band = _predict_band(model, image, device)
@@ -431,8 +441,9 @@ def check_members(model: Model) -> None:
             subspace, _ = stack.load_member(member, torch.device("cpu"))
             if len(subspace.analysis) != size:
                 raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
-        if not 0 < float(model.facts["exposure"]) <= 1 or not float(model.facts["line_width"]) > 0:
-            raise ValueError("exposure must be above 0 and up to 1, line_width above 0")
+        facts = [float(model.facts[key]) for key in ("exposure", "line_width", "unit")]
+        if not (facts[0] <= 1 and min(facts) > 0):
+            raise ValueError("exposure must be above 0 and up to 1, line_width and unit above 0")
         return
     empty = SpectrumImage(np.ones((1, 1, 1, size), dtype=np.uint8), model.energy)
     _predict_band(model, empty, torch.device("cpu"))

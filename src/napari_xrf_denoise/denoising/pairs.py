@@ -126,10 +126,13 @@ class Source:
     Parameters
     ----------
     image : SpectrumImage
+    unit : float
+        Variance of a value over its mean: what one count is worth in the values.
     """
 
-    def __init__(self, image: SpectrumImage) -> None:
+    def __init__(self, image: SpectrumImage, unit: float = 1.0) -> None:
         self.image = image
+        self.unit = unit
         self.shape = image.shape[1:]
 
     def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
@@ -194,12 +197,18 @@ class Repeats(Source):
         Counts of each of the image's repeats: detector elements count unequally.
     used : list of int, optional
         Which repeats belong to this source; all by default.
+    unit : float
+        Variance of a value over its mean: what one count is worth in the values.
     """
 
     def __init__(
-        self, image: SpectrumImage, totals: NDArray[np.float64], used: list[int] | None = None
+        self,
+        image: SpectrumImage,
+        totals: NDArray[np.float64],
+        used: list[int] | None = None,
+        unit: float = 1.0,
     ) -> None:
-        super().__init__(image)
+        super().__init__(image, unit)
         self._totals = totals
         self.used = list(range(image.n_repeats)) if used is None else used
 
@@ -232,7 +241,7 @@ class Repeats(Source):
         """Return the repeats of the other groups."""
         groups = self._groups(number)
         kept = sorted(index for group in groups[:part] + groups[part + 1 :] for index in group)
-        return Repeats(self.image, self._totals, kept)
+        return Repeats(self.image, self._totals, kept, self.unit)
 
     def _groups(self, number: int) -> list[list[int]]:
         # Interleaved, so that a slow drift is in every group alike.

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from .networks import load_weights
+from .pace import Pace
 from .progress import Watch
 from .score_images import Scores, subsets
 from .score_network import ScoreNetwork
@@ -23,8 +24,8 @@ from .settings import StackSettings
 Weights = Mapping[str, NDArray[np.float32]]
 Losses = dict[str, list[float]]
 
-CHECKS = 12
-"""How often in a training the network is judged by a part that it does not learn from."""
+CHECKS = 24
+"""How often in a whole training the network is judged by a part that it does not learn from."""
 LEAST_PARTS = 6
 """Parts from which one can be kept to judge a network."""
 TILE = 96
@@ -41,7 +42,7 @@ class Trained:
     ----------
     weights : mapping of str to numpy.ndarray
     losses : dict of str to list of float
-        ``"training"`` and ``"held-out"``: squared error of a score, at about a dozen checks.
+        ``"training"`` and ``"held-out"``: squared error of a score, at each check.
     errors : tuple of float
         Squared error of counts against those that judged, of the network and of the projection of
         all counts on the subspace; NaN where there were none to judge.
@@ -69,6 +70,9 @@ def train_network(
 ) -> Trained:
     """Train a network on pairs of halves, and keep it as it was when it predicted best.
 
+    It stops once counts that it does not learn from show that it gets no better; where there are
+    too few parts to keep one for that, it takes all its steps.
+
     Parameters
     ----------
     tiles : list of numpy.ndarray, each of shape (parts, components, y, x)
@@ -95,31 +99,30 @@ def train_network(
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, fused=device.type in ("cpu", "cuda")
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.steps
-    )
+    pace = Pace(settings.steps)
     losses: Losses = {"training": [], "held-out": []}
-    best, state = float("inf"), None
+    state = None
     every = max(1, settings.steps // CHECKS)
-    for step in range(settings.steps):
+    while not pace.over:
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * pace.rate
         seen, wanted = _pair(pictures, share, learned, rng)
         loss = (network(seen) - wanted).square().mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        schedule.step()
-        if (step + 1) % every and step + 1 < settings.steps:
-            watch.step("training", step / settings.steps)
+        pace.step()
+        if pace.steps % every and not pace.over:
+            watch.step("training", pace.fraction)
             continue
         losses["training"].append(float(loss.detach()))
         now = losses["training"][-1]
         if judge:
             now = _held_out_loss(network, pictures, share, learned, judge)
             losses["held-out"].append(now)
-            if now < best:
-                best = now
+            if pace.judge(now):
                 state = {name: value.clone() for name, value in network.state_dict().items()}
-        watch.step("training", step / settings.steps, loss=now)
+        watch.step("training", pace.fraction, loss=now)
     if state is not None:
         network.load_state_dict(state)
     errors = _errors(network.eval(), pictures, synthesis, share, learned, judge, settings)

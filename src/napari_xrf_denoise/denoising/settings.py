@@ -220,11 +220,11 @@ class StackSettings(Settings):
     line_width : float or None
         As for the method ``"spectrum"``.
     steps : int
-        Most training steps of each network.
+        Most training steps of each network; it stops before where held-out counts say so.
     features, middle : int
         Channels of the hidden layers, and convolutions from features to features.
     learning_rate : float
-        Highest learning rate of the one-cycle schedule.
+        Highest learning rate.
     thinnings : int
         Halves of the counts whose predictions are averaged.
     """

@@ -53,7 +53,7 @@ class Fit:
     members : tuple of mapping of str to numpy.ndarray
         Subspace and network of each fold.
     counts : FactoredCounts
-        The result, shape (1, y, x, energy), in counts of all repeats together.
+        The result, shape (1, y, x, energy), of all repeats together.
     exposure : float
         Share of the counts that a network sees at once.
     losses : dict of str to list of float
@@ -101,7 +101,7 @@ def fit_stack(
     line : numpy.ndarray, shape (energy,)
         Standard deviation of a line in each channel, in channels.
     spectrum : numpy.ndarray, shape (energy,)
-        Counts of all pixels and repeats.
+        Sum of all pixels and repeats, in counts.
     windows : sequence of Window
         Line windows to score.
     device : torch.device
@@ -161,14 +161,14 @@ def fit_stack(
     factors = [_mean_factors(whole, subspaces)]
     factors += [(s, space.synthesis) for s, space in zip(without, subspaces, strict=False)]
     spots = _find_spots(deal, [everything, *rests], factors, line, watch.part(0.85, 0.92))
-    total = float(spectrum.sum())
+    total = float(spectrum.sum()) * source.unit
     counts = _counts(factors[0], spots[0], total)
     score = None
     if held:
         guesses = [_counts(f, s, total) for f, s in zip(factors[1:], spots[1:], strict=True)]
         score = _score(deal, held, guesses, windows, watch.part(0.92, 1))
         score = spare(score, _member_bands(source, whole, subspaces))
-        errors[0] -= len(members) * seen * float(score.spared.sum())
+        errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
     return Fit(
         tuple(members),
         counts,
@@ -198,7 +198,7 @@ def predict_stack(
     ----------
     source : Source
     total : float
-        All its counts.
+        Sum of all its values.
     members : sequence of mapping
         As `Fit` has them.
     exposure : float
@@ -216,7 +216,7 @@ def predict_stack(
     Returns
     -------
     FactoredCounts
-        In counts of all repeats together.
+        Of all repeats together.
     list of FactoredCounts
         The same from the counts without each fold, scaled to all of them.
     """
@@ -416,10 +416,12 @@ def _score(
 ) -> Score:
     """Score results that were made without each fold, given at the full rate."""
     shares = [float(deal.shares[fold].sum()) for fold in folds]
+    unit = deal.source.unit
 
     def parts() -> Iterator[tuple[slice, list[Counts]]]:
         for rows, band in deal.bands():
-            yield rows, [band.dense(fold) for fold in folds]
+            held = [band.dense(fold) for fold in folds]
+            yield rows, held if unit == 1 else [part * np.float32(unit) for part in held]
 
     predictions = [
         lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
@@ -433,9 +435,10 @@ def _member_bands(
 ) -> Iterator[list[Scores]]:
     """Yield what each member predicts from all counts, band by band."""
     height, across, size = source.shape
+    unit = np.float32(source.unit)
     step = max(1, STRIP_BYTES // (4 * across * size * len(pictures)))
     for start in range(0, height, step):
         yield [
-            np.maximum(picture[start : start + step] @ subspace.synthesis, 0)
+            np.maximum(picture[start : start + step] @ subspace.synthesis, 0) * unit
             for picture, subspace in zip(pictures, subspaces, strict=True)
         ]

@@ -1,0 +1,85 @@
+"""How fast a network learns, and when it has learned enough: held-out counts decide.
+
+The learning rate rises, stays high as long as that helps, and falls to zero over two thirds of the
+steps before; what it is best at on the way down is the result. More steps may be allowed than are
+worth it. S. Hu et al., "MiniCPM" (2024), arXiv:2404.06395, compare such a schedule with others.
+"""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+RISE = 0.1
+"""Share of all steps in which the learning rate rises."""
+HIGH = 0.6
+"""Share of all steps after which it falls at the latest."""
+PATIENCE = 5
+"""Checks without a better result after which a high rate has no more to give."""
+
+
+class Pace:
+    """Learning rate and end of one training.
+
+    Parameters
+    ----------
+    most : int
+        Most steps.
+
+    Examples
+    --------
+    >>> pace = Pace(100)
+    >>> while not pace.over:
+    ...     pace.step()
+    >>> pace.steps, pace.fraction
+    (100, 1.0)
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._fall = int(HIGH * most)
+        self._best = float("inf")
+        self._in_vain = 0
+        self._falling = False
+        self.steps = 0
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step, over the highest."""
+        if self.steps >= self._fall:
+            return 0.5 * (1 + cos(pi * (self.steps - self._fall) / (self._end - self._fall)))
+        return min(1.0, (self.steps + 1) / max(1, RISE * self._most))
+
+    @property
+    def over(self) -> bool:
+        """Whether the training has ended."""
+        return self.steps >= self._end
+
+    @property
+    def fraction(self) -> float:
+        """How much of the training is done, as far as one knows."""
+        return 1.0 if self.over else self.steps / self._end
+
+    @property
+    def _end(self) -> int:
+        return min(self._most, max(self._fall + 1, round(self._fall / HIGH)))
+
+    def step(self) -> None:
+        """Count a step."""
+        self.steps += 1
+
+    def judge(self, loss: float) -> bool:
+        """Take a held-out loss to heart, and return whether the network is the best so far.
+
+        At a high rate the loss goes up and down, and its least values are luck: those of the fall
+        count anew.
+        """
+        falls = self.steps >= self._fall
+        if falls and not self._falling:
+            self._falling, self._best = True, float("inf")
+        if loss < self._best:
+            self._best, self._in_vain = loss, 0
+            return True
+        self._in_vain += 1
+        if self._in_vain == PATIENCE and not falls:
+            self._fall = self.steps
+        return False
