@@ -45,8 +45,9 @@ class Score:
     share : float
         Share of the counts that the scored predictions were made of.
     spared : numpy.ndarray, shape (energy,)
-        By how much the mean of several predictions is nearer to the truth than they are by
-        themselves (see `spare`); zeros where the result is no such mean.
+        By how much the error of the result is known to be smaller than that of the scored
+        predictions: it may be made of more counts (see `cross_score`) and be the mean of several
+        (see `spare`).
     windows : tuple of (Window, Score)
         The same for the summed counts of each line window: arrays of one entry.
     residuals : Residuals, optional
@@ -69,9 +70,8 @@ class Score:
         """Return the dose gain and its interval; NaN where the error is lost in its noise.
 
         The error of a prediction from all counts lies between `share` times the error that was
-        measured, if it is all noise, and the whole of it, if it is all bias; that of a mean of
-        predictions is smaller by what is `spared`. The interval spans both; the gain is that of
-        the mean of both.
+        measured, if it is all noise, and the whole of it, if it is all bias, less what is
+        `spared`. The interval spans both; the gain is that of the mean of both.
         """
         nan = float("nan")
         error, raw = float(self.error.sum()), float(self.raw_error.sum())
@@ -98,8 +98,13 @@ def cross_score(
     *,
     every: int = 1,
     windows: Sequence[Window] = (),
+    fewer: Fewer | None = None,
 ) -> Score:
     """Score results by the parts of the counts that were held out of them.
+
+    The result itself is made of all counts. How much nearer to the truth that brings it is known
+    where predictions from still fewer counts are given: noise falls as one over the counts, and
+    bias does not.
 
     Parameters
     ----------
@@ -118,6 +123,8 @@ def cross_score(
         Score every so many rows only; the slice then has this step.
     windows : sequence of Window
         Whose summed counts are scored as well.
+    fewer : Fewer, optional
+        What the same networks or factors predict from fewer counts.
 
     Returns
     -------
@@ -126,7 +133,8 @@ def cross_score(
     """
     height, _, size = source.shape
     partition = Partition(source.image.energy, windows)
-    voxels, sums = _Tally(size, len(shares)), _Tally(len(windows), len(shares))
+    lever = 0.0 if fewer is None else fewer.lever(1 - 1 / len(shares))
+    voxels, sums = (_Tally(number, len(shares), lever) for number in (size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
     for rows, band in parts:
         watch.step("measuring the dose gain", rows.start / height)
@@ -135,19 +143,23 @@ def cross_score(
         if len(held[0]) == 0:
             continue
         whole = _add(held)
-        departure, expected = np.zeros(size), np.zeros(size)
-        cells, guessed = [], []
-        for predict, part, share in zip(predictions, held, shares, strict=True):
+        departure, expected, gap = np.zeros(size), np.zeros(size), np.zeros((2, size))
+        cells, guessed, worse = [], [], []
+        for index, (predict, part, share) in enumerate(zip(predictions, held, shares, strict=True)):
             guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
             departure += _departure(guess, part, whole, share)
             expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
             cells.append(partition.cells(part))
             guessed.append(partition.cells(guess))
+            if fewer is not None:
+                other = fewer.predictions[index](scored)
+                gap += _gap(other, guess, part, share)
+                worse.append(partition.cells(other))
         own = _own_sums(source, whole, held, shares)
-        voxels.add(departure, own, whole.shape[0] * whole.shape[1])
+        voxels.add(departure, gap, own, whole.shape[0] * whole.shape[1])
         residuals.add(scored, own.counts, own.raw, expected, cells, guessed, shares)
         if windows:
-            _add_windows(sums, source, partition, cells, guessed, shares)
+            _add_windows(sums, source, partition, cells, guessed, worse, shares)
     return replace(
         voxels.score(),
         windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
@@ -161,26 +173,55 @@ def _add_windows(
     partition: Partition,
     cells: Sequence[Counts],
     guessed: Sequence[Counts],
+    worse: Sequence[Counts],
     shares: Sequence[float],
 ) -> None:
     """Score the summed counts of windows as if they were channels."""
-    parts = [partition.windows(part) for part in cells]
+    parts, guesses, others = (
+        [partition.windows(values) for values in group] for group in (cells, guessed, worse)
+    )
     whole = _add(parts)
-    departure = np.zeros(whole.shape[-1])
-    for guess, part, share in zip(guessed, parts, shares, strict=True):
-        departure += _departure(partition.windows(guess), part, whole, share)
+    departure, gap = np.zeros(whole.shape[-1]), np.zeros((2, whole.shape[-1]))
+    for guess, part, share in zip(guesses, parts, shares, strict=True):
+        departure += _departure(guess, part, whole, share)
+    for other, guess, part, share in zip(others, guesses, parts, shares, strict=False):
+        gap += _gap(other, guess, part, share)
     pixels = whole.shape[0] * whole.shape[1]
-    sums.add(departure, _own_sums(source, whole, parts, shares), pixels)
+    sums.add(departure, gap, _own_sums(source, whole, parts, shares), pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Fewer:
+    """Predictions from fewer counts than the scored ones.
+
+    Parameters
+    ----------
+    predictions : sequence of callable
+        For each part that is held out, what gives the expected counts of all exposure,
+        (rows, x, energy), in a slice of rows.
+    share : float
+        Share of the counts that they are made of.
+    """
+
+    predictions: Sequence[Callable[[slice], NDArray[np.float32]]]
+    share: float
+
+    def lever(self, share: float) -> float:
+        """Return how much of the fall from here to a share is still to come, up to all counts."""
+        return (1 / share - 1) / (1 / self.share - 1 / share)
 
 
 class _Tally:
     """Sums over pixels of what the score of each channel, or of each window, is made of."""
 
-    def __init__(self, size: int, parts: int) -> None:
-        self._error, self._raw_error, self._variance = np.zeros((3, size))
+    def __init__(self, size: int, parts: int, lever: float) -> None:
+        self._error, self._raw_error, self._variance, self._spared = np.zeros((4, size))
         self._parts = parts
+        self._lever = lever
 
-    def add(self, departure: NDArray[np.float64], own: _OwnSums, pixels: int) -> None:
+    def add(
+        self, departure: NDArray[np.float64], gap: NDArray[np.float64], own: _OwnSums, pixels: int
+    ) -> None:
         """Add the pixels of a band."""
         error = departure / self._parts + own.offset
         self._error += error
@@ -188,12 +229,18 @@ class _Tally:
         self._variance += 2 * own.square * self._parts / (self._parts - 1)
         # What the prediction's own error adds, with the mean error of a voxel in each channel.
         self._variance += 8 * np.maximum(error / pixels, 0) * own.raw
+        fall, distance = gap / self._parts
+        self._spared += self._lever * fall
+        self._variance += 8 * self._lever**2 * distance / pixels * own.raw
 
     def score(self, channels: slice = slice(None)) -> Score:
         """Return the score of some of the channels."""
         variance = float(self._variance[channels].sum())
-        share = 1 - 1 / self._parts
-        return Score(self._error[channels], self._raw_error[channels], variance, share)
+        share = 1.0 if self._lever else 1 - 1 / self._parts
+        error, raw, spared = (
+            sums[channels] for sums in (self._error, self._raw_error, self._spared)
+        )
+        return Score(error, raw, variance, share, spared)
 
 
 class _OwnSums(NamedTuple):
@@ -247,6 +294,21 @@ def _departure(guess: Counts, part: Counts, whole: Counts, share: float) -> NDAr
     return np.asarray(distance.sum(axis=(0, 1), dtype=np.float64))
 
 
+def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
+    """Return by how much another prediction is further from the truth, and how far from this one.
+
+    Both squared and summed over pixels: shape (2, channels). Written as `_departure` is.
+    """
+    kind = guess.dtype
+    step = np.subtract(other, guess, dtype=kind)
+    beyond = np.multiply(part, 1 / share, dtype=kind)
+    np.subtract(guess, beyond, out=beyond)
+    beyond *= step
+    step *= step
+    distance = step.sum(axis=(0, 1), dtype=np.float64)
+    return np.stack([distance + 2 * beyond.sum(axis=(0, 1), dtype=np.float64), distance])
+
+
 def _add(parts: Sequence[Counts]) -> Counts:
     """Return the sum of parts, in a type in which it cannot wrap around."""
     kind = parts[0].dtype
@@ -275,7 +337,7 @@ def spare(score: Score, bands: Iterable[Sequence[NDArray[np.float32]]]) -> Score
     -------
     Score
     """
-    spared = np.zeros(len(score.error))
+    spared = score.spared.copy()
     in_windows = np.zeros(len(score.windows))
     for members in bands:
         spared += _scatter(members)
@@ -283,7 +345,7 @@ def spare(score: Score, bands: Iterable[Sequence[NDArray[np.float32]]]) -> Score
             sums = [m[..., window.channels].sum(axis=-1, keepdims=True) for m in members]
             in_windows[index] += _scatter(sums)[0]
     windows = tuple(
-        (window, replace(own, spared=in_windows[[index]]))
+        (window, replace(own, spared=own.spared + in_windows[[index]]))
         for index, (window, own) in enumerate(score.windows)
     )
     return replace(score, spared=spared, windows=windows)

@@ -22,7 +22,7 @@ from .dealing import Deal
 from .hot_spots import HotSpots, SpotFinder
 from .pairs import Counts, Source
 from .progress import Watch
-from .quality import Score, cross_score, spare
+from .quality import Fewer, Score, cross_score, spare
 from .score_images import Scores, find_subspaces, strips
 from .settings import StackSettings
 from .subspace import Matrix, Subspace
@@ -153,11 +153,14 @@ def fit_stack(
     del tiles
     size = input_size(rests[0])
     jobs = [(index, everything) for index in range(len(members))]
+    fewer = [rest[: len(rest) // 2 + 1] for rest in rests if held]
     jobs += [(index, rest) for index, rest in enumerate(rests) if held]
+    jobs += list(enumerate(fewer))
     pictures = _predict_pictures(
         deal, members, jobs, size, settings, device, watch.part(0.75, 0.85)
     )
-    whole, without = pictures[: len(members)], pictures[len(members) :]
+    number = len(members)
+    whole, without, worse = (pictures[number * k : number * (k + 1)] for k in range(3))
     factors = [_mean_factors(whole, subspaces)]
     factors += [(s, space.synthesis) for s, space in zip(without, subspaces, strict=False)]
     spots = _find_spots(deal, [everything, *rests], factors, line, watch.part(0.85, 0.92))
@@ -166,7 +169,12 @@ def fit_stack(
     score = None
     if held:
         guesses = [_counts(f, s, total) for f, s in zip(factors[1:], spots[1:], strict=True)]
-        score = _score(deal, held, guesses, windows, watch.part(0.92, 1))
+        others = [
+            _counts((scores, space.synthesis), spot, total)
+            for scores, space, spot in zip(worse, subspaces, spots[1:], strict=True)
+        ]
+        share = float(np.mean([deal.shares[group].sum() for group in fewer]))
+        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), (others, share))
         score = spare(score, _member_bands(source, whole, subspaces))
         errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
     return Fit(
@@ -413,8 +421,12 @@ def _score(
     guesses: Sequence[FactoredCounts],
     windows: Sequence[Window],
     watch: Watch,
+    fewer: tuple[Sequence[FactoredCounts], float] | None = None,
 ) -> Score:
-    """Score results that were made without each fold, given at the full rate."""
+    """Score results that were made without each fold, given at the full rate.
+
+    `fewer` are such from still fewer counts, and the share of the counts that these are.
+    """
     shares = [float(deal.shares[fold].sum()) for fold in folds]
     unit = deal.source.unit
 
@@ -427,7 +439,17 @@ def _score(
         lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
         for guess, share in zip(guesses, shares, strict=True)
     ]
-    return cross_score(deal.source, parts(), shares, predictions, watch, windows=windows)
+    lesser = None
+    if fewer is not None:
+        others, share = fewer
+        lesser = Fewer([partial(_rows, guess) for guess in others], share)
+    return cross_score(
+        deal.source, parts(), shares, predictions, watch, windows=windows, fewer=lesser
+    )
+
+
+def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
+    return np.asarray(counts[0, rows])
 
 
 def _member_bands(
