@@ -6,11 +6,13 @@ import pytest
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.denoising.quality import (
+    Fewer,
     Score,
     cross_score,
     score_by_reference,
     spare,
 )
+from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.denoising.windows import Window
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
@@ -76,6 +78,81 @@ def test_the_error_by_repeats_is_unbiased_without_poisson_statistics():
     expected = expected_error(0.75)
     assert np.mean(errors) == pytest.approx(expected, abs=4 * np.std(errors) / len(errors) ** 0.5)
     assert np.mean(raws) == pytest.approx(RATE.sum(), rel=0.02)
+
+
+def of_two_parts(source, seed):
+    """Predictions like those of `score`, from two of the three parts that are left."""
+    parts = [part for _, part in source.parts(4, seed, 0)]
+    whole = [np.concatenate(bands) for bands in zip(*parts, strict=True)]
+    left = [2 * (whole[k - 1] + whole[k - 2]) for k in range(4)]
+    return Fewer([lambda rows, counts=counts: shrink(counts)[rows] for counts in left], 0.5)
+
+
+@pytest.mark.parametrize("kind", ["photons", "repeats"])
+def test_what_all_counts_bring_is_known_from_what_fewer_lack(kind):
+    errors, windows = [], []
+    for seed, image in draws(4):
+        counts = image.counts
+        source = Photons(image)
+        if kind == "repeats":
+            source = Repeats(image, counts.sum(axis=(1, 2, 3)).astype(float))
+        found = score(
+            source, shrink, 4, seed, windows=WINDOWS[:1], fewer=of_two_parts(source, seed)
+        )
+        errors.append(found.error.sum() - found.spared.sum())
+        own = found.windows[0][1]
+        windows.append(own.error.sum() - own.spared.sum())
+        assert found.share == own.share == 1
+    for values, expected in (
+        (errors, expected_error(1)),
+        (windows, expected_window_error(WINDOWS[0], 1)),
+    ):
+        assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / 40**0.5)
+
+
+BELLS = np.exp(-0.5 * ((np.arange(40)[:, None] - np.arange(-4, 45, 4)) / 4) ** 2)
+RESOLVED = Subspace.of(np.linalg.qr(BELLS / np.sqrt(5))[0], np.full(40, np.sqrt(5)))
+PROJECTOR = RESOLVED.smooth
+BROAD = np.random.default_rng(1).uniform(0, 4, (8, 8, 13)) @ BELLS.T
+
+
+def shrink_smooth(counts, rows=None):
+    return PROJECTOR(shrink(counts))
+
+
+@pytest.mark.parametrize("kind", ["photons", "repeats"])
+def test_noise_that_the_detector_cannot_resolve_does_not_blur_the_score(kind):
+    exact, sharp, plain = [], [], []
+    for seed in range(40):
+        counts = np.random.default_rng(seed).poisson(BROAD / 4, (4, 8, 8, 40))
+        image = SpectrumImage(counts)
+        source = Photons(image)
+        if kind == "repeats":
+            source = Repeats(image, counts.sum(axis=(1, 2, 3)).astype(float))
+        plain.append(score(source, shrink_smooth, 4, seed).error.sum())
+        found = score(source, shrink_smooth, 4, seed, resolved=RESOLVED)
+        sharp.append(found.error.sum())
+        low, high = (found.error.sum() + sign * 1.645 * found.variance**0.5 for sign in (-1, 1))
+        bias = PROJECTOR(0.5 * BROAD + 0.5 * BROAD.mean()) - BROAD
+        variance = 0.25 * BROAD / 0.75 @ PROJECTOR(np.eye(40)) ** 2
+        expected = float((bias**2 + variance).sum())
+        exact.append(low < expected < high)
+    assert np.mean(sharp) == pytest.approx(expected, abs=4 * np.std(sharp) / 40**0.5)
+    assert np.std(sharp) < 0.8 * np.std(plain)
+    assert sum(exact) >= 31
+
+
+def test_counts_that_no_line_explains_are_scored_all_the_same():
+    spiky = BROAD.copy()
+    spiky[..., 17] += 40  # a hot channel
+    errors = []
+    for seed in range(20):
+        image = SpectrumImage(np.random.default_rng(seed).poisson(spiky, (1, 8, 8, 40)))
+        found = score(Photons(image), lambda rest, _: 0.75 * BROAD[: len(rest)], 4, seed,
+                      resolved=RESOLVED)  # fmt: skip
+        errors.append(found.error.sum())
+    # What is predicted lacks the hot channel, which is 40² in each of 64 pixels.
+    assert np.mean(errors) == pytest.approx(64 * 1600, rel=0.02)
 
 
 def smooth(counts, rows=None):

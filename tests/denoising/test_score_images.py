@@ -33,7 +33,7 @@ def photons(rate, seed=0):
 
 def found(source, folds=0, rank=None, most=12):
     deal = Deal.of(source, 0, 0)
-    return find_subspaces(
+    subspaces, _ = find_subspaces(
         deal,
         deal.folds(folds) if folds else [],
         WIDTH,
@@ -43,6 +43,7 @@ def found(source, folds=0, rank=None, most=12):
         most=most,
         watch=Watch(),
     )
+    return subspaces
 
 
 def lost(rate, subspace):

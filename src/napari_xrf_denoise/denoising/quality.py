@@ -22,6 +22,7 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 from .pairs import Counts, Photons, Source
 from .progress import Watch
 from .residuals import Residuals, ResidualTally
+from .subspace import Subspace
 from .windows import Partition, Window
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
@@ -30,6 +31,8 @@ be expected in the same exposure."""
 
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
+OVERLOOKED = 3.0
+"""Standard errors from which counts hold more than the detector is said to resolve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,7 @@ def cross_score(
     every: int = 1,
     windows: Sequence[Window] = (),
     fewer: Fewer | None = None,
+    resolved: Subspace | None = None,
 ) -> Score:
     """Score results by the parts of the counts that were held out of them.
 
@@ -125,6 +129,9 @@ def cross_score(
         Whose summed counts are scored as well.
     fewer : Fewer, optional
         What the same networks or factors predict from fewer counts.
+    resolved : Subspace, optional
+        All spectra that the detector can resolve. The noise of held-out counts outside it tells
+        nothing and is left out, unless there is more than noise.
 
     Returns
     -------
@@ -134,7 +141,7 @@ def cross_score(
     height, _, size = source.shape
     partition = Partition(source.image.energy, windows)
     lever = 0.0 if fewer is None else fewer.lever(1 - 1 / len(shares))
-    voxels, sums = (_Tally(number, len(shares), lever) for number in (size, len(windows)))
+    voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
     for rows, band in parts:
         watch.step("measuring the dose gain", rows.start / height)
@@ -143,51 +150,42 @@ def cross_score(
         if len(held[0]) == 0:
             continue
         whole = _add(held)
-        departure, expected, gap = np.zeros(size), np.zeros(size), np.zeros((2, size))
-        cells, guessed, worse = [], [], []
+        own = _own_sums(source, whole, held, shares)
+        sides = [_Side(voxels, held, whole, own)]
+        if resolved is not None:
+            sides.append(_smooth_side(smooth, resolved, source, held, shares, own))
+        expected, cells, guessed, worse = np.zeros(size), [], [], []
         for index, (predict, part, share) in enumerate(zip(predictions, held, shares, strict=True)):
             guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
-            departure += _departure(guess, part, whole, share)
             expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
             cells.append(partition.cells(part))
             guessed.append(partition.cells(guess))
+            other = None
             if fewer is not None:
                 other = fewer.predictions[index](scored)
-                gap += _gap(other, guess, part, share)
                 worse.append(partition.cells(other))
-        own = _own_sums(source, whole, held, shares)
-        voxels.add(departure, gap, own, whole.shape[0] * whole.shape[1])
+            for side in sides:
+                side.compare(index, guess, other, share)
+        for side in sides:
+            side.finish()
         residuals.add(scored, own.counts, own.raw, expected, cells, guessed, shares)
         if windows:
-            _add_windows(sums, source, partition, cells, guessed, worse, shares)
+            cells, guessed, worse = (
+                [partition.windows(values) for values in group] for group in (cells, guessed, worse)
+            )
+            whole = _add(cells)
+            side = _Side(sums, cells, whole, _own_sums(source, whole, cells, shares))
+            for index, guess in enumerate(guessed):
+                side.compare(index, guess, worse[index] if worse else None, shares[index])
+            side.finish()
+    score = voxels.score()
+    if resolved is not None:
+        score = _surer(score, smooth.score(noise=resolved.noise_left(voxels.counts)))
     return replace(
-        voxels.score(),
+        score,
         windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
         residuals=residuals.finish(),
     )
-
-
-def _add_windows(
-    sums: _Tally,
-    source: Source,
-    partition: Partition,
-    cells: Sequence[Counts],
-    guessed: Sequence[Counts],
-    worse: Sequence[Counts],
-    shares: Sequence[float],
-) -> None:
-    """Score the summed counts of windows as if they were channels."""
-    parts, guesses, others = (
-        [partition.windows(values) for values in group] for group in (cells, guessed, worse)
-    )
-    whole = _add(parts)
-    departure, gap = np.zeros(whole.shape[-1]), np.zeros((2, whole.shape[-1]))
-    for guess, part, share in zip(guesses, parts, shares, strict=True):
-        departure += _departure(guess, part, whole, share)
-    for other, guess, part, share in zip(others, guesses, parts, shares, strict=False):
-        gap += _gap(other, guess, part, share)
-    pixels = whole.shape[0] * whole.shape[1]
-    sums.add(departure, gap, _own_sums(source, whole, parts, shares), pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +213,8 @@ class _Tally:
     """Sums over pixels of what the score of each channel, or of each window, is made of."""
 
     def __init__(self, size: int, parts: int, lever: float) -> None:
-        self._error, self._raw_error, self._variance, self._spared = np.zeros((4, size))
+        self._error, self._raw_error, self._square, self._noise, self._spared = np.zeros((5, size))
+        self.counts = np.zeros(size)
         self._parts = parts
         self._lever = lever
 
@@ -224,23 +223,80 @@ class _Tally:
     ) -> None:
         """Add the pixels of a band."""
         error = departure / self._parts + own.offset
+        fall, distance = gap / self._parts
         self._error += error
         self._raw_error += own.raw
-        self._variance += 2 * own.square * self._parts / (self._parts - 1)
+        self.counts += own.counts
+        self._square += 2 * own.square * self._parts / (self._parts - 1)
         # What the prediction's own error adds, with the mean error of a voxel in each channel.
-        self._variance += 8 * np.maximum(error / pixels, 0) * own.raw
-        fall, distance = gap / self._parts
+        self._noise += 8 * np.maximum(error / pixels, 0) * own.raw
+        self._noise += 8 * self._lever**2 * distance / pixels * own.raw
         self._spared += self._lever * fall
-        self._variance += 8 * self._lever**2 * distance / pixels * own.raw
 
-    def score(self, channels: slice = slice(None)) -> Score:
-        """Return the score of some of the channels."""
-        variance = float(self._variance[channels].sum())
+    def score(self, channels: slice = slice(None), noise: float = 1.0) -> Score:
+        """Return the score of some of the channels; `noise` is left of that of squared counts."""
+        variance = float((noise * self._square + self._noise)[channels].sum())
         share = 1.0 if self._lever else 1 - 1 / self._parts
         error, raw, spared = (
             sums[channels] for sums in (self._error, self._raw_error, self._spared)
         )
         return Score(error, raw, variance, share, spared)
+
+
+class _Side:
+    """A band of counts, and what is asked of them for a tally.
+
+    Parameters
+    ----------
+    tally : _Tally
+    held : sequence of numpy.ndarray, each of shape (rows, x, channels)
+        Held-out parts.
+    whole : numpy.ndarray
+        Their sum.
+    own : _OwnSums
+    """
+
+    def __init__(self, tally: _Tally, held: Sequence[Counts], whole: Counts, own: _OwnSums) -> None:
+        self._tally, self._held, self._whole, self._own = tally, held, whole, own
+        self._departure = np.zeros(whole.shape[-1])
+        self._gap = np.zeros((2, whole.shape[-1]))
+
+    def compare(self, index: int, guess: Counts, fewer: Counts | None, share: float) -> None:
+        """Judge a prediction, and one from fewer counts, by the part that they have not seen."""
+        part = self._held[index]
+        self._departure += _departure(guess, part, self._whole, share)
+        if fewer is not None:
+            self._gap += _gap(fewer, guess, part, share)
+
+    def finish(self) -> None:
+        """Add everything to the tally."""
+        pixels = self._whole.shape[0] * self._whole.shape[1]
+        self._tally.add(self._departure, self._gap, self._own, pixels)
+
+
+def _smooth_side(
+    tally: _Tally,
+    resolved: Subspace,
+    source: Source,
+    held: Sequence[Counts],
+    shares: Sequence[float],
+    own: _OwnSums,
+) -> _Side:
+    """Return the counts without what the detector cannot resolve."""
+    parts = [resolved.smooth(part) for part in held]
+    whole = _add(parts)
+    if isinstance(source, Photons):
+        offset = -resolved.smooth_variance(own.counts)
+    else:
+        offset = _own_sums(source, whole, parts, shares).offset
+    return _Side(tally, parts, whole, own._replace(offset=offset))
+
+
+def _surer(score: Score, smooth: Score) -> Score:
+    """Return the score with less noise, unless it overlooks what only the other one sees."""
+    overlooked = float(score.error.sum() - smooth.error.sum())
+    noise = max(score.variance - smooth.variance, 0) ** 0.5
+    return score if overlooked > OVERLOOKED * noise else smooth
 
 
 class _OwnSums(NamedTuple):

@@ -53,8 +53,10 @@ def find_subspaces(
     rank: int | None,
     most: int,
     watch: Watch,
-) -> list[Subspace]:
+) -> tuple[list[Subspace], Subspace]:
     """Return the subspace of the counts without each fold, or of all where there are no folds.
+
+    The other one is that of all that the detector can resolve.
 
     Parameters
     ----------
@@ -103,10 +105,11 @@ def find_subspaces(
                 most,
                 pixels,
             )
-    return [
+    subspaces = [
         Subspace.of(vectors @ leading_vectors(found.gram, found.total, min(rank, most)), weight)
         for found in (rest if folds else [whole])
     ]
+    return subspaces, Subspace.of(vectors, weight)
 
 
 @dataclass(frozen=True, eq=False)

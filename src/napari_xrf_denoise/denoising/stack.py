@@ -112,7 +112,7 @@ def fit_stack(
 
     deal = Deal.of(source, settings.seed, stream)
     held = deal.folds(folds) if folds else []
-    subspaces = find_subspaces(
+    subspaces, resolved = find_subspaces(
         deal,
         held,
         width,
@@ -174,7 +174,7 @@ def fit_stack(
             for scores, space, spot in zip(worse, subspaces, spots[1:], strict=True)
         ]
         share = float(np.mean([deal.shares[group].sum() for group in fewer]))
-        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), (others, share))
+        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), resolved, (others, share))
         score = spare(score, _member_bands(source, whole, subspaces))
         errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
     return Fit(
@@ -421,11 +421,13 @@ def _score(
     guesses: Sequence[FactoredCounts],
     windows: Sequence[Window],
     watch: Watch,
+    resolved: Subspace | None = None,
     fewer: tuple[Sequence[FactoredCounts], float] | None = None,
 ) -> Score:
     """Score results that were made without each fold, given at the full rate.
 
-    `fewer` are such from still fewer counts, and the share of the counts that these are.
+    `resolved` is the subspace of all spectra that there can be; `fewer` are such results from
+    still fewer counts, and the share of the counts that these are.
     """
     shares = [float(deal.shares[fold].sum()) for fold in folds]
     unit = deal.source.unit
@@ -444,7 +446,14 @@ def _score(
         others, share = fewer
         lesser = Fewer([partial(_rows, guess) for guess in others], share)
     return cross_score(
-        deal.source, parts(), shares, predictions, watch, windows=windows, fewer=lesser
+        deal.source,
+        parts(),
+        shares,
+        predictions,
+        watch,
+        windows=windows,
+        fewer=lesser,
+        resolved=resolved,
     )
 
 

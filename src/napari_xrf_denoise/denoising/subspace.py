@@ -54,6 +54,26 @@ class Subspace:
             np.ascontiguousarray((vectors * weight[:, None]).T, dtype=np.float32),
         )
 
+    def smooth(self, counts: NDArray[np.number]) -> NDArray[np.float32]:
+        """Return the part of spectra (..., energy) that is in the subspace."""
+        return np.asarray((counts.astype(np.float32) @ self.analysis) @ self.synthesis)
+
+    def smooth_variance(self, variance: Matrix) -> Matrix:
+        """Return the variance of what `smooth` makes of independent channels (energy,)."""
+        return np.asarray(variance @ (self.analysis @ self.synthesis) ** 2)
+
+    def noise_left(self, variance: Matrix) -> float:
+        """Return the sum of squared covariances of smoothed channels over that of raw ones.
+
+        Parameters
+        ----------
+        variance : numpy.ndarray, shape (energy,)
+            Of independent channels.
+        """
+        analysis, synthesis = self.analysis.astype(np.float64), self.synthesis.astype(np.float64)
+        scores = (analysis.T * variance) @ analysis @ (synthesis @ synthesis.T)
+        return float((scores * scores.T).sum() / (variance @ variance))
+
 
 def weights(mean: Matrix, floor: float) -> Matrix:
     """Return what counts are divided by: the square root of their mean, not below the floor's.
