@@ -49,8 +49,9 @@ def align_repeats(
     image : SpectrumImage
         Whole counts of at least two repeats.
     energies : sequence of EnergyAxis, optional
-        The known energy axis of each repeat. Left out, the scales are fitted to the spectra, and
-        the common one is the mean of all, which the image's energy axis is taken to describe.
+        The known energy axis of each repeat, by default ``image.repeat_energies``. Where there are
+        none, the scales are fitted to the spectra, and the common one is the mean of all, which
+        the image's energy axis is taken to describe.
     seed : int
         Of the channel that each photon goes to.
 
@@ -86,6 +87,8 @@ def align_repeats(
         )
     spectra = _spectra(image)
     if energies is None:
+        energies = image.repeat_energies
+    if energies is None:
         edges, record = _fitted_edges(spectra, image.energy)
     else:
         edges, record = _given_edges(energies, image)
@@ -98,7 +101,8 @@ def align_repeats(
         "shift_of_last_channel": [float(row[-1] - image.shape[3] + 0.5) for row in edges],
         "photons_outside": outside,
     }
-    return image.replace(counts=counts).with_metadata(alignment=record)
+    aligned = image.replace(counts=counts, repeat_energies=None)
+    return aligned.with_metadata(alignment=record)
 
 
 def _spectra(image: SpectrumImage) -> Array:

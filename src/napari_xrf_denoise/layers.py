@@ -74,6 +74,9 @@ def layer_data(image: SpectrumImage) -> LayerData:
                 "energy": axis.as_dict(),
                 "repeat_kind": image.repeat_kind,
                 "pixel_unit": image.pixel_unit,
+                "scalers": dict(image.scalers),
+                "repeat_energies": image.repeat_energies
+                and [axis.as_dict() for axis in image.repeat_energies],
             },
         },
     }
@@ -195,14 +198,24 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
     steps = dict(zip(labels, (float(step) for step in attributes["scale"]), strict=True))
     starts = dict(zip(labels, (float(start) for start in attributes["translate"]), strict=True))
     units = dict(zip(labels, (_unit_name(unit) for unit in attributes["units"]), strict=True))
+    counts = moved.reshape([sizes.get(label, 1) for label in AXES])
+    energies = tuple(EnergyAxis.from_dict(axis) for axis in own.get("repeat_energies") or ())
+    fits = [axis.size for axis in energies] == [sizes["energy"]] * len(counts)
     return SpectrumImage(
-        moved.reshape([sizes.get(label, 1) for label in AXES]),
+        counts,
         _energy(own.get("energy"), sizes["energy"], starts, steps, units),
         repeat_kind=own.get("repeat_kind", "scan"),
         pixel_size=(abs(steps.get("y", 1.0)), abs(steps.get("x", 1.0))),
         pixel_unit=_pixel_unit(own.get("pixel_unit"), units.get("x", units.get("y"))),
         name=name,
         metadata=metadata,
+        # A layer that was cropped has other pixels.
+        scalers={
+            name: values
+            for name, values in own.get("scalers", {}).items()
+            if np.shape(values) in (counts.shape[1:3], counts.shape[:3])
+        },
+        repeat_energies=energies if fits else None,
     )
 
 

@@ -20,6 +20,8 @@ __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
 RepeatKind = Literal["scan", "frame", "detector"]
 AXES = ("repeat", "y", "x", "energy")
+POSITIONS = ("x", "y")
+"""Scalers that are places, not amounts."""
 BLOCK_BYTES = 64 * 2**20
 """Largest block, as float64, that one step over a cube holds in memory."""
 
@@ -44,13 +46,21 @@ class SpectrumImage:
     name : str
         What the picture is called in a layer list; the file's name where there is a file.
     metadata : mapping
-        Further facts in plain Python values: live time, source, warnings.
+        Further facts in plain Python values: source, warnings, settings of the measurement.
+    scalers : mapping of str to array_like, shape (y, x) or (repeat, y, x)
+        What was measured beside the spectra. Known names are ``live_time`` and ``real_time`` in
+        seconds, ``input_counts`` and ``output_counts`` of the pulse processor, and the positions
+        ``x`` and ``y``; others, such as ion chambers, have the name that the file gives them.
+    repeat_energies : tuple of EnergyAxis, optional
+        Where repeats, such as detector elements, are calibrated one by one; `energy` is then that
+        of the first, and `align_repeats` brings all onto one.
 
     Raises
     ------
     DataError
-        If there are not four axes, an axis is empty, the energy axis has another length, or
-        counts in memory are negative, NaN or infinite. Counts on disk are checked when read.
+        If there are not four axes, an axis is empty, the energy axis or a scaler has another
+        length, or counts in memory are negative, NaN or infinite. Counts on disk are checked when
+        read.
 
     Examples
     --------
@@ -66,6 +76,8 @@ class SpectrumImage:
     pixel_unit: str = "pixel"
     name: str = "spectra"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    scalers: Mapping[str, Any] = field(default_factory=dict)
+    repeat_energies: tuple[EnergyAxis, ...] | None = None
 
     def __post_init__(self) -> None:
         counts = self.counts if is_lazy(self.counts) else _readonly(self.counts, self.name)
@@ -91,6 +103,9 @@ class SpectrumImage:
             )
         object.__setattr__(self, "pixel_size", size)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        scalers = {name: _scaler(self, name, values) for name, values in self.scalers.items()}
+        object.__setattr__(self, "scalers", MappingProxyType(scalers))
+        self._check_repeat_energies()
         if isinstance(counts, np.ndarray) and not is_on_disk(counts):
             check_counts(counts, self.name)
 
@@ -156,6 +171,18 @@ class SpectrumImage:
                 )
             energy = EnergyAxis(energy_offset or 0.0, energy_gain, counts.shape[-1])
         return cls(counts, **{"energy": energy, "name": name, **fields})
+
+    def _check_repeat_energies(self) -> None:
+        if self.repeat_energies is None:
+            return
+        axes = tuple(self.repeat_energies)
+        sizes = [axis.size for axis in axes]
+        if sizes != [self.shape[3]] * self.n_repeats:
+            raise DataError(
+                f"{self.name}: expected an energy axis of {self.shape[3]} channels for each of "
+                f"{self.n_repeats} repeats, found {len(axes)} of {sizes}"
+            )
+        object.__setattr__(self, "repeat_energies", axes)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -243,7 +270,7 @@ class SpectrumImage:
     def combine_repeats(self) -> SpectrumImage:
         """Return the image with one repeat: the mean of scans, the sum of frames or detectors.
 
-        Sums stay whole counts; the mean is float32.
+        Sums stay whole counts; the mean is float32. Scalers of repeats become their mean.
         """
         if self.n_repeats == 1:
             return self
@@ -251,7 +278,15 @@ class SpectrumImage:
             counts = self.counts.sum(axis=0, keepdims=True, dtype=_sum_dtype(self.counts.dtype))
         else:
             counts = self.counts.mean(axis=0, keepdims=True, dtype=np.float32)
-        return replace(self, counts=counts)
+        return self.with_one_repeat(counts)
+
+    def with_one_repeat(self, counts: Any, **fields: Any) -> SpectrumImage:
+        """Return a copy with counts (1, y, x, energy) that were made of all repeats."""
+        scalers = {
+            name: values.mean(axis=0) if values.ndim == 3 else values
+            for name, values in self.scalers.items()
+        }
+        return replace(self, counts=counts, scalers=scalers, repeat_energies=None, **fields)
 
     def select(
         self,
@@ -303,7 +338,18 @@ class SpectrumImage:
                     f"{self.name}: {part} leaves nothing of axis {axis!r} ({size} long)"
                 )
             parts.append(part)
-        return replace(image, counts=image.counts[(*parts, window)], energy=image.energy[window])
+        energies = image.repeat_energies
+        if energies is not None:
+            energies = tuple(axis[window] for axis in energies[parts[0]])
+        return replace(
+            image,
+            counts=image.counts[(*parts, window)],
+            energy=image.energy[window],
+            scalers={
+                name: values[tuple(parts[-values.ndim :])] for name, values in image.scalers.items()
+            },
+            repeat_energies=energies,
+        )
 
     def _keep(self, mask: ArrayLike) -> NDArray[Any]:
         keep = np.asarray(mask)
@@ -317,7 +363,8 @@ class SpectrumImage:
     def rebin(self, *, y: int = 1, x: int = 1, energy: int = 1) -> SpectrumImage:
         """Return the image with neighbouring pixels or channels added up, as whole counts.
 
-        Rows, columns and channels at the far end that do not fill a bin are left out.
+        Rows, columns and channels at the far end that do not fill a bin are left out. Scalers are
+        added up as well; of positions the mean is taken.
 
         Parameters
         ----------
@@ -341,9 +388,17 @@ class SpectrumImage:
         cut = self.counts[:, : n_y * y, : n_x * x, : n_e * energy]
         split = cut.reshape(repeats, n_y, y, n_x, x, n_e, energy)
         counts = split.sum(axis=(2, 4, 6), dtype=_sum_dtype(self.counts.dtype))
+        scalers = {}
+        for name, values in self.scalers.items():
+            cells = values[..., : n_y * y, : n_x * x].reshape(*values.shape[:-2], n_y, y, n_x, x)
+            sums = cells.sum(axis=(-3, -1))
+            scalers[name] = sums / (y * x) if name in POSITIONS else sums
+        energies = self.repeat_energies
         return replace(
             self,
             counts=counts,
+            scalers=scalers,
+            repeat_energies=energies and tuple(axis.rebin(energy) for axis in energies),
             energy=self.energy.rebin(energy),
             pixel_size=(self.pixel_size[0] * y, self.pixel_size[1] * x),
         )
@@ -377,8 +432,28 @@ def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
     if any(is_lazy(array) or is_on_disk(array) for array in arrays):
         import dask.array
 
-        return first.replace(counts=dask.array.concatenate([as_lazy(a) for a in arrays], axis=0))
-    return first.replace(counts=np.concatenate(arrays, axis=0))
+        counts = dask.array.concatenate([as_lazy(array) for array in arrays], axis=0)
+    else:
+        counts = np.concatenate(arrays, axis=0)
+    common = set.intersection(*(set(image.scalers) for image in images))
+    energies = None
+    if any(image.repeat_energies is not None for image in images):
+        energies = tuple(
+            axis
+            for image in images
+            for axis in image.repeat_energies or (image.energy,) * image.n_repeats
+        )
+    return first.replace(
+        counts=counts,
+        scalers={
+            name: np.concatenate(
+                [np.broadcast_to(image.scalers[name], image.shape[:3]) for image in images]
+            )
+            for name in first.scalers
+            if name in common
+        },
+        repeat_energies=energies,
+    )
 
 
 def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None:
@@ -411,6 +486,17 @@ def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None
         f"{name}: expected counts that are finite and not negative, found {value} at {place} "
         f"({int(bad.sum())} such values); remove the background subtraction, or mask these pixels"
     )
+
+
+def _scaler(image: SpectrumImage, name: str, values: Any) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    if array.shape not in (image.shape[1:3], image.shape[:3]):
+        raise DataError(
+            f"{image.name}: scaler {name!r}: expected shape {image.shape[1:3]} (y, x) or "
+            f"{image.shape[:3]} (repeat, y, x), found {array.shape}"
+        )
+    array.flags.writeable = False
+    return array
 
 
 def _readonly(counts: Any, name: str) -> NDArray[Any]:

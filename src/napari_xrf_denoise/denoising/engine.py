@@ -359,8 +359,8 @@ def _denoised(
         "repeats": image.n_repeats,
         "combination": image.combination,
     }
-    result = image.replace(
-        counts=counts[None],
+    result = image.with_one_repeat(
+        counts[None],
         repeat_kind="scan",
         name=f"{image.name} denoised",
         metadata={**image.metadata, "denoising": record},

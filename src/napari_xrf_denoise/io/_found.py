@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xrf_denoise.arrays import is_dask, is_on_disk
 from napari_xrf_denoise.energy_axis import EnergyAxis
@@ -52,6 +53,11 @@ class Found:
         Only where the file stores a name of its own; else the file's stem is taken.
     metadata : mapping
         Further facts in plain Python values.
+    scalers : mapping of str to numpy.ndarray
+        What was measured beside the spectra, see `SpectrumImage`: an entry for each pixel, or for
+        each repeat and pixel, in the order of the counts' axes.
+    repeat_energies : sequence of EnergyAxis, optional
+        Where repeats have calibrations of their own.
     warnings : sequence of str
         What the user should know, each with what to do.
     dataset : str
@@ -69,6 +75,8 @@ class Found:
     spacing_unit: str = "pixel"
     name: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    scalers: Mapping[str, Any] = field(default_factory=dict)
+    repeat_energies: Sequence[EnergyAxis] | None = None
     warnings: Sequence[str] = ()
     dataset: str = ""
     settled: bool = False
@@ -109,9 +117,36 @@ def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage
             name=name,
             metadata=_metadata(found, path, options, fresh),
         )
+        scalers, unfit = _fitting(found.scalers, image)
+        energies = found.repeat_energies
+        if energies is not None and (energy is not found.energy or len(energies) < 2):
+            energies = None  # the user knows better, or there is nothing to tell apart
+        image = image.replace(scalers=scalers, repeat_energies=energies)
     except DataError as error:
         raise type(error)(f"{where}: {str(error).removeprefix(f'{name}: ')}") from error
+    if unfit:
+        fresh.append(f"left out, since they have not one value for each pixel: {', '.join(unfit)}")
+        warnings = [*image.metadata["warnings"], fresh[-1]]
+        image = image.with_metadata(warnings=warnings)
     return image, fresh
+
+
+def _fitting(
+    scalers: Mapping[str, Any], image: SpectrumImage
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Return the scalers in the image's shape, and the names of those that do not fit it."""
+    good: dict[str, NDArray[np.float64]] = {}
+    unfit = []
+    repeats, height, across, _ = image.shape
+    for name, values in scalers.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.size == height * across:
+            good[name] = array.reshape(height, across)
+        elif array.size == repeats * height * across:
+            good[name] = array.reshape(repeats, height, across)
+        else:
+            unfit.append(name)
+    return good, unfit
 
 
 def place(path: Path, dataset: str = "") -> str:

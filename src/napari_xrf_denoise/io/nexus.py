@@ -8,6 +8,8 @@
             counts            (repeat, y, x, energy)    @repeat_kind
             repeat, y, x      pixel positions           @units
             energy            keV of each channel       @units, @calibrated, @offset, @gain
+        scalers               NXcollection: live_time, I0 … (y, x) or (repeat, y, x)   @name
+        repeat_energies       NXnote    the calibration of each repeat, where they differ
         provenance            NXnote    @type = "application/json", with the metadata
 
 Programs that know NeXus plot the file from ``@signal`` and ``@axes``. What is larger than a line
@@ -75,7 +77,9 @@ def read(path: Path, options: ReadOptions) -> Found:
             spacing=(None, *spacing, None),
             spacing_unit=unit,
             name=_text(file.get("/entry/title")),
-            metadata=_read_provenance(file, path),
+            metadata=_read_note(file, path, "provenance"),
+            scalers=_read_scalers(file),
+            repeat_energies=_read_repeat_energies(file, path),
             dataset=_COUNTS,
         )
 
@@ -109,11 +113,29 @@ def write(path: Path, image: SpectrumImage) -> None:
             )
             entry = _group(file, "entry", "NXentry", default="data")
             entry["title"] = image.name
-            note = _group(entry, "provenance", "NXnote")
-            note["type"] = "application/json"
-            note["data"] = provenance
+            _write_note(entry, "provenance", provenance)
+            _write_scalers(entry, image)
+            if image.repeat_energies is not None:
+                axes = [axis.as_dict() for axis in image.repeat_energies]
+                _write_note(entry, "repeat_energies", encode({"axes": axes}))
             _write_data(entry, image, sink)
         sink.check()
+
+
+def _write_note(entry: Any, name: str, text: Any) -> None:
+    note = _group(entry, name, "NXnote")
+    note["type"] = "application/json"
+    note["data"] = text
+
+
+def _write_scalers(entry: Any, image: SpectrumImage) -> None:
+    if not image.scalers:
+        return
+    scalers = _group(entry, "scalers", "NXcollection")
+    for number, (name, values) in enumerate(image.scalers.items()):
+        # Files name scalers as they like, HDF5 takes a slash for a group.
+        scalers[f"scaler{number}"] = values
+        scalers[f"scaler{number}"].attrs["name"] = name
 
 
 def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
@@ -235,11 +257,23 @@ def _read_spacing(group: Any) -> tuple[str, list[float | None]]:
     return unit, spacing
 
 
-def _read_provenance(file: Any, path: Path) -> dict[str, Any]:
-    dataset = file.get("/entry/provenance/data")
+def _read_note(file: Any, path: Path, name: str) -> dict[str, Any]:
+    dataset = file.get(f"/entry/{name}/data")
     if dataset is None:
         return {}
-    return decode(dataset[()], place(path, "/entry/provenance/data"))
+    return decode(dataset[()], place(path, dataset.name))
+
+
+def _read_scalers(file: Any) -> dict[str, Any]:
+    group = file.get("/entry/scalers")
+    if group is None:
+        return {}
+    return {_text(group[key].attrs.get("name")) or key: group[key][()] for key in group}
+
+
+def _read_repeat_energies(file: Any, path: Path) -> list[EnergyAxis] | None:
+    axes = _read_note(file, path, "repeat_energies").get("axes")
+    return None if axes is None else [EnergyAxis.from_dict(axis) for axis in axes]
 
 
 def _text(value: Any) -> str:
