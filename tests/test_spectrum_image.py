@@ -230,3 +230,67 @@ def test_what_is_computed_from_factored_counts_is_lazy(factored):
     ):
         assert is_dask(found.counts)
         np.testing.assert_array_equal(found.counts, expected.counts)
+
+
+LIVE = np.arange(24, dtype=float).reshape(2, 3, 4)
+BEAM = np.arange(12, dtype=float).reshape(3, 4)
+AXES = (EnergyAxis(0.0, 0.01, 5), EnergyAxis(0.1, 0.011, 5))
+
+
+def with_scalers():
+    return SpectrumImage(
+        cube(),
+        AXES[0],
+        repeat_kind="detector",
+        scalers={"live_time": LIVE, "I0": BEAM, "x": BEAM},
+        repeat_energies=AXES,
+    )
+
+
+def test_scalers_and_own_energies_are_selected_with_their_pixels():
+    part = with_scalers().select(repeats=1, y=slice(1, 3), x=slice(0, 2), energy=(0.0, 0.02))
+    np.testing.assert_array_equal(part.scalers["live_time"], LIVE[1:, 1:3, :2])
+    np.testing.assert_array_equal(part.scalers["I0"], BEAM[1:3, :2])
+    assert len(part.repeat_energies) == 1
+    np.testing.assert_allclose(part.repeat_energies[0].centers, AXES[1].centers[: part.shape[3]])
+
+
+def test_rebinned_pixels_have_the_sum_of_scalers_and_the_mean_of_positions():
+    part = with_scalers().rebin(x=2, energy=2)
+    np.testing.assert_array_equal(part.scalers["live_time"], LIVE.reshape(2, 3, 2, 2).sum(axis=3))
+    np.testing.assert_array_equal(part.scalers["x"], BEAM.reshape(3, 2, 2).mean(axis=2))
+    assert [axis.size for axis in part.repeat_energies] == [2, 2]
+
+
+def test_a_scaler_of_another_shape_is_refused():
+    with pytest.raises(DataError, match=r"scaler 'I0': expected shape \(3, 4\)"):
+        SpectrumImage(cube(), scalers={"I0": np.ones((4, 3))})
+
+
+def test_energies_of_repeats_must_be_one_for_each():
+    with pytest.raises(DataError, match="an energy axis of 5 channels for each of 2 repeats"):
+        SpectrumImage(cube(), repeat_energies=AXES[:1])
+
+
+def test_other_counts_keep_the_scalers_that_fit():
+    changed = with_scalers().replace(counts=cube((1, 3, 4, 5)))
+    assert sorted(changed.scalers) == ["I0", "x"]
+    assert changed.repeat_energies is None
+
+
+def test_another_energy_axis_is_that_of_all_repeats():
+    assert with_scalers().replace(energy=EnergyAxis(0, 0.02, 5)).repeat_energies is None
+
+
+def test_stacked_images_keep_the_scalers_that_all_have():
+    first, other = with_scalers(), SpectrumImage(cube(), AXES[0], scalers={"I0": 2 * BEAM})
+    joined = stack_repeats([first, other])
+    assert list(joined.scalers) == ["I0"]
+    np.testing.assert_array_equal(joined.scalers["I0"], np.stack([BEAM, BEAM, 2 * BEAM, 2 * BEAM]))
+    assert joined.repeat_energies == (*AXES, AXES[0], AXES[0])
+
+
+def test_combined_repeats_have_the_mean_of_their_scalers():
+    combined = with_scalers().combine_repeats()
+    np.testing.assert_array_equal(combined.scalers["live_time"], LIVE.mean(axis=0))
+    assert combined.repeat_energies is None

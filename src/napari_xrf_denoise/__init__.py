@@ -21,6 +21,7 @@ _PUBLIC = {
     "simulate_spectra": "simulation",
     "simulate_map": "simulation",
     "element_map": "element_maps",
+    "normalization": "normalization",
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
     "align_repeats": "alignment",

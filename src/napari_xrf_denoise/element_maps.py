@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .detector import detector_fwhm
 from .energy_axis import EnergyAxis
@@ -26,6 +26,7 @@ def element_map(
     *,
     background: bool = False,
     width: float | None = None,
+    factor: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """Return the counts in an emission line for each pixel.
 
@@ -52,6 +53,8 @@ def element_map(
     width : float, optional
         Full width of the window in keV; by default twice the FWHM of a good silicon drift
         detector at the line's energy, which holds 98 % of the counts of a single line.
+    factor : array_like, shape (y, x) or (repeat, y, x), optional
+        What the counts of each pixel are multiplied by, as `normalization` gives it.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def element_map(
     Raises
     ------
     DataError
-        If the energy axis is not calibrated.
+        If the energy axis is not calibrated, or the factor has another shape.
     SettingsError
         If the element or line does not exist, the line lies outside the energy axis, the width
         is not above 0, or there is no channel beside the line to take the background from.
@@ -78,7 +81,7 @@ def element_map(
     weights[window] = 1.0
     if background:
         weights -= _background_weights(window, image.energy, f"{element} {line}", image.name)
-    return _weighted_sum(image, weights)
+    return _weighted_sum(image, weights, factor)
 
 
 def line_window(
@@ -208,8 +211,17 @@ def _background_weights(
     return weights
 
 
-def _weighted_sum(image: SpectrumImage, weights: NDArray[np.float64]) -> NDArray[np.float32]:
+def _weighted_sum(
+    image: SpectrumImage, weights: NDArray[np.float64], factor: ArrayLike | None
+) -> NDArray[np.float32]:
     """Sum of the channels times their weights, repeats combined."""
+    scale = np.ones((1, 1, 1)) if factor is None else np.asarray(factor, dtype=np.float64)
+    if factor is not None and scale.shape not in (image.shape[1:3], image.shape[:3]):
+        raise DataError(
+            f"{image.name}: factor: expected shape {image.shape[1:3]} (y, x) or "
+            f"{image.shape[:3]} (repeat, y, x), found {scale.shape}"
+        )
+    scale = np.broadcast_to(scale, image.shape[:3])
     used = np.flatnonzero(weights)
     part = slice(int(used[0]), int(used[-1]) + 1)
     # Only these channels are read from disk.
@@ -218,5 +230,6 @@ def _weighted_sum(image: SpectrumImage, weights: NDArray[np.float64]) -> NDArray
     share = 1 / image.n_repeats if image.combination == "mean" else 1.0
     for rows, band in cut.blocks():
         # Added up in float64, in which sums of whole counts are exact.
-        result[rows] = share * (band.astype(np.float64) @ weights[part]).sum(axis=0)
+        maps = (band.astype(np.float64) @ weights[part]) * scale[:, rows]
+        result[rows] = share * maps.sum(axis=0)
     return result

@@ -206,7 +206,17 @@ class SpectrumImage:
         return "mean" if self.repeat_kind == "scan" else "sum"
 
     def replace(self, **fields: Any) -> SpectrumImage:
-        """Return a copy with other fields, validated again; counts are shared."""
+        """Return a copy with other fields, validated again; counts are shared.
+
+        Scalers that do not fit other counts are left out, and so are the repeats' own energies
+        where the energy axis is another one.
+        """
+        counts = fields.get("counts", self.counts)
+        shapes = (counts.shape[1:3], counts.shape[:3])
+        kept = {name: own for name, own in self.scalers.items() if own.shape in shapes}
+        fields.setdefault("scalers", kept)
+        if "energy" in fields or len(counts) != self.n_repeats:
+            fields.setdefault("repeat_energies", None)
         return replace(self, **fields)
 
     def with_metadata(self, **entries: Any) -> SpectrumImage:

@@ -352,7 +352,7 @@ def score_model(
             source, guesses, model.settings, FOLD_STREAM, windows, watch.part(0.5, 1)
         )
     else:
-        one = image.replace(counts=image.counts[:1])
+        one = image.select(repeats=0)
         of_band = _predict_band(model, one, device)
         score = cross_score(
             source,
