@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,39 @@ def is_dask(array: Any) -> bool:
 def is_lazy(array: Any) -> bool:
     """Whether the values of an array are computed only when they are asked for."""
     return is_dask(array) or isinstance(array, FactoredCounts)
+
+
+def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
+    """Yield bands of rows (axis 1) as they are best read from disk or computed.
+
+    A dask array computes whole chunks even where a part of one is asked for, so that going over it
+    in smaller steps would read everything several times. While one band is used the next is read.
+
+    Parameters
+    ----------
+    array : array, shape (repeat, y, x, energy)
+    most_bytes : int
+        Where bands would be larger, or nothing is lazy, the array itself is the only one.
+
+    Yields
+    ------
+    rows : slice
+    band : array
+    """
+    height = array.shape[1]
+    ends = np.cumsum([0, *array.chunks[1]]).tolist() if is_dask(array) else [0, height]
+    groups = [slice(start, stop) for start, stop in pairwise(ends)]
+    largest = max(group.stop - group.start for group in groups)
+    if len(groups) == 1 or largest * (array.nbytes // height) > most_bytes:
+        yield slice(0, height), array
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="reading rows") as reader:
+        following = reader.submit(np.asarray, array[:, groups[0]])
+        for group, after in zip(groups, [*groups[1:], None], strict=True):
+            band = following.result()
+            if after is not None:
+                following = reader.submit(np.asarray, array[:, after])
+            yield group, band
 
 
 def as_lazy(array: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import as_lazy, is_lazy, is_on_disk, is_whole
+from .arrays import as_lazy, is_lazy, is_on_disk, is_whole, row_groups
 from .energy_axis import EnergyAxis
 from .errors import DataError
 from .factored import FactoredCounts
@@ -20,6 +20,8 @@ __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
 RepeatKind = Literal["scan", "frame", "detector"]
 AXES = ("repeat", "y", "x", "energy")
+READ_BYTES = 128 * 2**20
+"""Largest part of a lazy cube that is computed at once, to be given out in smaller blocks."""
 POSITIONS = ("x", "y")
 """Scalers that are places, not amounts."""
 BLOCK_BYTES = 64 * 2**20
@@ -243,17 +245,18 @@ class SpectrumImage:
         DataError
             If a band that comes from disk holds negative, NaN or infinite counts.
         """
-        repeats, height, width, size = self.shape
+        repeats, _, width, size = self.shape
         step = max(1, max_bytes // (8 * repeats * width * size))
         # Arrays in memory were checked when the image was made, and factors give no others.
         is_checked = isinstance(self.counts, np.ndarray | FactoredCounts)
         is_checked = is_checked and not is_on_disk(self.counts)
-        for start in range(0, height, step):
-            rows = slice(start, min(start + step, height))
-            band = np.asarray(self.counts[:, rows])
-            if not is_checked:
-                check_counts(band, self.name, first_row=start)
-            yield rows, band
+        for group, counts in row_groups(self.counts, READ_BYTES):
+            for start in range(group.start, group.stop, step):
+                rows = slice(start, min(start + step, group.stop))
+                band = np.asarray(counts[:, rows.start - group.start : rows.stop - group.start])
+                if not is_checked:
+                    check_counts(band, self.name, first_row=start)
+                yield rows, band
 
     def is_integer(self) -> bool:
         """Whether every count is a whole number; judged by value, since some files hold

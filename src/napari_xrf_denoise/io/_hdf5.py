@@ -80,8 +80,12 @@ def get_dataset(file: Any, path: Path, name: str) -> Any:
     return dataset
 
 
-def read_counts(dataset: Any, path: Path, energy_axis: int | None = None) -> Any:
+def read_counts(
+    dataset: Any, path: Path, energy_axis: int | None = None, rows_axis: int | None = None
+) -> Any:
     """Return a dataset as a NumPy array, or as a dask array where it is large.
+
+    Blocks of a dask array are bands of whole rows, since that is what everything goes over.
 
     Parameters
     ----------
@@ -89,7 +93,10 @@ def read_counts(dataset: Any, path: Path, energy_axis: int | None = None) -> Any
     path : pathlib.Path
         The file; lazy reading opens it anew for every block, so that no file stays open.
     energy_axis : int, optional
-        Axis that blocks are not cut along; the last when left out.
+        Which axis is the energy; the last when left out.
+    rows_axis : int, optional
+        Which axis are the rows of the map, the only one that blocks are cut along. Left out, it is
+        the first that is not the energy, or the second of four, whose first are repeats.
 
     Raises
     ------
@@ -101,10 +108,13 @@ def read_counts(dataset: Any, path: Path, energy_axis: int | None = None) -> Any
     import dask.array
     from dask.array.core import normalize_chunks
 
-    whole = (-1 if energy_axis is None else energy_axis) % dataset.ndim
+    if rows_axis is None:
+        energy = (-1 if energy_axis is None else energy_axis) % dataset.ndim
+        others = [axis for axis in range(dataset.ndim) if axis != energy]
+        rows_axis = others[1 if dataset.ndim == 4 else 0]
     source = DatasetOnDisk(dataset, path)
     chunks = normalize_chunks(
-        tuple(-1 if axis == whole else "auto" for axis in range(dataset.ndim)),
+        tuple("auto" if axis == rows_axis else -1 for axis in range(dataset.ndim)),
         shape=dataset.shape,
         limit=_LAZY_BLOCK,
         dtype=source.dtype,

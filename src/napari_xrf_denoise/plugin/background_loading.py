@@ -1,0 +1,105 @@
+"""Loads maps that lie on a disk while one already looks at them, so that the slider gets quick."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from weakref import WeakSet
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_xrf_denoise.arrays import is_dask
+from napari_xrf_denoise.errors import Cancelled
+from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer, layer_data
+
+from .background_job import BackgroundJob
+from .energy_store import lay_out
+
+POLL_MS = 200
+_followed: WeakSet[Any] = WeakSet()
+
+
+def follow(viewer: Any) -> None:
+    """Load from now on what is opened in a viewer and lies on a disk.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+    if viewer in _followed:
+        return
+    _followed.add(viewer)
+    layers = viewer.layers
+
+    def inserted(event: Any) -> None:
+        if METADATA_KEY in event.value.metadata and is_dask(event.value.data):
+            BackgroundLoading(event.value, layers).start()
+
+    layers.events.inserted.connect(inserted)
+
+
+class BackgroundLoading(QObject):
+    """One layer that gets its counts from memory, or from a file sorted by energy, once they are.
+
+    Until then the layer reads from its own file as before. If loading fails it stays like that,
+    and a notification says why.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    layers : napari.components.LayerList
+        Where the layer is; when it is removed the loading ends.
+    """
+
+    _running: set[BackgroundLoading] = set()  # noqa: RUF012  (nobody else holds them)
+
+    def __init__(self, layer: Any, layers: Any) -> None:
+        super().__init__()
+        self._layer, self._layers = layer, layers
+        self._source = layer.data
+        image = image_from_layer(layer)
+        main = threading.main_thread()
+
+        def work(on_progress: Any, should_stop: Any) -> Any:
+            # Python waits for this thread before it exits: a closed napari must not keep it.
+            return lay_out(image, on_progress, lambda: should_stop() or not main.is_alive())
+
+        self._image = image
+        self.job = BackgroundJob(work, "xrf-loading")
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
+        self._bar: Any = None
+
+    def start(self) -> None:
+        """Begin."""
+        from napari.utils import progress
+
+        self._running.add(self)
+        self._bar = progress(total=100, desc=f"Loading {self._image.name}")
+        self.job.start()
+        self._timer.start()
+
+    def poll(self) -> None:
+        """Show how far it is, and give the layer its counts when all are there."""
+        if self._layer not in self._layers or self._layer.data is not self._source:
+            self.job.stop()
+        state = self.job.progress
+        if state is not None:
+            self._bar.update(int(100 * state.fraction) - self._bar.n)
+        if not self.job.is_done:
+            return
+        self._timer.stop()
+        self._bar.close()
+        self._running.discard(self)
+        error = self.job.error
+        if isinstance(error, Cancelled) or self._layer not in self._layers:
+            return
+        if error is not None:
+            from napari.utils.notifications import show_warning
+
+            show_warning(f"{error}; pictures of single energies are read from the file each time")
+            return
+        limits = self._layer.contrast_limits
+        self._layer.data = layer_data(self._image.replace(counts=self.job.result))[0]
+        self._layer.contrast_limits = limits
