@@ -23,6 +23,7 @@ from ._found import IN_MEMORY_BYTES, Found
 from ._options import ReadOptions
 from ._plain_json import plain_or_text
 from ._vendor_files import check_complete, largest_dataset_bytes, plugin_for
+from ._vendor_process import ParserError, load_apart
 
 _KEV = {"kev": 1.0, "ev": 1e-3}
 _METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
@@ -30,6 +31,9 @@ _FRAME_AXES = {"frame", "time"}
 _STREAMS = {"jeol", "emd"}
 """Formats that store single photons: their frames, unsummed and dense, can take 15 GB, so they are
 read sparse and made dense block by block."""
+
+_CRASHING = {"bruker"}
+"""Formats whose compiled parser takes Python down with it when bytes of a file are wrong."""
 
 Signal = Mapping[str, Any]
 
@@ -61,21 +65,24 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
             f"{path}: {path.suffix} files are read with RosettaSciIO, which is not installed; "
             'pip install "napari-xrf-denoise[formats]"'
         ) from error
+    arguments = _arguments(path, plugin, options)
     try:
-        return list(reader(str(path), **_arguments(path, plugin, options)))
+        if plugin in _CRASHING:
+            return list(load_apart(plugin, path, arguments))
+        return list(reader(str(path), **arguments))
     except ImportError as error:
         raise MissingDependencyError(
             f"{path}: RosettaSciIO needs the package {error.name or error} for {path.suffix} "
             'files; pip install "napari-xrf-denoise[formats]" sparse numba'
         ) from error
-    except MemoryError:
+    except (MemoryError, FormatError):
         raise
     except Exception as error:
         # Damaged files make it raise nearly anything: struct.error, KeyError, StopIteration.
+        told = str(error) if isinstance(error, ParserError) else f"{type(error).__name__}: {error}"
         raise FormatError(
             f"{path}: expected a complete {path.suffix} file, but RosettaSciIO cannot read it "
-            f"({type(error).__name__}: {error}); copy the file again, or export it from the "
-            "vendor's program as .hspy or .h5"
+            f"({told}); copy the file again, or export it from the vendor's program as .hspy or .h5"
         ) from error
 
 
