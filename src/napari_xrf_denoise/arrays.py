@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -47,12 +48,19 @@ def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
     if len(groups) == 1 or largest * (array.nbytes // height) > most_bytes:
         yield slice(0, height), array
         return
+    bands: list[Callable[[], NDArray[Any]]]
+    if array.npartitions == len(groups):
+        # Its graph is made once, and reading needs no scheduler: half of the time of what follows.
+        parts = array.to_delayed().ravel()
+        bands = [partial(part.compute, scheduler="synchronous") for part in parts]
+    else:
+        bands = [array[:, group].compute for group in groups]
     with ThreadPoolExecutor(1, thread_name_prefix="reading rows") as reader:
-        following = reader.submit(np.asarray, array[:, groups[0]])
-        for group, after in zip(groups, [*groups[1:], None], strict=True):
+        following = reader.submit(bands[0])
+        for group, after in zip(groups, [*bands[1:], None], strict=True):
             band = following.result()
             if after is not None:
-                following = reader.submit(np.asarray, array[:, after])
+                following = reader.submit(after)
             yield group, band
 
 

@@ -69,9 +69,15 @@ def get_dataset(file: Any, path: Path, name: str) -> Any:
         raise FormatError(
             f"{where}: expected a dataset of counts, found {found}. {describe_candidates(file)}"
         )
-    if dataset.dtype.kind not in "iuf" or dataset.shape is None:
+    try:
+        dtype = dataset.dtype
+    except (TypeError, ValueError, RuntimeError) as error:
         raise FormatError(
-            f"{where}: expected counts as whole or real numbers, found {dataset.dtype}. "
+            f"{where}: the type of its values is damaged ({error}); copy the file again"
+        ) from error
+    if dtype.kind not in "iuf" or dataset.shape is None:
+        raise FormatError(
+            f"{where}: expected counts as whole or real numbers, found {dtype}. "
             f"{describe_candidates(file)}"
         )
     _check_sources(dataset, path, where)
@@ -105,6 +111,13 @@ def read_counts(
     """
     if dataset.size * dataset.dtype.itemsize <= IN_MEMORY_BYTES:
         return _read(dataset, (), place(path, dataset.name))
+    return on_disk(dataset, path, energy_axis, rows_axis)
+
+
+def on_disk(
+    dataset: Any, path: Path, energy_axis: int | None = None, rows_axis: int | None = None
+) -> Any:
+    """Return a dataset as a dask array of any size; arguments are those of `read_counts`."""
     import dask.array
     from dask.array.core import normalize_chunks
 

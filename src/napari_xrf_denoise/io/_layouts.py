@@ -9,7 +9,18 @@ from pathlib import Path
 from napari_xrf_denoise.errors import FormatError, SettingsError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
-from . import _vendor_files, csv_table, hdf5, nexus, npy, tiff, vendor
+from . import (
+    _vendor_files,
+    csv_table,
+    hdf5,
+    larch,
+    maps,
+    nexus,
+    npy,
+    pyxrf,
+    tiff,
+    vendor,
+)
 from ._found import Found
 from ._options import ReadOptions
 from ._signatures import check_file, kind_of_content
@@ -67,6 +78,27 @@ LAYOUTS: tuple[Layout, ...] = (
         opens=lambda path: False,
         write=nexus.write,
         suffixes=nexus.SUFFIXES,
+    ),
+    Layout(
+        "pyxrf",
+        "PyXRF maps (NSLS-II): detector elements, scalers and positions",
+        pyxrf.recognise,
+        pyxrf.read,
+        opens=lambda path: False,
+    ),
+    Layout(
+        "larch",
+        "GSEMapper maps of larch (APS 13-ID-E): detector elements with their calibrations",
+        larch.recognise,
+        larch.read,
+        opens=lambda path: False,
+    ),
+    Layout(
+        "maps",
+        "MAPS and XRF-Maps (APS), versions 9 and 10, and raw fly scans",
+        maps.recognise,
+        maps.read,
+        opens=lambda path: False,
     ),
     Layout(
         "vendor",
