@@ -37,6 +37,15 @@ def describe_image(image: SpectrumImage) -> list[str]:
         f"counts a pixel and repeat: {totals.mean():.4g} on average, {totals.min():.4g} to "
         f"{totals.max():.4g}",
     ]
+    if image.scalers:
+        lines.append(f"beside the counts: {', '.join(image.scalers)}")
+    if image.repeat_energies is not None:
+        own = "; ".join(
+            f"{one.offset:.4g} + {one.gain:.6g} x channel" for one in image.repeat_energies
+        )
+        lines.append(
+            f"energies of single repeats in {axis.unit}: {own}; --align brings them onto one axis"
+        )
     fano = found.fano
     if not found.whole:
         lines.append("counts: not whole numbers")
