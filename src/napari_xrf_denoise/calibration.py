@@ -119,7 +119,7 @@ def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None
     Raises
     ------
     DataError
-        If there is no peak: no counts, or as many in all channels around.
+        If there is no peak: as many counts, or none, in all channels around.
     SettingsError
         If the channel is outside the spectrum.
 

@@ -3,7 +3,7 @@ from weakref import ref
 
 import pytest
 
-DOCKS = ("Denoise", "Spectrum", "Element maps")
+DOCKS = ("Denoise", "Spectrum", "Element maps", "Calibrate energy")
 
 
 @pytest.mark.parametrize("name", DOCKS)

@@ -11,15 +11,23 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from . import (
     _vendor_files,
+    bliss,
     csv_table,
+    edf,
     hdf5,
+    hsi_analysis,
     larch,
     maps,
     nexus,
     npy,
+    nxdata,
     pyxrf,
+    ripple,
+    spectrum_text,
     tiff,
+    tiff_folder,
     vendor,
+    zarr_store,
 )
 from ._found import Found
 from ._options import ReadOptions
@@ -52,6 +60,9 @@ class Layout:
         holds the counts. Ordinary pictures and tables are among them.
     has_datasets : bool
         Whether the option ``dataset`` has a meaning.
+    knows_datasets : bool
+        Whether it has a meaning of its own in HDF5 files, where it else names an array that is
+        read as it lies there, whatever the layout.
     write : callable, optional
         ``write(path, image)`` makes a new file.
     suffixes : tuple of str
@@ -64,6 +75,7 @@ class Layout:
     read: Callable[[Path, ReadOptions], Found]
     opens: Callable[[Path], bool]
     has_datasets: bool = False
+    knows_datasets: bool = False
     write: Callable[[Path, SpectrumImage], None] | None = None
     suffixes: tuple[str, ...] = ()
 
@@ -110,6 +122,31 @@ LAYOUTS: tuple[Layout, ...] = (
         has_datasets=True,
     ),
     Layout(
+        "hsi_analysis",
+        "HDF5 of napari-hsi-analysis: XRFdata or data, with ENERGY or WL",
+        hsi_analysis.recognise,
+        hsi_analysis.read,
+        opens=lambda path: False,
+    ),
+    Layout(
+        "bliss",
+        "HDF5 of ESRF's BLISS: scans with lists of spectra, put back into their map",
+        bliss.recognise,
+        bliss.read,
+        opens=lambda path: False,
+        has_datasets=True,
+        knows_datasets=True,
+    ),
+    Layout(
+        "nxdata",
+        "HDF5 of PyMca and other NeXus files whose spectra are marked",
+        nxdata.recognise,
+        nxdata.read,
+        opens=nxdata.opens,
+        has_datasets=True,
+        knows_datasets=True,
+    ),
+    Layout(
         "hdf5",
         "HDF5 of another layout; name the counts with dataset and their energy_axis",
         _never,
@@ -132,6 +169,43 @@ LAYOUTS: tuple[Layout, ...] = (
         _never,
         npy.read,
         opens=npy.opens,
+    ),
+    Layout(
+        "edf",
+        "ESRF EDF: all lines and detector elements of a zap scan, or a single file",
+        edf.recognise,
+        edf.read,
+        opens=edf.opens,
+    ),
+    Layout(
+        "ripple",
+        "Ripple .rpl with .raw",
+        ripple.recognise,
+        ripple.read,
+        opens=ripple.opens,
+    ),
+    Layout(
+        "spectrum_text",
+        "Spectra in text: Amptek .mca, EMSA/MAS .msa, SPEC files with MCA blocks",
+        spectrum_text.recognise,
+        spectrum_text.read,
+        opens=spectrum_text.opens,
+        has_datasets=True,
+    ),
+    Layout(
+        "zarr",
+        "Zarr arrays, OME-Zarr and HyperSpy .zspy, as a folder or .zip",
+        zarr_store.recognise,
+        zarr_store.read,
+        opens=zarr_store.opens,
+        has_datasets=True,
+    ),
+    Layout(
+        "tiff_folder",
+        "A folder of TIFF pictures, one a channel",
+        tiff_folder.recognise,
+        tiff_folder.read,
+        opens=tiff_folder.opens,
     ),
     Layout(
         "csv",
@@ -220,7 +294,7 @@ def layout_for(path: Path, options: ReadOptions) -> Layout:
     """Return the layout to read a file in.
 
     A dataset that the user names in an HDF5 file is read as it lies there, whatever else the
-    layout of the file would say.
+    layout of the file would say, unless that layout knows more of it.
 
     Raises
     ------
@@ -230,13 +304,14 @@ def layout_for(path: Path, options: ReadOptions) -> Layout:
         If a dataset was named in a file that has none.
     """
     layout = describe(path).layout
-    if not options.datasets:
+    if not options.datasets or layout.knows_datasets:
         return layout
     if hdf5.opens(path):
         return next(layout for layout in LAYOUTS if layout.read is hdf5.read)
     if not layout.has_datasets:
         raise SettingsError(
-            f"{path}: dataset={options.dataset!r} names a part of an HDF5 or vendor's file, but "
+            f"{path}: dataset={options.dataset!r} names a part of an HDF5, Zarr, SPEC or vendor's "
+            f"file, but "
             f"this is {kind_of_content(path)}; leave it out"
         )
     return layout

@@ -33,12 +33,12 @@ _OTHERS = (
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no readable file with content.
+    """Refuse what is no folder and no readable file with content.
 
     Raises
     ------
     FormatError
-        If the path is missing, a folder, a device, empty, or may not be read.
+        If the path is missing, a device, empty, or may not be read.
     """
     try:
         status = path.stat()
@@ -46,7 +46,7 @@ def check_file(path: Path) -> None:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise FormatError(f"{path}: cannot be read, {reason}; check the path") from error
     if stat.S_ISDIR(status.st_mode):
-        raise FormatError(f"{path}: expected a file, found a folder; name a file inside it")
+        return  # a Zarr store, or pictures one by one
     if not stat.S_ISREG(status.st_mode):
         raise FormatError(f"{path}: expected a file, found a device or a pipe")
     if status.st_size == 0:
@@ -63,7 +63,9 @@ def check_file(path: Path) -> None:
 
 
 def first_bytes(path: Path, size: int = 16) -> bytes:
-    """Return the first bytes of a file."""
+    """Return the first bytes of a file; of a folder there are none."""
+    if path.is_dir():
+        return b""
     with path.open("rb") as file:
         return file.read(size)
 
@@ -74,6 +76,8 @@ def has_hdf5_signature(path: Path) -> bool:
     The signature may follow a user block of 512 bytes, doubled any number of times (HDF5 file
     format specification, section II.A); the first few are tried.
     """
+    if path.is_dir():
+        return False
     with path.open("rb") as file:
         for offset in (0, 512, 1024, 2048):
             file.seek(offset)
@@ -84,6 +88,8 @@ def has_hdf5_signature(path: Path) -> bool:
 
 def kind_of_content(path: Path) -> str:
     """Return words for what a file's first bytes show."""
+    if path.is_dir():
+        return "a folder"
     start = first_bytes(path, 512)
     words = _known(start)
     if words is not None:
@@ -94,7 +100,7 @@ def kind_of_content(path: Path) -> str:
 def looks_like_text(path: Path) -> bool:
     """Whether a file begins as plain text, not as a web page or another program's file."""
     start = first_bytes(path, 512)
-    return _known(start) is None and _is_text(start)
+    return bool(start) and _known(start) is None and _is_text(start)
 
 
 def _known(start: bytes) -> str | None:

@@ -1,0 +1,273 @@
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import Qt
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.io._found import NO_CALIBRATION
+from napari_xrf_denoise.layers import image_from_layer, to_layer
+from napari_xrf_denoise.plugin.calibrate_model import (
+    CalibrateModel,
+    calibrate_layer,
+    new_labels,
+)
+from napari_xrf_denoise.xray_lines import line_energy
+
+OFFSET, GAIN, SIZE = -0.12, 0.02, 512
+LINES = ("Ca Ka", "Zn Ka")
+
+
+def channel_of(line):
+    return (line_energy(*line.split()) - OFFSET) / GAIN
+
+
+@pytest.fixture
+def spectra():
+    """Counts (y, x, energy) with the lines of calcium and zinc, and no word about energies."""
+    channels = np.arange(SIZE)
+    rate = np.full(SIZE, 0.2)
+    for line, height in zip(LINES, (9.0, 6.0), strict=True):
+        rate += height * np.exp(-0.5 * ((channels - channel_of(line)) / 3) ** 2)
+    return np.random.default_rng(4).poisson(rate, (12, 9, SIZE)).astype(np.uint16)
+
+
+@pytest.fixture
+def viewer_with_array(viewer, spectra):
+    viewer.add_image(spectra, name="array")
+    return viewer
+
+
+@pytest.fixture
+def panel(qtbot, viewer_with_array, dock):
+    panel = dock(viewer_with_array, "Calibrate energy")
+    wait_for_spectrum(qtbot, panel)
+    return panel
+
+
+def wait_for_spectrum(qtbot, panel):
+    qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum of"), timeout=10_000)
+
+
+def press(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def click_in_spectrum(qtbot, panel, channel):
+    qtbot.wait(50)  # until the plot has its size and range
+    place = panel.plot.place_of(channel)
+    viewport = panel.plot._plot.viewport()
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_the_spectrum_is_the_sum_of_the_longest_axis(panel, spectra):
+    assert panel.energy_box.currentText() == f"axis 2, {SIZE} values"
+    np.testing.assert_array_equal(panel.plot.drawn()[1], spectra.sum(axis=(0, 1)))
+    assert not panel.button.isEnabled()
+    assert "Click a peak" in panel.words.text()
+
+
+def test_two_clicks_and_two_lines_calibrate_the_layer(qtbot, viewer_with_array, panel, spectra):
+    for number, line in enumerate(LINES):
+        panel.line_boxes[number].setCurrentText(line)
+        click_in_spectrum(qtbot, panel, channel_of(line) + 2)
+        found = panel.channel_fields[number].value()
+        assert found == pytest.approx(channel_of(line), abs=0.15)
+    assert panel.button.isEnabled()
+    press(qtbot, panel.button)
+    layer = viewer_with_array.layers["array"]
+    assert tuple(layer.axis_labels) == ("y", "x", "energy")
+    assert [f"{unit:~}" for unit in layer.units][2] == "keV"
+    image = image_from_layer(layer)
+    assert image.energy.calibrated
+    assert image.energy.gain == pytest.approx(GAIN, rel=2e-3)
+    assert image.energy.offset == pytest.approx(OFFSET, abs=0.02)
+    assert (layer.scale[2], layer.translate[2]) == (image.energy.gain, image.energy.offset)
+    np.testing.assert_array_equal(image.counts[0], spectra)
+    record = image.metadata["energy_calibration"]
+    assert record["lines"] == list(LINES)
+    assert "array is calibrated" in panel.message.text()
+
+
+def test_offset_and_gain_calibrate_the_layer(qtbot, viewer_with_array, panel):
+    press(qtbot, panel.ways["numbers"])
+    panel.offset_field.setValue(OFFSET)
+    panel.gain_field.setValue(GAIN)
+    assert "Channel 0 is -0.1200 keV, a channel 20.0000 eV" in panel.words.text()
+    press(qtbot, panel.button)
+    energy = image_from_layer(viewer_with_array.layers["array"]).energy
+    assert (energy.offset, energy.gain, energy.size) == (OFFSET, GAIN, SIZE)
+
+
+def test_applying_again_replaces_axis_and_calibration(qtbot, viewer_with_array, panel):
+    press(qtbot, panel.ways["numbers"])
+    panel.energy_box.setCurrentIndex(0)
+    press(qtbot, panel.button)
+    layer = viewer_with_array.layers["array"]
+    assert tuple(layer.axis_labels) == ("energy", "y", "x")
+    panel.energy_box.setCurrentIndex(2)
+    panel.gain_field.setValue(GAIN)
+    panel.offset_field.setValue(OFFSET)
+    press(qtbot, panel.button)
+    assert tuple(layer.axis_labels) == ("y", "x", "energy")
+    assert layer.scale.tolist() == [1.0, 1.0, GAIN]
+    assert layer.translate.tolist() == [0.0, 0.0, OFFSET]
+    assert [str(unit) for unit in layer.units] == ["pixel", "pixel", "kiloelectron_volt"]
+    assert image_from_layer(layer).energy.gain == GAIN
+
+
+def test_the_picture_is_shown_once_its_energy_axis_is_known(qtbot, viewer_with_array, panel):
+    press(qtbot, panel.ways["numbers"])
+    press(qtbot, panel.button)
+    assert viewer_with_array.dims.displayed == (0, 1)
+    strongest = round(channel_of("Ca Ka"))
+    assert viewer_with_array.dims.current_step[2] == pytest.approx(strongest, abs=3)
+
+
+def test_the_slider_stays_at_its_channel(qtbot, viewer, spectra, dock):
+    viewer.add_image(np.moveaxis(spectra, 2, 0), name="array")
+    viewer.dims.set_current_step(0, 201)
+    panel = dock(viewer, "Calibrate energy")
+    press(qtbot, panel.ways["numbers"])
+    panel.gain_field.setValue(GAIN)
+    panel.offset_field.setValue(OFFSET)
+    press(qtbot, panel.button)
+    assert viewer.dims.current_step[0] == 201
+    assert viewer.dims.point[0] == pytest.approx(OFFSET + 201 * GAIN)
+    assert viewer.dims.displayed == (1, 2)
+
+
+def test_offset_and_gain_show_what_the_peaks_gave(qtbot, panel):
+    panel.model.lines = LINES
+    panel.model.channels = (channel_of(LINES[0]), channel_of(LINES[1]))
+    press(qtbot, panel.button)
+    press(qtbot, panel.ways["numbers"])
+    assert panel.offset_field.value() == pytest.approx(OFFSET, abs=1e-6)
+    assert panel.gain_field.value() == pytest.approx(GAIN, abs=1e-8)
+
+
+def test_lines_of_the_same_elements_are_marked_where_the_calibration_has_them(qtbot, panel):
+    press(qtbot, panel.ways["numbers"])
+    panel.offset_field.setValue(OFFSET)
+    panel.gain_field.setValue(GAIN)
+    panel.model.lines = LINES
+    marks = {name: channel for channel, name in panel.plot.marks()}
+    assert marks.keys() == {"Ca Ka", "Ca Kb", "Zn Ka", "Zn Kb"}
+    for name, channel in marks.items():
+        assert channel == pytest.approx(channel_of(name), abs=1e-6)
+
+
+def test_lines_and_peaks_that_contradict_each_other_are_said(qtbot, panel):
+    for number, line in enumerate(LINES):
+        panel.channel_fields[number].setValue(channel_of(line))
+        panel.line_boxes[number].setCurrentText(LINES[1 - number])
+    assert "exchange the lines" in panel.words.text()
+    assert not panel.button.isEnabled()
+    panel.line_boxes[0].setCurrentText("nonsense")
+    assert "nonsense" in panel.words.text()
+    panel.line_boxes[0].setCurrentText("3.692 keV")
+    panel.line_boxes[1].setCurrentText("8.63 keV")
+    assert panel.button.isEnabled()
+
+
+def test_fields_have_units(panel):
+    assert panel.offset_field.text().endswith("keV")
+    assert panel.gain_field.text().endswith("keV per channel")
+    assert all(field.text().startswith("channel") for field in panel.channel_fields)
+
+
+def test_layers_are_followed_and_pictures_in_colour_are_not_offered(viewer_with_array, panel):
+    viewer_with_array.add_image(np.zeros((4, 5, 3), np.uint8), rgb=True, name="photo")
+    viewer_with_array.add_labels(np.zeros((4, 5), int), name="cells")
+    viewer_with_array.layers["array"].name = "ore"
+    assert [panel.layer_box.itemText(row) for row in range(panel.layer_box.count())] == ["ore"]
+    viewer_with_array.layers.remove("ore")
+    assert panel.layer_box.count() == 0
+    assert not panel.button.isEnabled()
+    assert "no image layer" in panel.words.text()
+
+
+def test_a_calibrated_layer_begins_with_its_own_calibration(qtbot, viewer_with_map, dock):
+    panel = dock(viewer_with_map, "Calibrate energy")
+    energy = image_from_layer(viewer_with_map.layers["map"]).energy
+    press(qtbot, panel.ways["numbers"])
+    assert panel.offset_field.value() == pytest.approx(energy.offset, abs=1e-6)
+    assert panel.gain_field.value() == pytest.approx(energy.gain, abs=1e-8)
+    assert panel.energy_box.currentIndex() == 0
+
+
+def test_pixel_sizes_and_scalers_of_a_read_map_stay(small_map):
+    image = small_map.replace(
+        energy=xrf.EnergyAxis.uncalibrated(128),
+        scalers={"live_time": np.full((16, 16), 0.1)},
+        metadata={"warnings": [NO_CALIBRATION, "another"], "source": "scan.h5"},
+    )
+    layer = to_layer(image)
+    calibrate_layer(layer, xrf.EnergyAxis(0.1, 0.05, 128), 0, None, {"way": "numbers"})
+    found = image_from_layer(layer)
+    assert found.energy.as_dict() == xrf.EnergyAxis(0.1, 0.05, 128).as_dict()
+    assert (found.pixel_size, found.pixel_unit) == (small_map.pixel_size, small_map.pixel_unit)
+    np.testing.assert_array_equal(found.scalers["live_time"], np.full((16, 16), 0.1))
+    assert found.metadata["warnings"] == ["another"]
+    assert found.metadata["source"] == "scan.h5"
+
+
+def test_a_curved_axis_becomes_the_straight_one_that_was_given():
+    curved = xrf.EnergyAxis.from_centers(0.1 + 0.01 * np.arange(64) + 1e-4 * np.arange(64) ** 2)
+    image = xrf.SpectrumImage(np.ones((2, 3, 4, 64)), curved, repeat_energies=(curved, curved))
+    layer = to_layer(image)
+    # Also when offset and gain are those of the curve's best line.
+    straight = xrf.EnergyAxis(curved.offset, curved.gain, 64)
+    calibrate_layer(layer, straight, 1, 0, {})
+    found = image_from_layer(layer)
+    assert found.energy.is_linear
+    assert found.repeat_energies is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "labels"),
+    [
+        ((5, 6, 7), (2, None), ("y", "x", "energy")),
+        ((5, 6, 7), (1, 0), ("repeat", "energy", "y")),
+        ((5, 6), (0, None), ("energy", "y")),
+        ((5, 6), (1, 0), ("repeat", "energy")),
+        ((5, 6, 7, 8), (1, 3), ("y", "energy", "x", "repeat")),
+    ],
+)
+def test_axes_that_are_left_become_y_and_x(shape, axes, labels):
+    layer = Image(np.ones(shape))
+    assert new_labels(layer, *axes) == labels
+    calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, shape[axes[0]]), *axes, {})
+    assert image_from_layer(layer).shape[3] == shape[axes[0]]
+
+
+@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, None)])
+def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
+    layer = Image(np.ones((5, 6, 7, 8)))
+    before = (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata)
+    with pytest.raises(xrf.DataError, match="choose"):
+        calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes, {})
+    assert (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata) == before
+
+
+def test_a_click_where_nothing_stands_out_is_said(qtbot, viewer, dock):
+    viewer.add_image(np.ones((4, 5, 60)), name="flat")
+    panel = dock(viewer, "Calibrate energy")
+    wait_for_spectrum(qtbot, panel)
+    click_in_spectrum(qtbot, panel, 30)
+    assert "expected a peak" in panel.message.text()
+    assert panel.model.channels == (0.0, 0.0)
+
+
+def test_a_closed_dock_leaves_the_layers_alone(qtbot, viewer_with_array, panel):
+    viewer_with_array.window.remove_dock_widget(panel)
+    assert panel._watch._watched == []
+    viewer_with_array.layers["array"].name = "ore"
+    viewer_with_array.window.add_dock_widget(panel, name="Calibrate energy")
+    assert panel.layer_box.currentText() == "ore"
+
+
+def test_without_layers_nothing_can_be_applied():
+    model = CalibrateModel()
+    model.follow([])
+    model.apply()
+    assert "no image layer" in model.outcome
