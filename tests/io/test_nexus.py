@@ -223,3 +223,139 @@ def test_small_maps_are_read_at_once(tmp_path, make_image):
     image = make_image()
     assert np.asarray(image.counts).nbytes < _found.IN_MEMORY_BYTES
     assert isinstance(read(write(tmp_path / "map.h5", image)).counts, np.ndarray)
+
+
+def poisson_image(n_repeats=1, **fields):
+    """Counts with three axes of different lengths, so that a swapped axis cannot pass."""
+    counts = np.random.default_rng(11).poisson(3.0, (n_repeats, 3, 5, 40)).astype(np.uint16)
+    fields.setdefault("energy", EnergyAxis(-0.02, 0.01, 40))
+    fields = {"pixel_size": (0.5, 0.25), "pixel_unit": "µm", "name": "Körner, 7", **fields}
+    return SpectrumImage(counts, **fields)
+
+
+@pytest.fixture
+def live_time():
+    return np.random.default_rng(12).uniform(0.5, 1.5, (2, 3, 5))
+
+
+def test_silx_shows_spectra_over_their_energies(tmp_path):
+    nxdata = pytest.importorskip("silx.io.nxdata", reason="needs pip install silx")
+    image = poisson_image(2)
+    path = write(tmp_path / "map.h5", image)
+    with h5py.File(path) as file:
+        plot = nxdata.get_default(file)
+        assert plot.is_valid
+        assert plot.interpretation == "spectrum"
+        assert plot.is_curve
+        assert plot.title == "Körner, 7"
+        assert plot.axes_dataset_names == ["repeat", "y", "x", "energy"]
+        np.testing.assert_array_equal(plot.signal[()], image.counts)
+        np.testing.assert_allclose(plot.axes[3][()], -0.02 + 0.01 * np.arange(40))
+        assert "energy (keV)" in plot.axes_names
+
+
+def test_silx_finds_each_repeat_as_a_map_of_spectra(tmp_path):
+    nxdata = pytest.importorskip("silx.io.nxdata", reason="needs pip install silx")
+    image = poisson_image(2, repeat_kind="detector")
+    path = write(tmp_path / "map.h5", image)
+    with h5py.File(path) as file:
+        for repeat in range(2):
+            plot = nxdata.NXdata(file[f"entry/repeat_{repeat}"])
+            assert plot.is_valid
+            assert plot.interpretation == "spectrum"
+            assert plot.title == f"Körner, 7, detector {repeat}"
+            np.testing.assert_array_equal(plot.signal[()], image.counts[repeat])
+            y, x, energy = (axis[()] for axis in plot.axes)
+            np.testing.assert_allclose(y, [0, 0.5, 1.0])
+            np.testing.assert_allclose(x, [0, 0.25, 0.5, 0.75, 1.0])
+            np.testing.assert_allclose(energy, -0.02 + 0.01 * np.arange(40))
+
+
+@pytest.fixture
+def pymca_stack():
+    """Loads a stack as PyMca does when its user picks a dataset of spectra."""
+    module = pytest.importorskip("PyMca5.PyMcaIO.HDF5Stack1D", reason="needs pip install PyMca5")
+    return lambda path, name: module.HDF5Stack1D([str(path)], {"y": name})
+
+
+def test_pymca_loads_a_map_with_shape_calibration_pixels_and_live_time(
+    tmp_path, pymca_stack, live_time
+):
+    image = poisson_image(scalers={"live_time": live_time[0]})
+    path = write(tmp_path / "map.h5", image)
+    stack = pymca_stack(path, "/entry/repeat_0/counts")
+    np.testing.assert_array_equal(stack.data, image.counts[0])
+    np.testing.assert_allclose(stack.info["McaCalib"], [-0.02, 0.01, 0.0])
+    np.testing.assert_array_equal(stack.x[0], np.arange(40))
+    np.testing.assert_allclose(stack.info["yScale"], [0.0, 0.5])
+    np.testing.assert_allclose(stack.info["xScale"], [0.0, 0.25])
+    np.testing.assert_allclose(np.ravel(stack.info["McaLiveTime"]), live_time[0].ravel())
+
+
+def test_pymca_gets_the_calibration_and_live_time_of_each_detector_element(
+    tmp_path, pymca_stack, live_time
+):
+    energies = (EnergyAxis(-0.02, 0.01, 40), EnergyAxis(0.03, 0.011, 40))
+    image = poisson_image(
+        2, repeat_kind="detector", repeat_energies=energies, scalers={"live_time": live_time}
+    )
+    path = write(tmp_path / "map.h5", image)
+    for repeat, axis in enumerate(energies):
+        stack = pymca_stack(path, f"/entry/repeat_{repeat}/counts")
+        np.testing.assert_array_equal(stack.data, image.counts[repeat])
+        np.testing.assert_allclose(stack.info["McaCalib"], [axis.offset, axis.gain, 0.0])
+        np.testing.assert_allclose(np.ravel(stack.info["McaLiveTime"]), live_time[repeat].ravel())
+
+
+def test_pymca_lists_the_spectra_of_the_file(tmp_path):
+    tools = pytest.importorskip("PyMca5.PyMcaCore.NexusTools", reason="needs pip install PyMca5")
+    path = write(tmp_path / "map.h5", poisson_image(2))
+    with h5py.File(path) as file:
+        names = tools.getMcaList(file, "/entry")
+    assert {"/entry/data/counts", "/entry/repeat_0/counts", "/entry/repeat_1/counts"} == set(names)
+
+
+def test_pymca_loads_a_list_of_spectra(tmp_path, pymca_stack):
+    counts = np.random.default_rng(13).poisson(3.0, (7, 1, 1, 40)).astype(np.uint16)
+    path = write(tmp_path / "spectra.h5", SpectrumImage(counts, EnergyAxis(-0.02, 0.01, 40)))
+    stack = pymca_stack(path, "/entry/data/counts")
+    np.testing.assert_array_equal(stack.data, counts.reshape(1, 7, 40))
+    with h5py.File(path) as file:
+        assert "repeat_0" not in file["entry"]  # nothing to gain for spectra without pixels
+
+
+def test_a_quadratic_calibration_is_three_numbers_for_pymca(tmp_path):
+    channels = np.arange(4096)
+    centers = -0.1 + 0.01 * channels + 1e-7 * channels**2
+    counts = np.ones((1, 1, 2, 4096), dtype=np.uint8)
+    path = write(tmp_path / "map.h5", SpectrumImage(counts, EnergyAxis.from_centers(centers)))
+    with h5py.File(path) as file:
+        calibration = file["entry/repeat_0/calibration"][()]
+    np.testing.assert_allclose(calibration, [-0.1, 0.01, 1e-7], rtol=1e-6)
+
+
+def test_no_calibration_is_given_that_would_be_wrong(tmp_path, make_image):
+    bent = EnergyAxis.from_centers(np.exp(np.linspace(0, 3, 40)))
+    for name, energy in (("bent", bent), ("none", None)):
+        path = write(tmp_path / f"{name}.h5", make_image(energy=energy))
+        with h5py.File(path) as file:
+            assert "calibration" not in file["entry/repeat_0"]
+            assert file["entry/repeat_0/energy"].shape == (40,)
+
+
+def test_views_for_other_programs_store_no_counts_twice(tmp_path):
+    counts = np.random.default_rng(14).integers(0, 60_000, (1, 40, 50, 200)).astype(np.uint16)
+    path = write(tmp_path / "map.h5", SpectrumImage(counts, EnergyAxis(0.0, 0.01, 200)))
+    assert path.stat().st_size < 1.1 * counts.nbytes
+    renamed = path.rename(tmp_path / "umbenannt ä.h5")
+    with h5py.File(renamed) as file:
+        np.testing.assert_array_equal(file["entry/repeat_0/counts"][3], counts[0, 3])
+
+
+def test_a_file_from_before_there_were_views_is_read(tmp_path, assert_same):
+    image = poisson_image(2)
+    path = write(tmp_path / "older.h5", image)
+    with h5py.File(path, "r+") as file:
+        del file["entry/repeat_0"], file["entry/repeat_1"]
+        del file["entry/data/counts"].attrs["interpretation"]
+    assert_same(read(path), image)

@@ -15,6 +15,7 @@ from napari_xrf_denoise.errors import DataError, FormatError
 
 from ._found import IN_MEMORY_BYTES, place
 from ._hdf5 import get_dataset, on_disk, read_counts
+from ._mca import rising_axis
 
 _MOST_NUMBERS = 2**28
 _UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
@@ -179,25 +180,20 @@ def attributes(group: Any) -> dict[str, Any]:
     return found
 
 
-def polynomial_axis(
-    coefficients: Sequence[float] | NDArray[np.float64], size: int
-) -> EnergyAxis | None:
+def polynomial_axis(coefficients: Sequence[float], size: int) -> EnergyAxis | None:
     """Return the axis ``a + b * channel + c * channel**2`` in keV, None where it does not rise.
 
     Parameters
     ----------
-    coefficients : sequence of float or numpy.ndarray
+    coefficients : sequence of float
         Offset, gain and, where there is one, the quadratic term. Zeros stand for no calibration.
     size : int
         Number of channels.
     """
-    offset, gain, quadratic = (*(float(value) for value in coefficients), 0.0)[:3]
-    if not np.all(np.isfinite([offset, gain, quadratic])) or gain <= 0:
+    try:
+        return rising_axis(coefficients, np.arange(size, dtype=np.float64))
+    except DataError:
         return None
-    if quadratic == 0:
-        return EnergyAxis(offset, gain, size)
-    channels = np.arange(size, dtype=np.float64)
-    return axis_of_centers(offset + gain * channels + quadratic * channels**2, size)
 
 
 def axis_of_centers(energies: Any, size: int) -> EnergyAxis | None:

@@ -12,6 +12,7 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
 
 from ._hdf5_links import attribute, follow, text
+from ._mca import rising_axis
 
 LARGEST_IN_KEV = 1_000
 """No X-ray spectrum reaches 1 MeV, so larger numbers are eV."""
@@ -105,6 +106,4 @@ def _polynomial(group: Any, size: int) -> EnergyAxis | None:
         channels = np.arange(size, dtype=np.float64)
     if a + b * channels[-1] + c * channels[-1] ** 2 > LARGEST_IN_KEV:
         a, b, c = a / 1000, b / 1000, c / 1000
-    if c == 0 and np.all(np.diff(channels) == 1):
-        return EnergyAxis(a + b * channels[0], b, size)
-    return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-6)
+    return rising_axis((a, b, c), channels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
@@ -17,6 +18,29 @@ UNUSABLE = (
     "the calibration {found} is not one of rising energies and was left out; give energy_offset "
     "and energy_gain in keV (--energy-offset, --energy-gain)"
 )
+
+
+def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) -> EnergyAxis:
+    """Return the energies of channels.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        a, b and perhaps c, in keV.
+    channels : numpy.ndarray, shape (energy,)
+        Number of each channel that was stored.
+
+    Raises
+    ------
+    DataError
+        If the energies do not rise, or are no numbers.
+    """
+    a, b, c = (*(float(value) for value in coefficients), 0.0, 0.0, 0.0)[:3]
+    steps = np.unique(np.diff(channels))
+    if c == 0 and len(steps) < 2:
+        step = float(steps[0]) if len(steps) else 1.0
+        return EnergyAxis(a + b * float(channels[0]), b * step, len(channels))
+    return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-9)
 
 
 def polynomial_axis(
@@ -45,9 +69,6 @@ def polynomial_axis(
     if (a, b, c) in ((0.0, 1.0, 0.0), (0.0, 0.0, 0.0)):
         return None, []
     try:
-        if c == 0:
-            return EnergyAxis(a + b * first, b * step, size), []
-        channels = first + step * np.arange(size, dtype=np.float64)
-        return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-9), []
+        return rising_axis(coefficients, first + step * np.arange(size, dtype=np.float64)), []
     except DataError:
         return None, [UNUSABLE.format(found=f"{a:g}, {b:g}, {c:g}")]

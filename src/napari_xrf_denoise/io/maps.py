@@ -168,7 +168,7 @@ def _energy(file: Any, size: int) -> EnergyAxis | None:
         item = child(file, name)
         if is_dataset(item) and 2 <= item.size <= 16:
             values = numbers(item)
-            axis = None if values is None else polynomial_axis(values.ravel()[:3], size)
+            axis = None if values is None else polynomial_axis(values.ravel()[:3].tolist(), size)
             if axis is not None:
                 return axis
     for name in ("/MAPS/Spectra/Energy", "/MAPS/energy"):

@@ -8,12 +8,23 @@
             counts            (repeat, y, x, energy)    @repeat_kind
             repeat, y, x      pixel positions           @units
             energy            keV of each channel       @units, @calibrated, @offset, @gain
+        repeat_0, repeat_1 …  NXdata    of maps: each repeat by itself, for programs such as PyMca
+            counts            (y, x, energy)            a view of the counts above
+            calibration       [a, b, c], keV of channel n = a + b·n + c·n²
+            channels, energy, y, x, live_time, dim0, dim1, dim2
         scalers               NXcollection: live_time, I0 … (y, x) or (repeat, y, x)   @name
         repeat_energies       NXnote    the calibration of each repeat, where they differ
         provenance            NXnote    @type = "application/json", with the metadata
 
 Programs that know NeXus plot the file from ``@signal`` and ``@axes``. What is larger than a line
 is a dataset, since an HDF5 attribute holds 64 KiB at most.
+
+PyMca takes a dataset whose ``@interpretation`` is "spectrum" for a stack of spectra, keeps the
+shape of one with three axes only, and looks beside it for ``calibration``, ``channels``,
+``live_time``, and the positions ``dim0`` to ``dim2`` (its modules ``NexusTools`` and
+``HDF5Stack1D``). That is what the groups ``repeat_…`` are for; they store nothing twice, being an
+HDF5 virtual dataset and links. There is no ``calibration`` beside the four axes, since PyMca would
+apply it to ``energy``, which it takes for the channels there.
 """
 
 from __future__ import annotations
@@ -39,6 +50,8 @@ FORMAT_VERSION = 1
 _GROUP = "/entry/data"
 _COUNTS = f"{_GROUP}/counts"
 _CHUNK_BYTES = 2**20
+_POLYNOMIAL_TOLERANCE = 0.25
+"""Largest distance, in channels, of a calibration of three numbers from the true energies."""
 
 
 def recognise(path: Path) -> str | None:
@@ -119,6 +132,9 @@ def write(path: Path, image: SpectrumImage) -> None:
                 axes = [axis.as_dict() for axis in image.repeat_energies]
                 _write_note(entry, "repeat_energies", encode({"axes": axes}))
             _write_data(entry, image, sink)
+            if image.is_map:
+                for repeat in range(image.n_repeats):
+                    _write_view(entry, image, repeat)
         sink.check()
 
 
@@ -139,7 +155,7 @@ def _write_scalers(entry: Any, image: SpectrumImage) -> None:
 
 
 def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
-    data = _group(entry, "data", "NXdata", signal="counts", axes=list(AXES))
+    data = _group(entry, "data", "NXdata", signal="counts", axes=list(AXES), title=image.name)
     for position, axis in enumerate(AXES):
         data.attrs[f"{axis}_indices"] = position
     _, height, width, size = image.shape
@@ -147,18 +163,7 @@ def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
     for axis, length, step in zip("yx", (height, width), image.pixel_size, strict=True):
         data[axis] = np.arange(length) * step
         data[axis].attrs.update({"units": image.pixel_unit, "spacing": step})
-    energy = image.energy
-    assert energy is not None
-    data["energy"] = energy.centers
-    data["energy"].attrs.update(
-        {
-            "units": energy.unit,
-            "calibrated": energy.calibrated,
-            "linear": energy.is_linear,
-            "offset": energy.offset,
-            "gain": energy.gain,
-        }
-    )
+    _write_energy(data, image.energy)
     dtype = image.counts.dtype.newbyteorder("=")
     spectra_in_chunk = max(1, _CHUNK_BYTES // (size * dtype.itemsize))
     options: dict[str, Any] = {}
@@ -172,10 +177,79 @@ def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
         chunks=(1, 1, min(width, spectra_in_chunk), size),
         **options,
     )
-    counts.attrs.update({"repeat_kind": image.repeat_kind, "long_name": "counts"})
+    counts.attrs.update(
+        {"repeat_kind": image.repeat_kind, "long_name": "counts", "interpretation": "spectrum"}
+    )
     for rows, band in image.blocks():
         counts[:, rows] = band
         sink.check()
+
+
+def _write_energy(group: Any, energy: EnergyAxis) -> None:
+    group["energy"] = energy.centers
+    group["energy"].attrs.update(
+        {
+            "units": energy.unit,
+            "calibrated": energy.calibrated,
+            "linear": energy.is_linear,
+            "offset": energy.offset,
+            "gain": energy.gain,
+        }
+    )
+
+
+def _write_view(entry: Any, image: SpectrumImage, repeat: int) -> None:
+    """Write one repeat as a map of spectra (y, x, energy), without its counts."""
+    import h5py
+
+    data = entry["data"]
+    energy = image.energy if image.repeat_energies is None else image.repeat_energies[repeat]
+    title = image.name if image.n_repeats == 1 else f"{image.name}, {image.repeat_kind} {repeat}"
+    view = _group(
+        entry,
+        f"repeat_{repeat}",
+        "NXdata",
+        signal="counts",
+        axes=["y", "x", "energy"],
+        title=title,
+    )
+    counts = data["counts"]
+    layout = h5py.VirtualLayout(counts.shape[1:], counts.dtype)
+    # "." is this file, whatever it will be called.
+    layout[...] = h5py.VirtualSource(".", counts.name, counts.shape, counts.dtype)[repeat]
+    view.create_virtual_dataset("counts", layout)
+    view["counts"].attrs.update({"long_name": "counts", "interpretation": "spectrum"})
+    if image.repeat_energies is None:
+        view["energy"] = data["energy"]
+    else:
+        _write_energy(view, energy)
+    for position, axis in enumerate(("y", "x", "energy")):
+        view.attrs[f"{axis}_indices"] = position
+        if axis not in view:
+            view[axis] = data[axis]
+        view[f"dim{position}"] = view[axis]
+    view["channels"] = np.arange(energy.size)
+    calibration = _polynomial(energy)
+    if calibration is not None:
+        view["calibration"] = calibration
+        view["calibration"].attrs["units"] = "keV"
+    live_time = image.scalers.get("live_time")
+    if live_time is not None:
+        view["live_time"] = live_time if live_time.ndim == 2 else live_time[repeat]
+        view["live_time"].attrs["units"] = "s"
+
+
+def _polynomial(energy: EnergyAxis) -> list[float] | None:
+    """Return [a, b, c] of a + b·n + c·n² in keV, or None where that does not describe the axis."""
+    if not energy.calibrated:
+        return None
+    if energy.is_linear:
+        return [energy.offset, energy.gain, 0.0]
+    channels = np.arange(energy.size)
+    fit = np.polynomial.Polynomial.fit(channels, energy.centers, 2)
+    if np.max(np.abs(fit(channels) - energy.centers)) > _POLYNOMIAL_TOLERANCE * energy.gain:
+        return None
+    return [float(number) for number in fit.convert().coef]
 
 
 def _group(parent: Any, name: str, nexus_class: str, **attributes: Any) -> Any:

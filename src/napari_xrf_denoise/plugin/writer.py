@@ -1,17 +1,19 @@
-"""Saves spectral layers with their energies, units and record."""
+"""Saves spectral layers with their energies and record, and pictures such as element maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.layers import image_from_layer_data
+from napari_xrf_denoise.errors import DataError, MissingDependencyError
+from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer_data
+
+LayerData = tuple[Any, Mapping[str, Any], str]
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write one image layer to HDF5, OME-TIFF or CSV, by the ending of the name.
+    """Write one image layer, in the format that the ending of the name says.
 
     A file that is there is replaced: napari's save dialog has asked already.
 
@@ -30,13 +32,94 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     Raises
     ------
     RuntimeError
-        If the layer has no energy axis, or does not fit the format.
+        If the layer has no energy axis and is no element map, or does not fit the format.
     """
     from napari_xrf_denoise.io import write
 
+    if "element_map" in (attributes.get("metadata") or {}):
+        return write_pictures(path, [(data, attributes, "image")])
     try:
         image = image_from_layer_data(data, attributes)
         return [str(write(Path(path), image, overwrite=True))]
-    except DataError as error:
+    except (DataError, MissingDependencyError) as error:
         # napari takes a ValueError for "no plugin was found", and the reason would be lost.
         raise RuntimeError(f"{path} was not written: {error}") from error
+
+
+def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write image layers of one shape (y, x), such as element maps, into one file.
+
+    A file that is there is replaced: napari's save dialog has asked already.
+
+    Parameters
+    ----------
+    path : str
+        OME-TIFF or NeXus HDF5, by its ending.
+    layers : sequence of tuple
+        Data, attributes and type of each layer, as napari hands them over.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    RuntimeError
+        If a layer is no picture, or shapes or pixel sizes differ.
+    """
+    from napari_xrf_denoise.io._plain_json import plain_or_text
+    from napari_xrf_denoise.io.picture_file import write_plain_pictures
+
+    try:
+        size, unit = _common_pixels(layers)
+        pictures = {}
+        records = {}
+        for data, attributes, _ in layers:
+            name = _free_name(str(attributes["name"]), pictures)
+            pictures[name] = data
+            own = {
+                key: value
+                for key, value in (attributes.get("metadata") or {}).items()
+                if key != METADATA_KEY
+            }
+            records[name] = plain_or_text({**own, "translate": attributes["translate"]})
+        written = write_plain_pictures(
+            Path(path),
+            pictures,
+            pixel_size=size,
+            pixel_unit=unit,
+            name=Path(path).name.partition(".")[0],
+            record={"pictures": records},
+            overwrite=True,
+        )
+    except DataError as error:
+        raise RuntimeError(f"{path} was not written: {error}") from error
+    return [str(written)]
+
+
+def _common_pixels(layers: Sequence[LayerData]) -> tuple[tuple[float, float], str]:
+    """Return the pixel size (y, x) that all pictures share, and its unit."""
+    found = []
+    for data, attributes, _ in layers:
+        shape = tuple(getattr(data, "shape", ()))
+        if len(shape) != 2 or attributes.get("rgb") or attributes.get("multiscale"):
+            raise DataError(
+                f"layer {attributes['name']!r}: expected a picture with the axes y and x, found "
+                f"shape {shape}; save spectra and other layers by themselves"
+            )
+        y, x = (abs(float(step)) for step in attributes["scale"])
+        unit = attributes["units"][-1]
+        short = unit if isinstance(unit, str) else f"{unit:~}"
+        found.append(((y, x), "pixel" if short == "px" else short))
+    if len(set(found)) != 1:
+        raise DataError(
+            f"expected pictures of one pixel size, found {sorted(set(found))}; save those that "
+            "belong together"
+        )
+    return found[0]
+
+
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
+    names = (name if number == 1 else f"{name} [{number}]" for number in range(1, len(taken) + 2))
+    return next(free for free in names if free not in taken)
