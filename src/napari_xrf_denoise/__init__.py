@@ -12,6 +12,7 @@ from typing import Any
 _PUBLIC = {
     "read": "io",
     "write": "io",
+    "write_pictures": "io",
     "denoise": "denoising",
     "apply": "denoising",
     "Denoised": "denoising",

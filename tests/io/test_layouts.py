@@ -88,7 +88,8 @@ def test_every_layout_has_its_own_name_and_a_description():
 
 
 def test_suffixes_to_write_are_known():
-    assert set(writable_suffixes()) == {".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv"}
+    hdf5 = {".h5", ".hdf5", ".nxs", ".hspy"}
+    assert set(writable_suffixes()) == {*hdf5, ".tif", ".tiff", ".zarr", ".csv"}
 
 
 def test_a_file_that_needs_options_is_described(tmp_path):

@@ -359,3 +359,24 @@ def test_a_file_from_before_there_were_views_is_read(tmp_path, assert_same):
         del file["entry/repeat_0"], file["entry/repeat_1"]
         del file["entry/data/counts"].attrs["interpretation"]
     assert_same(read(path), image)
+
+
+def test_how_a_file_was_made_and_what_was_measured_beside_it_survive(tmp_path, live_time):
+    energies = (EnergyAxis(-0.02, 0.01, 40), EnergyAxis(0.03, 0.011, 40))
+    record = {"method": "stack", "rank": 16, "report": {"dose_gain": 12.5, "warnings": ["drift"]}}
+    image = poisson_image(
+        2,
+        repeat_kind="detector",
+        repeat_energies=energies,
+        scalers={"live_time": live_time, "I0/V": live_time[1]},
+        metadata={"denoising": record, "warnings": ["the last row was not finished"]},
+    )
+    found = read(write(tmp_path / "map.h5", image))
+    assert found.metadata["denoising"] == record
+    assert found.metadata["warnings"] == ["the last row was not finished"]
+    assert [axis.as_dict() for axis in found.repeat_energies] == [
+        axis.as_dict() for axis in energies
+    ]
+    assert set(found.scalers) == {"live_time", "I0/V"}
+    for name, values in image.scalers.items():
+        np.testing.assert_array_equal(found.scalers[name], values)

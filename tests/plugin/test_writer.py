@@ -1,8 +1,10 @@
+import h5py
 import numpy as np
 import pytest
+import tifffile
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.layers import picture_data, to_layer
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -12,7 +14,25 @@ def denoised(small_map):
     return xrf.denoise(small_map, method="pca", preset="fast")
 
 
-@pytest.mark.parametrize("name", ["out.h5", "out.ome.tif"])
+@pytest.fixture
+def maps(viewer, small_map):
+    """Two element maps, as the dock adds them."""
+    layers = []
+    for element in ("Fe", "Zn"):
+        values = np.random.default_rng(ord(element[0])).poisson(9, (16, 16)).astype(np.float32)
+        record = {"element_map": {"element": element, "line": "Ka"}}
+        image = small_map.replace(pixel_size=(0.5, 0.25), pixel_unit="µm")
+        data, attributes, _ = picture_data(image, values, f"{element} Ka", record)
+        layers.append(viewer.add_image(data, **attributes))
+    return layers
+
+
+def save_together(viewer, layers, path):
+    viewer.layers.selection = set(layers)
+    return viewer.layers.save(str(path), selected=True, plugin=PLUGIN)
+
+
+@pytest.mark.parametrize("name", ["out.h5", "out.ome.tif", "out.hspy", "out.zarr"])
 def test_a_denoised_layer_comes_back_with_counts_energies_and_record(
     viewer, denoised, tmp_path, name
 ):
@@ -67,3 +87,58 @@ def test_plain_pictures_are_still_saved_as_tiff_by_napari(viewer, tmp_path):
     layer = viewer.add_image(np.ones((5, 6)), name="cells")
     path = str(tmp_path / "cells.tif")
     assert layer.save(path) == [path]
+
+
+def test_element_maps_are_saved_together_as_channels(viewer, maps, tmp_path):
+    path = tmp_path / "maps.tif"
+    assert save_together(viewer, maps, path) == [str(path)]
+    with tifffile.TiffFile(path) as tif:
+        assert tif.series[0].axes == "CYX"
+        np.testing.assert_array_equal(tif.asarray(), [layer.data for layer in maps])
+        assert 'Name="Fe Ka"' in tif.ome_metadata
+        assert 'PhysicalSizeY="0.5"' in tif.ome_metadata
+        assert 'PhysicalSizeXUnit="µm"' in tif.ome_metadata
+        assert "element_map" in tif.ome_metadata
+
+
+def test_element_maps_are_saved_together_as_hdf5(viewer, maps, tmp_path):
+    path = tmp_path / "maps.h5"
+    assert save_together(viewer, maps, path) == [str(path)]
+    with h5py.File(path) as file:
+        for layer, group in zip(maps, ("Fe_Ka", "Zn_Ka"), strict=True):
+            np.testing.assert_array_equal(file[f"entry/{group}/values"][()], layer.data)
+            np.testing.assert_allclose(file[f"entry/{group}/x"][:2], [0, 0.25])
+
+
+def test_one_element_map_is_saved_as_hdf5(maps, tmp_path):
+    path = tmp_path / "iron.h5"
+    assert maps[0].save(str(path)) == [str(path)]
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["entry/Fe_Ka/values"][()], maps[0].data)
+
+
+def test_layers_of_one_name_are_both_saved(viewer, maps, tmp_path):
+    maps[1].metadata["element_map"]["line"] = "Kb"
+    layers = [
+        (layer.data, {**layer.as_layer_data_tuple()[1], "name": "map"}, "image") for layer in maps
+    ]
+    from napari_xrf_denoise.plugin.writer import write_pictures
+
+    write_pictures(str(tmp_path / "maps.h5"), layers)
+    with h5py.File(tmp_path / "maps.h5") as file:
+        titles = [item.attrs["title"] for item in file["entry"].values() if "title" in item.attrs]
+    assert sorted(titles) == ["map", "map [2]"]
+
+
+def test_spectra_among_pictures_are_refused_in_words(viewer, maps, small_map, tmp_path):
+    layer = viewer.add_layer(to_layer(small_map))
+    with pytest.raises(RuntimeError, match=r"not written.*axes y and x.*by themselves"):
+        save_together(viewer, [*maps, layer], tmp_path / "maps.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_of_different_pixels_are_refused_in_words(viewer, maps, tmp_path):
+    maps[0].scale = (1.0, 1.0)
+    with pytest.raises(RuntimeError, match=r"not written.*one pixel size"):
+        save_together(viewer, maps, tmp_path / "maps.tif")
+    assert not list(tmp_path.iterdir())

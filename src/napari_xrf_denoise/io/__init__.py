@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ._facade import read, write
 from ._layouts import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
+from .picture_file import write_pictures
 
 __all__ = [
     "LAYOUTS",
@@ -20,4 +21,5 @@ __all__ = [
     "sniff",
     "writable_suffixes",
     "write",
+    "write_pictures",
 ]

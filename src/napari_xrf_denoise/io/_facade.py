@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from napari_xrf_denoise.errors import CalibrationWarning, DataError, FormatError
 from napari_xrf_denoise.replacing import replacing
 from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
+from ._folders import replacing_folder
 from ._found import NO_CALIBRATION, build
 from ._layouts import LAYOUTS, Layout, layout_for, writable_suffixes
 from ._options import ReadOptions
@@ -115,9 +117,9 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
     Parameters
     ----------
     path : str or path
-        Its suffix chooses the format: ``.h5``, ``.hdf5`` or ``.nxs`` (NeXus) and ``.tif``,
-        ``.tiff`` (OME-TIFF) keep everything; ``.csv`` keeps counts and energies of a list of
-        spectra.
+        Its suffix chooses the format: ``.h5``, ``.hdf5`` or ``.nxs`` (NeXus), ``.hspy``
+        (HyperSpy), ``.tif`` or ``.tiff`` (OME-TIFF) and ``.zarr`` (OME-Zarr, a folder) keep
+        everything; ``.csv`` keeps counts and energies of a list of spectra.
     image : SpectrumImage
         Counts on disk are written block by block.
     overwrite : bool
@@ -158,12 +160,19 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
             "give result.image, of an array SpectrumImage.from_array(array)"
         )
     assert layout.write is not None
-    with replacing(file, overwrite=overwrite) as temporary:
+    with _place(file, layout, overwrite) as temporary:
         try:
             layout.write(temporary, image)
         except DataError as error:
             raise type(error)(f"{file}: {error}") from error
     return file
+
+
+def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:
+    """Return a temporary path that becomes the file, or the folder of layouts that are one."""
+    if layout.folder is None:
+        return replacing(file, overwrite=overwrite)
+    return replacing_folder(file, overwrite=overwrite, may_replace=layout.folder)
 
 
 def _writer(path: Path) -> Layout:

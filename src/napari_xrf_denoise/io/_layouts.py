@@ -16,11 +16,13 @@ from . import (
     edf,
     hdf5,
     hsi_analysis,
+    hyperspy_file,
     larch,
     maps,
     nexus,
     npy,
     nxdata,
+    ome_zarr,
     pyxrf,
     ripple,
     spectrum_text,
@@ -67,6 +69,9 @@ class Layout:
         ``write(path, image)`` makes a new file.
     suffixes : tuple of str
         Endings of the names that `write` takes.
+    folder : callable, optional
+        Of layouts that `write` makes a folder of: ``folder(path)`` is true of one like it, which
+        may be replaced.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Layout:
     knows_datasets: bool = False
     write: Callable[[Path, SpectrumImage], None] | None = None
     suffixes: tuple[str, ...] = ()
+    folder: Callable[[Path], bool] | None = None
 
 
 # Layouts are tried in this order, so those told apart by more detail come first.
@@ -111,6 +117,25 @@ LAYOUTS: tuple[Layout, ...] = (
         maps.recognise,
         maps.read,
         opens=lambda path: False,
+    ),
+    Layout(
+        "hyperspy",
+        "HyperSpy .hspy that napari-xrf-denoise wrote: everything, as HyperSpy opens it",
+        hyperspy_file.recognise,
+        hyperspy_file.read,
+        opens=lambda path: False,
+        write=hyperspy_file.write,
+        suffixes=hyperspy_file.SUFFIXES,
+    ),
+    Layout(
+        "ome-zarr",
+        "OME-Zarr folder that napari-xrf-denoise wrote: everything, block by block",
+        ome_zarr.recognise,
+        ome_zarr.read,
+        opens=lambda path: False,
+        write=ome_zarr.write,
+        suffixes=ome_zarr.SUFFIXES,
+        folder=ome_zarr.is_zarr,
     ),
     Layout(
         "vendor",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +139,7 @@ def _storable(band: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _provenance(image: SpectrumImage) -> str:
     assert image.energy is not None
+    energies = image.repeat_energies
     return encode(
         {
             "format_version": 1,
@@ -147,8 +150,19 @@ def _provenance(image: SpectrumImage) -> str:
             "pixel_unit": image.pixel_unit,
             "name": image.name,
             "metadata": dict(image.metadata),
+            "repeat_energies": energies and [axis.as_dict() for axis in energies],
+            "scalers": {name: _packed(values) for name, values in image.scalers.items()},
         }
     )
+
+
+def _packed(values: NDArray[np.float64]) -> str:
+    """Return the values of a scaler as text: in decimals those of a large map would be huge."""
+    return b64encode(zlib.compress(values.astype("<f8").tobytes())).decode("ascii")
+
+
+def _unpacked(text: str) -> NDArray[np.float64]:
+    return np.frombuffer(zlib.decompress(b64decode(text)), dtype="<f8")
 
 
 def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> Found:
@@ -158,7 +172,9 @@ def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> Found:
         spacing = [float(step) for step in content["pixel_size"]]
         kind, unit, name = content["repeat_kind"], content["pixel_unit"], content["name"]
         metadata = dict(content["metadata"])
-    except (KeyError, TypeError, ValueError) as error:
+        energies = [EnergyAxis.from_dict(axis) for axis in content.get("repeat_energies") or ()]
+        scalers = {key: _unpacked(text) for key, text in content.get("scalers", {}).items()}
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise FormatError(
             f"{path}: expected the provenance of an OME-TIFF of napari-xrf-denoise, found it "
             f"incomplete ({error!r}); copy the file again"
@@ -179,6 +195,8 @@ def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> Found:
         spacing_unit=unit,
         name=name,
         metadata=metadata,
+        scalers=scalers,
+        repeat_energies=energies or None,
     )
 
 

@@ -73,8 +73,8 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
 
     try:
         size, unit = _common_pixels(layers)
-        pictures = {}
-        records = {}
+        pictures: dict[str, Any] = {}
+        records: dict[str, Any] = {}
         for data, attributes, _ in layers:
             name = _free_name(str(attributes["name"]), pictures)
             pictures[name] = data
