@@ -304,7 +304,7 @@ def describe(path: str | Path) -> Recognition:
     if found is not None:
         return found
     for layout in LAYOUTS:
-        if layout.opens(file):
+        if _opens(layout, file):
             return Recognition(
                 layout, f"{kind_of_content(file)}, of which the content alone does not say more"
             )
@@ -345,6 +345,13 @@ def layout_for(path: Path, options: ReadOptions) -> Layout:
 def writable_suffixes() -> tuple[str, ...]:
     """Return the endings of the names that `write` takes."""
     return tuple(suffix for layout in LAYOUTS for suffix in layout.suffixes)
+
+
+def _opens(layout: Layout, path: Path) -> bool:
+    try:
+        return layout.opens(path)
+    except Exception:
+        return False  # a damaged file: not one that can be opened in this layout
 
 
 def _recognised(path: Path) -> Recognition | None:
