@@ -283,7 +283,8 @@ def test_another_energy_axis_is_that_of_all_repeats():
 
 
 def test_stacked_images_keep_the_scalers_that_all_have():
-    first, other = with_scalers(), SpectrumImage(cube(), AXES[0], scalers={"I0": 2 * BEAM})
+    first, other = with_scalers(), with_scalers()
+    other = other.replace(scalers={"I0": 2 * BEAM}, repeat_energies=None)
     joined = stack_repeats([first, other])
     assert list(joined.scalers) == ["I0"]
     np.testing.assert_array_equal(joined.scalers["I0"], np.stack([BEAM, BEAM, 2 * BEAM, 2 * BEAM]))
@@ -294,3 +295,31 @@ def test_combined_repeats_have_the_mean_of_their_scalers():
     combined = with_scalers().combine_repeats()
     np.testing.assert_array_equal(combined.scalers["live_time"], LIVE.mean(axis=0))
     assert combined.repeat_energies is None
+
+
+def test_sums_of_many_large_counts_do_not_wrap_around():
+    counts = np.full((1, 300, 300, 1), 60_000, dtype=np.uint16)
+    assert SpectrumImage(counts).rebin(y=300, x=300).counts.item() == 300 * 300 * 60_000
+    frames = SpectrumImage(np.full((66_000, 1, 1, 1), 65_535, np.uint16), repeat_kind="frame")
+    assert frames.combine_repeats().counts.item() == 66_000 * 65_535
+
+
+def test_rates_and_fractions_are_averaged_and_times_of_frames_add_up():
+    tenth = np.full((2, 2), 0.1)
+    frames = np.stack([tenth] * 3)
+    image = SpectrumImage(
+        cube((3, 2, 2, 5)),
+        repeat_kind="frame",
+        scalers={"fractional_dead_time": tenth, "live_time": frames, "input_count_rate": frames},
+    )
+    binned = image.rebin(y=2, x=2).scalers
+    assert binned["fractional_dead_time"].item() == pytest.approx(0.1)
+    np.testing.assert_allclose(binned["live_time"], 0.4)
+    combined = image.combine_repeats().scalers
+    np.testing.assert_allclose(combined["live_time"], 0.3)
+    np.testing.assert_allclose(combined["input_count_rate"], 0.1)
+
+
+def test_repeats_of_two_kinds_are_not_joined():
+    with pytest.raises(DataError, match="repeats must be of one kind"):
+        stack_repeats([with_scalers(), with_scalers().replace(repeat_kind="scan")])

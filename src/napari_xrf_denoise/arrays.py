@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -28,7 +27,7 @@ def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
     """Yield bands of rows (axis 1) as they are best read from disk or computed.
 
     A dask array computes whole chunks even where a part of one is asked for, so that going over it
-    in smaller steps would read everything several times. While one band is used the next is read.
+    in smaller steps would read everything several times.
 
     Parameters
     ----------
@@ -55,13 +54,8 @@ def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
         bands = [partial(part.compute, scheduler="synchronous") for part in parts]
     else:
         bands = [array[:, group].compute for group in groups]
-    with ThreadPoolExecutor(1, thread_name_prefix="reading rows") as reader:
-        following = reader.submit(bands[0])
-        for group, after in zip(groups, [*bands[1:], None], strict=True):
-            band = following.result()
-            if after is not None:
-                following = reader.submit(after)
-            yield group, band
+    for group, band in zip(groups, bands, strict=True):
+        yield group, band()
 
 
 def as_lazy(array: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import index
@@ -22,8 +23,8 @@ RepeatKind = Literal["scan", "frame", "detector"]
 AXES = ("repeat", "y", "x", "energy")
 READ_BYTES = 128 * 2**20
 """Largest part of a lazy cube that is computed at once, to be given out in smaller blocks."""
-POSITIONS = ("x", "y")
-"""Scalers that are places, not amounts."""
+_NO_AMOUNT = re.compile(r"^[xy]$|rate|factor|fraction|posit|dtf", re.IGNORECASE)
+"""Names of scalers that are no amounts: of pixels that become one, their mean is taken."""
 BLOCK_BYTES = 64 * 2**20
 """Largest block, as float64, that one step over a cube holds in memory."""
 
@@ -283,22 +284,26 @@ class SpectrumImage:
     def combine_repeats(self) -> SpectrumImage:
         """Return the image with one repeat: the mean of scans, the sum of frames or detectors.
 
-        Sums stay whole counts; the mean is float32. Scalers of repeats become their mean.
+        Sums stay whole counts; the mean is float32. Scalers of repeats become their mean, times
+        and counts of frames their sum.
         """
         if self.n_repeats == 1:
             return self
         if self.combination == "sum":
-            counts = self.counts.sum(axis=0, keepdims=True, dtype=_sum_dtype(self.counts.dtype))
+            dtype = _sum_dtype(self.counts.dtype, self.n_repeats)
+            counts = self.counts.sum(axis=0, keepdims=True, dtype=dtype)
         else:
             counts = self.counts.mean(axis=0, keepdims=True, dtype=np.float32)
         return self.with_one_repeat(counts)
 
     def with_one_repeat(self, counts: Any, **fields: Any) -> SpectrumImage:
         """Return a copy with counts (1, y, x, energy) that were made of all repeats."""
-        scalers = {
-            name: values.mean(axis=0) if values.ndim == 3 else values
-            for name, values in self.scalers.items()
-        }
+        scalers = {}
+        for name, values in self.scalers.items():
+            # Frames follow one another, so that their times add up; detectors count side by side.
+            adds_up = self.repeat_kind == "frame" and not _NO_AMOUNT.search(name)
+            combined = values.sum(axis=0) if adds_up else values.mean(axis=0)
+            scalers[name] = combined if values.ndim == 3 else values
         return replace(self, counts=counts, scalers=scalers, repeat_energies=None, **fields)
 
     def select(
@@ -400,12 +405,12 @@ class SpectrumImage:
         (n_y, n_x, n_e) = (size // factor for size, factor in zip(sizes, factors, strict=True))
         cut = self.counts[:, : n_y * y, : n_x * x, : n_e * energy]
         split = cut.reshape(repeats, n_y, y, n_x, x, n_e, energy)
-        counts = split.sum(axis=(2, 4, 6), dtype=_sum_dtype(self.counts.dtype))
+        counts = split.sum(axis=(2, 4, 6), dtype=_sum_dtype(self.counts.dtype, y * x * energy))
         scalers = {}
         for name, values in self.scalers.items():
             cells = values[..., : n_y * y, : n_x * x].reshape(*values.shape[:-2], n_y, y, n_x, x)
             sums = cells.sum(axis=(-3, -1))
-            scalers[name] = sums / (y * x) if name in POSITIONS else sums
+            scalers[name] = sums / (y * x) if _NO_AMOUNT.search(name) else sums
         energies = self.repeat_energies
         return replace(
             self,
@@ -431,6 +436,11 @@ def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
             raise DataError(
                 f"repeats must have the same shape: {first.name} is {first.shape[1:]} "
                 f"(y, x, energy), {other.name} is {other.shape[1:]}; crop or rebin them first"
+            )
+        if other.repeat_kind != first.repeat_kind and 1 not in (other.n_repeats, first.n_repeats):
+            raise DataError(
+                f"repeats must be of one kind: {first.name} has {first.repeat_kind}s, {other.name} "
+                f"{other.repeat_kind}s; combine those of one of them first (combine_repeats)"
             )
         if not other.energy.is_close(first.energy):
             raise DataError(
@@ -542,10 +552,8 @@ def _axis_index(array: Any, axis: int, keyword: str, name: str) -> int:
     return axis % int(array.ndim)
 
 
-def _sum_dtype(dtype: np.dtype[Any]) -> type:
-    """Type in which sums of counts cannot wrap around, as those of uint8 maps would."""
-    return (
-        np.uint32
-        if dtype.kind in "iu" and dtype.itemsize < 4
-        else (np.uint64 if dtype.kind in "iu" else np.float64)
-    )
+def _sum_dtype(dtype: np.dtype[Any], number: int) -> type:
+    """Type in which sums of so many counts cannot wrap around, as those of uint8 maps would."""
+    if dtype.kind not in "iu":
+        return np.float64
+    return np.uint32 if np.iinfo(dtype).max * number < 2**32 else np.uint64

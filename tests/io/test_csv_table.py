@@ -225,3 +225,19 @@ def test_a_map_is_no_csv(tmp_path, make_image):
 def test_an_axis_that_a_table_does_not_have_is_refused(tmp_path, option):
     with pytest.raises(DataError, match="does not exist in a table"):
         read(save(tmp_path / "table.csv", ROWS), **option)
+
+
+def test_channel_numbers_of_a_part_of_a_spectrum_are_no_energies(tmp_path):
+    path = tmp_path / "part.csv"
+    header = ",".join(["", *map(str, range(100, 400))])
+    path.write_text(header + "\n" + "\n".join(",".join(["0", *["3"] * 300]) for _ in range(3)))
+    with pytest.warns(CalibrationWarning):
+        image = read(path)
+    assert not image.energy.calibrated
+
+
+def test_what_was_written_keeps_its_last_channel(tmp_path):
+    counts = np.full((1, 1, 1, 60), 2, dtype=np.uint16)
+    counts[..., -1] = 5000  # cut off in a peak
+    image = SpectrumImage(counts, EnergyAxis(0.0, 0.01, 60))
+    assert read(write(tmp_path / "a.csv", image)).shape == (1, 1, 1, 60)

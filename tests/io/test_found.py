@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from napari_xrf_denoise import EnergyAxis, read, write
 from napari_xrf_denoise.io import _found
+from napari_xrf_denoise.io._found import Found, build
+from napari_xrf_denoise.io._options import ReadOptions
 
 
 @pytest.fixture
@@ -59,3 +63,32 @@ def test_the_kind_of_repeats_can_be_given(calibrated):
 )
 def test_an_image_is_named_after_its_file(tmp_path, name, stem):
     assert _found.file_stem(tmp_path / name) == stem
+
+
+@pytest.mark.parametrize(
+    ("names", "turned"),
+    [
+        (("x", "y", "energy"), True),
+        (("sample_x", "sample_y", "energy"), True),
+        (("y", "x", "energy"), False),
+        (("", "", ""), False),
+        (("energy", "max", "may"), False),
+    ],
+)
+def test_axes_that_the_file_names_x_and_y_become_columns_and_rows(names, turned):
+    counts = np.arange(3 * 5 * 8, dtype=np.uint16).reshape(3, 5, 8)
+    scaler = np.arange(15.0).reshape(3, 5)
+    found = Found(
+        counts=counts,
+        energy_axis=2,
+        spacing=(2.0, 7.0, None),
+        spacing_unit="µm",
+        axis_names=names,
+        scalers={"I0": scaler},
+    )
+    image, _ = build(found, Path("scan.h5"), ReadOptions(energy_gain=0.01))
+    if turned:
+        counts, scaler = counts.swapaxes(0, 1), scaler.T
+    np.testing.assert_array_equal(image.counts[0], counts)
+    assert image.pixel_size == ((7.0, 2.0) if turned else (2.0, 7.0))
+    np.testing.assert_array_equal(image.scalers["I0"], scaler)

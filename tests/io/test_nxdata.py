@@ -413,3 +413,24 @@ def test_read_names_the_choice_and_keeps_the_calibration_of_what_is_chosen(tmp_p
     with pytest.raises(FormatError, match="/entry/mca1/counts"):
         read(path)
     assert read(path, dataset="/entry/mca1/counts").energy.gain == 0.01
+
+
+@pytest.mark.parametrize(("unit", "seconds"), [("ms", 1e-3), ("s", 1.0), (None, 1.0)])
+def test_times_are_in_seconds_whatever_their_unit(tmp_path, unit, seconds):
+    path = pymca_export(tmp_path / "a.h5")
+    live = np.random.default_rng(0).uniform(1, 2, CUBE.shape[:2])
+    with h5py.File(path, "a") as file:
+        file["data/NXdata/live_time"] = live
+        if unit:
+            file["data/NXdata/live_time"].attrs["units"] = unit
+    np.testing.assert_allclose(read_image(path).scalers["live_time"], live * seconds)
+
+
+def test_times_of_an_unknown_unit_are_left_out_and_told(tmp_path):
+    path = pymca_export(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        file["data/NXdata/live_time"] = np.ones(CUBE.shape[:2])
+        file["data/NXdata/live_time"].attrs["units"] = "fortnights"
+    image = read_image(path)
+    assert "live_time" not in image.scalers
+    assert "fortnights" in warnings_of(image)

@@ -14,7 +14,7 @@ from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.io._folders import replacing_folder
 from napari_xrf_denoise.io._found import build
 from napari_xrf_denoise.io._options import ReadOptions
-from napari_xrf_denoise.io.ome_zarr import is_zarr, read, recognise, write
+from napari_xrf_denoise.io.ome_zarr import is_own, read, recognise, write
 
 zarr = pytest.importorskip(
     "zarr", minversion="3", reason='needs pip install "napari-xrf-denoise[formats]"'
@@ -234,15 +234,19 @@ def test_our_folders_are_told_from_other_zarr(tmp_path):
     assert recognise(tmp_path / "theirs.zarr") is None
     (tmp_path / "folder").mkdir()
     assert recognise(tmp_path / "folder") is None
-    assert [is_zarr(tmp_path / name) for name in ("ours.zarr", "theirs.zarr", "folder")] == [
-        True,
+    assert [is_own(tmp_path / name) for name in ("ours.zarr", "theirs.zarr", "folder")] == [
         True,
         False,
+        False,
     ]
+    (tmp_path / "ours.zarr" / "notes.txt").write_text("do not lose me")
+    assert not is_own(tmp_path / "ours.zarr")
 
 
 def put(path, content="new", *, overwrite=False, fail=None):
-    with replacing_folder(path, overwrite=overwrite, may_replace=is_zarr) as temporary:
+    with replacing_folder(
+        path, overwrite=overwrite, may_replace=lambda folder: (folder / "zarr.json").is_file()
+    ) as temporary:
         temporary.mkdir()
         (temporary / "zarr.json").write_text(content)
         if fail is not None:

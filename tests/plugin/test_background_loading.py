@@ -21,7 +21,7 @@ def lazy_layer():
 
 
 def loading():
-    return set(BackgroundLoading._running)
+    return list(BackgroundLoading._running)
 
 
 def test_the_layer_gets_its_counts_when_all_are_loaded(viewer, qtbot):
@@ -50,7 +50,7 @@ def test_a_removed_layer_ends_its_loading(viewer, qtbot, monkeypatch):
     follow(viewer)
     layer = lazy_layer()
     viewer.add_layer(layer)
-    assert began.wait(5)
+    qtbot.waitUntil(began.is_set, timeout=5000)
     viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: not loading(), timeout=10_000)
     assert is_dask(layer.data)

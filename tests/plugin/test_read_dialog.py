@@ -99,6 +99,7 @@ def test_repeats_are_summed_in_the_preview(qtbot, dialog, counts):
         "dataset": "/frames",
         "energy_axis": 3,
         "repeat_axis": 0,
+        "repeat_kind": "scan",
     }
     wait_for_preview(qtbot, dialog)
     expected = counts["/frames"].sum(axis=(0, 3), dtype=int)
@@ -143,7 +144,12 @@ def test_a_calibration_is_optional_and_its_fields_have_units(dialog):
 
 def test_the_preset_fills_the_fields(qtbot, question):
     preset = ReadOptions(
-        dataset="/frames", energy_axis=1, repeat_axis=2, energy_offset=0.5, energy_gain=0.02
+        dataset="/frames",
+        energy_axis=1,
+        repeat_axis=2,
+        repeat_kind="frame",
+        energy_offset=0.5,
+        energy_gain=0.02,
     )
     dialog = ReadDialog(question, preset)
     qtbot.addWidget(dialog)
@@ -281,3 +287,25 @@ def test_axes_that_cannot_be_and_giant_blocks_are_refused():
             preview_of(counts, *axes)
     with pytest.raises(DataError, match="too large"):
         preview_of(Counting((4096, 500, 500)), 0, blocks=(4096, 500, 500))
+
+
+def test_detector_elements_are_added_up_and_one_can_say_what_repeats_are(qtbot, tmp_path):
+    path = tmp_path / "elements.h5"
+    with h5py.File(path, "w") as file:
+        for number in (1, 2):
+            file[f"det{number}/values"] = np.ones((6, 5, 50), dtype=np.uint16)
+    with pytest.raises(FormatError) as caught:
+        xrf.read(path)
+    question = question_about(path, caught.value)
+    dialog = ReadDialog(question, question.suggestion())
+    qtbot.addWidget(dialog)
+    assert not dialog.kind_box.isEnabled()
+    dialog.dataset_list.selectAll()
+    assert dialog.kind_box.isEnabled()
+    assert "added up" in dialog.kind_box.currentText()
+    image = xrf.read(path, **dialog.answer().given())
+    assert image.repeat_kind == "detector"
+    assert image.combine_repeats().counts.sum() == 2 * 6 * 5 * 50
+    dialog.kind_box.setCurrentIndex(dialog.kind_box.findData("scan"))
+    assert dialog.answer().repeat_kind == "scan"
+    dialog.stop()

@@ -4,7 +4,8 @@ import pytest
 import tifffile
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import picture_data, to_layer
+from napari_xrf_denoise.layers import layer_data, picture_data, to_layer
+from napari_xrf_denoise.plugin.writer import write_layer
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -142,3 +143,39 @@ def test_pictures_of_different_pixels_are_refused_in_words(viewer, maps, tmp_pat
     with pytest.raises(RuntimeError, match=r"not written.*one pixel size"):
         save_together(viewer, maps, tmp_path / "maps.tif")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_another_program_is_never_replaced(viewer, small_map, tmp_path):
+    path = tmp_path / "map.h5"
+    with h5py.File(path, "w") as file:
+        file["xrfmap/detsum/counts"] = np.ones((3, 4, 5))
+    before = path.read_bytes()
+    layer = viewer.add_layer(to_layer(small_map.replace(name="map")))
+    for name in ("map.h5", "map"):
+        with pytest.raises(RuntimeError, match="a file of another program is there"):
+            layer.save(str(tmp_path / name), plugin=PLUGIN)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hspy", ".ome.tif", ".zarr"])
+def test_what_this_program_wrote_is_replaced(small_map, tmp_path, suffix):
+    path = str(tmp_path / f"map{suffix}")
+    data, attributes, _ = layer_data(small_map)
+    write_layer(path, data, attributes)
+    write_layer(path, 2 * data, attributes)
+    np.testing.assert_array_equal(xrf.read(path).counts, 2 * small_map.counts)
+
+
+def test_tables_and_pictures_are_replaced_as_well(viewer, maps, tmp_path):
+    spectra = xrf.simulate_spectra(n_repeats=3, n_channels=256)[0]
+    data, attributes, _ = layer_data(spectra)
+    for _ in range(2):
+        write_layer(str(tmp_path / "spectra.csv"), data, attributes)
+        save_together(viewer, maps, tmp_path / "maps.tif")
+        save_together(viewer, maps, tmp_path / "maps.h5")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_name_without_an_ending_gets_one(small_map, tmp_path):
+    data, attributes, _ = layer_data(small_map)
+    assert write_layer(str(tmp_path / "map"), data, attributes) == [str(tmp_path / "map.h5")]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ._facade import read, write
 from ._layouts import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
+from ._own import is_own
 from .picture_file import write_pictures
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Layout",
     "Recognition",
     "describe",
+    "is_own",
     "read",
     "sniff",
     "writable_suffixes",

@@ -141,6 +141,11 @@ def _rows(
             f"read, and {n_over} points of the next row left out; measure or read it again when "
             "it is complete"
         )
+    if fast not in positions and n_rows > 1:
+        warnings.append(
+            f"the motor {fast} was not recorded, so that all rows were taken to be measured in one "
+            "direction; if every other row is mirrored, the motor went back and forth"
+        )
     used = n_rows * n_fast
     spacing, unit = _spacing(positions, fast, slow, n_rows, n_fast)
     return Grid(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.errors import FormatError
 
 from ._found import IN_MEMORY_BYTES
+from ._stamp import Stamp
 
 _BLOCK_BYTES = 32 * 2**20
 
@@ -45,6 +46,7 @@ class FileStack:
         self._load = load
         self._one = shape
         self._opening = uuid4().hex
+        self._stamps = {path: Stamp.of(path) for path in self.files.ravel()}
 
     def __dask_tokenize__(self) -> str:
         # A cache of blocks must not serve those of files that were written anew since.
@@ -81,6 +83,7 @@ class FileStack:
         return dask.array.from_array(self, chunks=chunks)
 
     def _read(self, path: Path) -> NDArray[Any]:
+        self._stamps[path].check(str(path))
         counts = self._load(path)
         if counts.shape != self._one or counts.dtype.newbyteorder("=") != self.dtype:
             raise FormatError(

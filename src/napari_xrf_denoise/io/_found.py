@@ -6,6 +6,7 @@ dealt with here, in one place, so that every format asks, warns and refuses in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ from ._options import ReadOptions
 IN_MEMORY_BYTES = 256 * 2**20
 """Counts up to this size are read at once, and so checked at once; larger ones stay on disk and are
 checked as their blocks are read. Common maps (200 × 200 × 2048, uint8 or uint16) are below it."""
+
+_X = re.compile(r"(?:^|[^a-z])x(?:$|[^a-z])|^(?:width|columns?)$")
+_Y = re.compile(r"(?:^|[^a-z])y(?:$|[^a-z])|^(?:height|rows?)$")
 
 NO_CALIBRATION = (
     "no energy calibration was found, so energies are channel numbers; give energy_offset and "
@@ -64,6 +68,9 @@ class Found:
         Place inside the file, for messages.
     settled : bool
         The reader has applied the axis options itself.
+    axis_names : sequence of str
+        What the file calls the axes, empty where it says nothing: pixels whose x stands before y
+        are turned.
     """
 
     counts: Any
@@ -80,6 +87,7 @@ class Found:
     warnings: Sequence[str] = ()
     dataset: str = ""
     settled: bool = False
+    axis_names: Sequence[str] = ()
 
 
 def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage, list[str]]:
@@ -118,6 +126,11 @@ def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage
             metadata=_metadata(found, path, options, fresh),
         )
         scalers, unfit = _fitting(found.scalers, image)
+        if x_comes_first(found.axis_names, energy_axis, repeat_axis):
+            scalers = {key: values.swapaxes(-1, -2) for key, values in scalers.items()}
+            image = image.replace(
+                counts=image.counts.transpose(0, 2, 1, 3), pixel_size=image.pixel_size[::-1]
+            )
         energies = found.repeat_energies
         if energies is not None and (energy is not found.energy or len(energies) < 2):
             energies = None  # the user knows better, or there is nothing to tell apart
@@ -129,6 +142,17 @@ def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage
         warnings = [*image.metadata["warnings"], fresh[-1]]
         image = image.with_metadata(warnings=warnings)
     return image, fresh
+
+
+def x_comes_first(names: Sequence[str], energy_axis: int, repeat_axis: int | None) -> bool:
+    """Whether a file names its axes of pixels, and x before y."""
+    pixels = [
+        name.lower() for axis, name in enumerate(names) if axis not in (energy_axis, repeat_axis)
+    ]
+    if len(pixels) != 2:
+        return False
+    first, second = pixels
+    return bool(_X.search(first) and _Y.search(second))
 
 
 def _fitting(

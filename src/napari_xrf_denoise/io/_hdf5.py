@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.errors import FormatError, MissingDependencyError
 
 from ._found import IN_MEMORY_BYTES, place
+from ._stamp import Stamp
 
-_LAZY_BLOCK = "32 MiB"
+_LAZY_BLOCK = "64 MiB"
 _SUSPICIOUS_BYTES = 2**40
 _BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
 
@@ -148,26 +149,16 @@ class DatasetOnDisk:
         self.shape: tuple[int, ...] = dataset.shape
         self.ndim: int = dataset.ndim
         self.dtype: np.dtype[Any] = dataset.dtype.newbyteorder("=")
-        self._stamp = self._now()
+        self._stamp = Stamp.of(self.path)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return (str(self.path), self.name, self._stamp)
+        return (str(self.path), self.name, self._stamp.seen)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         where = place(self.path, self.name)
-        if self._now() != self._stamp:
-            raise FormatError(
-                f"{where}: the file was changed or removed after it was opened; read it again"
-            )
+        self._stamp.check(where)
         with open_hdf5(self.path) as file:
             return _read(get_dataset(file, self.path, self.name), key, where)
-
-    def _now(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_size, status.st_mtime_ns
 
 
 def candidates(file: Any, most_visited: int = 20_000) -> list[tuple[str, tuple[int, ...], str]]:

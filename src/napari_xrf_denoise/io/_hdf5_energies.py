@@ -18,6 +18,14 @@ LARGEST_IN_KEV = 1_000
 """No X-ray spectrum reaches 1 MeV, so larger numbers are eV."""
 
 _MOST_NUMBERS = 2**24
+_SECONDS = {
+    **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "µs", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+}
 _OFF_LINE = 0.01  # of a channel: what single precision loses, and less than any curve matters
 
 
@@ -69,6 +77,12 @@ def centers_in_kev(dataset: Any, size: int) -> NDArray[np.float64]:
     unit = text(attribute(dataset, "units")).lower()
     is_ev = unit == "ev" or (unit != "kev" and values[-1] > LARGEST_IN_KEV)
     return values / 1000 if is_ev else values
+
+
+def in_seconds(dataset: Any) -> float | None:
+    """Return how many seconds the unit of a dataset is; without one 1, None where it is unknown."""
+    unit = text(attribute(dataset, "units")).strip().lower()
+    return _SECONDS.get(unit.replace("\u03bc", "µ"))
 
 
 def unusable(where: str, error: DataError) -> str:

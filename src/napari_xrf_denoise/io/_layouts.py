@@ -70,8 +70,8 @@ class Layout:
     suffixes : tuple of str
         Endings of the names that `write` takes.
     folder : callable, optional
-        Of layouts that `write` makes a folder of: ``folder(path)`` is true of one like it, which
-        may be replaced.
+        Of layouts that `write` makes a folder of: ``folder(path)`` is true of one that it made,
+        which may be replaced.
     """
 
     name: str
@@ -135,7 +135,7 @@ LAYOUTS: tuple[Layout, ...] = (
         opens=lambda path: False,
         write=ome_zarr.write,
         suffixes=ome_zarr.SUFFIXES,
-        folder=ome_zarr.is_zarr,
+        folder=ome_zarr.is_own,
     ),
     Layout(
         "vendor",

@@ -21,6 +21,7 @@ from napari_xrf_denoise.errors import (
 
 from ._found import IN_MEMORY_BYTES, place
 from ._memory import check_memory
+from ._stamp import Stamp
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 _LAZY_BLOCK = "32 MiB"
@@ -46,12 +47,14 @@ class ZarrOnDisk:
         self.ndim: int = array.ndim
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
         self._opening = uuid4().hex
+        self._stamp = Stamp.of(self.path)
 
     def __dask_tokenize__(self) -> str:
         # A cache of blocks must not serve those of a store that was written anew since.
         return self._opening
 
     def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        self._stamp.check(place(self.path, self.name))
         with open_store(self.path) as root:
             array = root if self.name == _root_path(self.path) else root[self._inside()]
             if array.shape != self.shape:

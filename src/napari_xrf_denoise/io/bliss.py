@@ -67,7 +67,6 @@ _SPECTRUM_MARKS = {*_SCALERS, "spectrum", "calibration", "channels"}
 _SPECTRUM_NAME = re.compile(r"mca|xia|fx\d|falcon|xspress|xmap|mercury", re.IGNORECASE)
 _SUM_NAME = re.compile(r"(?:^|_)sum(?:$|_|\d)|sum$", re.IGNORECASE)
 _POSITIONERS = "instrument/positioners"
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
 
 @dataclass(frozen=True)
@@ -424,8 +423,8 @@ def _points(dataset: Any, grid: Grid) -> NDArray[np.float64] | None:
     values = _hdf5_energies.numbers(dataset)
     if values is None or values.ndim != 1 or values.size < grid.n_points:
         return None
-    unit = _SECONDS.get(text(attribute(dataset, "units")), 1.0)
-    arranged: NDArray[np.float64] = grid.arrange(values[: grid.n_points] * unit)
+    unit = _hdf5_energies.in_seconds(dataset)  # None of counters, which stay as they are
+    arranged: NDArray[np.float64] = grid.arrange(values[: grid.n_points] * (unit or 1.0))
     return arranged
 
 

@@ -29,6 +29,7 @@ SUFFIXES = (".csv",)
 _READ_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _EV_ABOVE = 1000.0
 _HIGHEST_KEV = 200.0
+_OWN_LABELS = ("energy_keV", "channel")
 _FEWEST_CHANNELS = 16
 _SNIFFED_BYTES = 2**20
 _NEIGHBOURS = 16
@@ -85,7 +86,8 @@ def read(path: Path, options: ReadOptions) -> Found:
             "are the repeats; leave it out"
         )
     table = _load(path, by_columns=options.energy_axis in (0, -2))
-    counts, overflow = _split_overflow(table.counts)
+    # What this program wrote had its overflow taken off before.
+    counts, overflow = (table.counts, None) if table.is_own else _split_overflow(table.counts)
     energy = table.energy
     if energy is not None and overflow is not None:
         energy = energy[: energy.size - 1]
@@ -119,7 +121,7 @@ def write(path: Path, image: SpectrumImage) -> None:
     # Nine digits give back the same float32, seventeen the same float64.
     digits = ".9g" if image.counts.dtype.itemsize <= 4 else ".17g"
     with path.open("x", encoding="ascii", newline="") as file:
-        unit = "energy_keV" if energy.calibrated else "channel"
+        unit = _OWN_LABELS[0 if energy.calibrated else 1]
         file.write(",".join([unit, *(repr(float(value)) for value in energy.centers)]) + "\n")
         for repeat in range(image.n_repeats):
             for _, band in image.select(repeats=repeat).blocks():
@@ -140,12 +142,14 @@ class _Header:
     n_labels: int  # columns before the first channel, 0 or 1
     is_row: bool  # False when the first row holds counts already
     unit: str = ""  # "keV" or "channel" where the header says so
+    is_own: bool = False  # written by this program
 
 
 @dataclass(frozen=True)
 class _Table:
     counts: NDArray[np.float64]
     energy: EnergyAxis | None
+    is_own: bool = False
 
 
 def _load(path: Path, *, by_columns: bool) -> _Table:
@@ -173,7 +177,7 @@ def _load(path: Path, *, by_columns: bool) -> _Table:
     if header.n_labels == 0 and header.energies is None and _numbers_rows(counts[:, 0]):
         counts = counts[:, 1:]
     _suggest_columns(path, counts, header)
-    return _Table(counts, _energy_axis(header))
+    return _Table(counts, _energy_axis(header), header.is_own)
 
 
 def _lines(text: str) -> Any:
@@ -220,7 +224,8 @@ def _header(cells: list[str]) -> _Header:
     values = np.array(rest)
     if numbers[0] is None:
         energies = values if _rises(values) else None
-        return _Header(energies, 1, is_row=energies is not None, unit=unit)
+        own = cells[0] in _OWN_LABELS
+        return _Header(energies, 1, is_row=energies is not None, unit=unit, is_own=own)
     if len(values) >= _FEWEST_CHANNELS // 2 and _rises(values):
         everything = np.array([numbers[0], *rest])
         n_labels = 0 if _rises(everything) and everything[0] < everything[1] else 1
@@ -238,8 +243,9 @@ def _kev(header: _Header) -> tuple[NDArray[np.float64], bool]:
     """Return the energies in keV and True, or channel numbers and False."""
     energies = header.energies
     assert energies is not None
-    counted = np.arange(energies.size)
-    numbered = np.array_equal(energies, counted) or np.array_equal(energies, counted + 1)
+    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV a channel is no step
+    # that a detector has.
+    numbered = energies[0] == np.rint(energies[0]) and bool(np.all(np.diff(energies) == 1))
     if header.unit == "channel" or (numbered and header.unit != "keV"):
         return energies, False
     if header.unit != "keV" and np.max(np.abs(energies)) > _EV_ABOVE:

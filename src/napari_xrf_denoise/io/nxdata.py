@@ -26,9 +26,9 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError
 
 from . import bliss, hdf5, nexus
-from ._found import Found, ask_for_energy_axis, existing_axis, place
+from ._found import Found, ask_for_energy_axis, existing_axis, place, x_comes_first
 from ._hdf5 import describe_candidates, open_hdf5
-from ._hdf5_energies import energy_beside, numbers, stored_energies, unusable
+from ._hdf5_energies import energy_beside, in_seconds, numbers, stored_energies, unusable
 from ._hdf5_links import attribute, follow, get_linked, homes, identity, members, read_linked, text
 from ._nexus_spectra import Spectra, clear, containers, find
 from ._options import ReadOptions
@@ -142,8 +142,10 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> Found:
         )
     spacing, unit = _spacing(spectra)
     rows = [axis for axis in range(len(shape)) if axis not in (energy_axis, repeat_axis)]
+    turned = x_comes_first(spectra.axes, energy_axis, repeat_axis)
+    scalers, odd = _scalers(groups, shape, energy_axis, repeat_axis)
     return Found(
-        counts=read_linked([dataset], energy_axis, rows[0])[0],
+        counts=read_linked([dataset], energy_axis, rows[1 if turned else 0])[0],
         energy_axis=spectra.energy_axis,
         repeat_axis=spectra.repeat_axis,
         energy=energy,
@@ -151,8 +153,9 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> Found:
         spacing=spacing,
         spacing_unit=unit,
         metadata=_metadata(spectra),
-        scalers=_scalers(groups, shape, energy_axis, repeat_axis),
-        warnings=warnings,
+        scalers=scalers,
+        warnings=warnings + odd,
+        axis_names=spectra.axes,
         dataset=spectra.path,
     )
 
@@ -223,22 +226,33 @@ def _energy(spectra: Spectra) -> tuple[EnergyAxis | None, list[str]]:
 
 def _scalers(
     groups: Iterable[Any], shape: tuple[int, ...], energy_axis: int, repeat_axis: int | None
-) -> dict[str, NDArray[np.float64]]:
-    """Return times and beam intensities beside the counts, repeats first."""
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Return times and beam intensities beside the counts, repeats first, and warnings."""
     pixels = [axis for axis in range(len(shape)) if axis != energy_axis]
     grid = [shape[axis] for axis in pixels]
     n_repeats = 1 if repeat_axis is None else shape[repeat_axis]
     found: dict[str, NDArray[np.float64]] = {}
+    warnings: list[str] = []
     for group in groups:
         for name, standard in _SCALERS.items():
-            values = numbers(follow(group, name))
+            dataset = follow(group, name)
+            values = numbers(dataset)
             if values is None or standard in found:
                 continue
+            if standard.endswith("_time"):
+                unit = in_seconds(dataset)
+                if unit is None:
+                    warnings.append(
+                        f"{name} has the unit {text(attribute(dataset, 'units'))!r}, expected one "
+                        "of time, and was left out"
+                    )
+                    continue
+                values = values * unit
             if repeat_axis is not None and values.size == np.prod(grid):
                 values = np.moveaxis(values.reshape(grid), pixels.index(repeat_axis), 0)
             if values.size in (np.prod(grid), np.prod(grid) // n_repeats):
                 found[standard] = values
-    return found
+    return found, warnings
 
 
 def _spacing(spectra: Spectra) -> tuple[list[float | None], str]:

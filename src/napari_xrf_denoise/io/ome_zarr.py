@@ -35,6 +35,7 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 from ._found import IN_MEMORY_BYTES, Found, place
 from ._options import ReadOptions
 from ._record import Record, decode_record, encode_record
+from ._stamp import Stamp
 
 SUFFIXES = (".zarr",)  # .ome.zarr too
 _VERSION = "0.5"
@@ -58,10 +59,11 @@ _UNITS = {
 """Names of units as the specification writes them."""
 
 
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a zarr store, of any version; it is what `write` may replace."""
-    names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-    return path.is_dir() and any((path / name).is_file() for name in names)
+def is_own(path: Path) -> bool:
+    """Whether a folder is one that `write` made and nothing else is in it: it may be replaced."""
+    if recognise(path) is None:
+        return False
+    return {entry.name for entry in path.iterdir()} <= {"zarr.json", "0"}
 
 
 def recognise(path: Path) -> str | None:
@@ -270,12 +272,14 @@ class _CountsInFolder:
     def __init__(self, path: Path, array: Any) -> None:
         self._path = path
         self._array = array
+        self._stamp = Stamp.of(path)
         self.shape: tuple[int, ...] = array.shape
         self.ndim: int = array.ndim
         self.dtype: np.dtype[Any] = array.dtype.newbyteorder("=")
         self.nbytes = int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
+        self._stamp.check(place(self._path, "0"))
         try:
             return np.asarray(self._array[key], dtype=self.dtype)
         except MemoryError:

@@ -139,10 +139,11 @@ def _choose(
             f"{path}: there is no spectrum image {name!r}; give the title or number of one of "
             f"{list(enumerate(titles))} as dataset=... (--dataset)"
         )
-    if (
-        len({(title, signal["data"].shape) for title, signal in zip(titles, signals, strict=True)})
-        == 1
-    ):
+    alike = len(
+        {(title, signal["data"].shape) for title, signal in zip(titles, signals, strict=True)}
+    )
+    # Formats that keep single photons give each detector element as a signal of the same name.
+    if len(signals) == 1 or (alike == 1 and plugin_for(path) in _STREAMS):
         return signals[0], []
     return signals[0], [
         f"the file holds {len(signals)} spectrum images and the first was read, {titles[0]!r}; "
@@ -213,6 +214,7 @@ def _found(
         spacing_unit=unit,
         metadata=_metadata(signal),
         warnings=warnings,
+        axis_names=[str(axis.get("name", "")) for axis in axes],
     )
 
 

@@ -126,6 +126,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         metadata=chosen[0].metadata,
         warnings=warnings + more,
         dataset=chosen[0].path,
+        axis_names=[axis.name for axis in axes],
     )
 
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import Cancelled
-from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer, layer_data
+from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer, is_spectral, layer_data
 
 from .background_job import BackgroundJob
 from .energy_store import lay_out
@@ -32,8 +32,12 @@ def follow(viewer: Any) -> None:
     layers = viewer.layers
 
     def inserted(event: Any) -> None:
-        if METADATA_KEY in event.value.metadata and is_dask(event.value.data):
-            BackgroundLoading(event.value, layers).start()
+        layer = event.value
+        if METADATA_KEY not in layer.metadata or not is_dask(layer.data):
+            return
+        # napari's own operations copy the metadata to layers that have lost an axis.
+        if is_spectral(layer):
+            BackgroundLoading(layer, layers).start()
 
     layers.events.inserted.connect(inserted)
 
@@ -51,7 +55,7 @@ class BackgroundLoading(QObject):
         Where the layer is; when it is removed the loading ends.
     """
 
-    _running: set[BackgroundLoading] = set()  # noqa: RUF012  (nobody else holds them)
+    _running: list[BackgroundLoading] = []  # noqa: RUF012  (nobody else holds them)
 
     def __init__(self, layer: Any, layers: Any) -> None:
         super().__init__()
@@ -72,16 +76,22 @@ class BackgroundLoading(QObject):
         self._bar: Any = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin when those before have ended: what is free for one is not free for all."""
+        self._running.append(self)
+        self._timer.start()
+
+    def _begin(self) -> None:
         from napari.utils import progress
 
-        self._running.add(self)
         self._bar = progress(total=100, desc=f"Loading {self._image.name}")
         self.job.start()
-        self._timer.start()
 
     def poll(self) -> None:
         """Show how far it is, and give the layer its counts when all are there."""
+        if self._bar is None:
+            if self._running[0] is self:
+                self._begin()
+            return
         if self._layer not in self._layers or self._layer.data is not self._source:
             self.job.stop()
         state = self.job.progress
@@ -91,7 +101,7 @@ class BackgroundLoading(QObject):
             return
         self._timer.stop()
         self._bar.close()
-        self._running.discard(self)
+        self._running.remove(self)
         error = self.job.error
         if isinstance(error, Cancelled) or self._layer not in self._layers:
             return

@@ -24,6 +24,9 @@ NO_LAYERS = (
     "There is no image layer of counts. Open a file of spectra, or an array with File > Open."
 )
 
+OFFSET, GAIN = 0.0, 0.01
+"""keV of channel 0 and of a channel, where nothing is known: a common setting of XRF detectors."""
+
 
 @dataclass
 class CalibrateModel:
@@ -61,8 +64,8 @@ class CalibrateModel:
     energy_axis: int | None = None
     repeat_axis: int | None = None
     way: Way = "peaks"
-    offset: float = 0.0
-    gain: float = 0.01
+    offset: float = OFFSET
+    gain: float = GAIN
     channels: tuple[float, float] = (0.0, 0.0)
     lines: tuple[str, str] = ("Ca Ka", "Fe Ka")
     picked: int = 0
@@ -85,6 +88,8 @@ class CalibrateModel:
             return
         self.energy_axis, self.repeat_axis = axes_of(layer)
         known = current_energy(layer)
+        # Nothing is left of another layer's numbers, which would be ready for Apply.
+        self.offset, self.gain = OFFSET, GAIN
         if known is not None and known.calibrated:
             self.offset, self.gain = known.offset, known.gain
         self.channels = (0.0, 0.0)

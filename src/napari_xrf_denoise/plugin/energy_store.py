@@ -5,6 +5,7 @@ Files hold spectra, pixel after pixel, so that the picture of one energy lies ac
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -95,4 +96,18 @@ def _by_energy(image: SpectrumImage, folder: Path | None) -> NDArray[Any]:
     repeats, height, width, size = image.shape
     # Closed and mapped, the file lives on without a name, and is gone when the array is.
     with tempfile.TemporaryFile(prefix=PREFIX, dir=place) as file:
+        _reserve(file.fileno(), needed, image.name, place)
         return np.memmap(file, image.counts.dtype, "w+", shape=(repeats, size, height, width))
+
+
+def _reserve(file: int, n_bytes: int, name: str, place: Path) -> None:
+    """Have the disk keep room for a file: one that fills up under a mapped file is a crash."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, n_bytes)
+    except OSError as error:
+        raise DataError(
+            f"{name}: {n_bytes / 2**30:.1f} GiB cannot be kept in {place} ({error.strerror}); free "
+            "some disk space, or set TMPDIR to a larger disk"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,13 @@ from .read_questions import Candidate, Question
 POLL_MS = 30
 """Time between two looks at a preview that is being read."""
 NO_GAIN = "not known: channel numbers"
+KINDS = {
+    "scan": "scans (averaged)",
+    "frame": "frames (added up)",
+    "detector": "detector elements (added up)",
+}
+"""What repeats can be, and what becomes of them."""
+_ELEMENT = re.compile(r"det|mca|xia|element", re.IGNORECASE)
 
 
 def ask_in_dialog(question: Question, preset: ReadOptions) -> ReadOptions | None:
@@ -77,7 +85,7 @@ class ReadDialog(QDialog):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self.dataset_list.itemSelectionChanged.connect(self._choose_dataset)
-        for box in (self.energy_box, self.repeat_box):
+        for box in (self.energy_box, self.repeat_box, self.kind_box):
             box.currentIndexChanged.connect(self._changed)
         self.gain_field.valueChanged.connect(self._changed)
         self._changed()
@@ -101,7 +109,12 @@ class ReadDialog(QDialog):
             repeat_axis=self.repeat_box.currentData(),
             energy_offset=self.offset_field.value() if gain > 0 else None,
             energy_gain=gain if gain > 0 else None,
+            repeat_kind=self.kind_box.currentData() if self._has_repeats() else None,
         )
+
+    def _has_repeats(self) -> bool:
+        several = len(self.dataset_list.selectedItems()) > 1
+        return several or self.repeat_box.currentData() is not None
 
     def stop(self) -> None:
         """Leave a preview unfinished."""
@@ -132,6 +145,13 @@ class ReadDialog(QDialog):
         self.repeat_box.setToolTip(
             "Which axis holds repeats of the same measurement: scans, frames or detector elements"
         )
+        self.kind_box = QComboBox()
+        for kind, words in KINDS.items():
+            self.kind_box.addItem(words, kind)
+        self.kind_box.setToolTip(
+            "Scans measure the same thing again, so that the result is their mean; frames and "
+            "detector elements are parts of one measurement, whose sum it is"
+        )
         self.offset_field = _kev_field(" keV", -1000.0, 1000.0)
         self.offset_field.setToolTip("Energy of channel 0 in keV")
         self.gain_field = _kev_field(" keV per channel", 0.0, 1000.0)
@@ -153,6 +173,7 @@ class ReadDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Energy axis", self.energy_box)
         form.addRow("Repeat axis", self.repeat_box)
+        form.addRow("Repeats are", self.kind_box)
         form.addRow("Energy of channel 0", self.offset_field)
         form.addRow("Energy per channel", self.gain_field)
         left = QVBoxLayout()
@@ -186,6 +207,7 @@ class ReadDialog(QDialog):
         named = any(entry.dataset for entry in self.question.candidates)
         self.dataset_list.setEnabled(named)
         self._fill_axes(preset.energy_axis, preset.repeat_axis)
+        self.kind_box.setCurrentIndex(self.kind_box.findData(preset.repeat_kind or "scan"))
         self.offset_field.setValue(preset.energy_offset or 0.0)
         self.gain_field.setValue(preset.energy_gain or 0.0)
 
@@ -213,12 +235,20 @@ class ReadDialog(QDialog):
             self._fill_axes(int(np.argmax(entry.shape)), others[0] if len(others) > 2 else None)
         elif entry is not None:
             self._fill_axes(self.energy_box.currentData(), self.repeat_box.currentData())
+        names = [
+            self.question.candidates[self.dataset_list.row(item)].dataset
+            for item in self.dataset_list.selectedItems()
+        ]
+        if len(names) > 1 and all(_ELEMENT.search(name) for name in names):
+            with QSignalBlocker(self.kind_box):
+                self.kind_box.setCurrentIndex(self.kind_box.findData("detector"))
         self._changed()
 
     def _changed(self, *_: Any) -> None:
         answer = self.answer()
         problem = self.question.problem(answer)
         self.offset_field.setEnabled(answer.energy_gain is not None)
+        self.kind_box.setEnabled(answer.repeat_kind is not None)
         button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         assert button is not None
         button.setEnabled(not problem)

@@ -15,7 +15,8 @@ LayerData = tuple[Any, Mapping[str, Any], str]
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write one image layer, in the format that the ending of the name says.
 
-    A file that is there is replaced: napari's save dialog has asked already.
+    A file of this program that is there is replaced; every other one is left alone, since it may
+    be the measurement itself, whose name the layer has.
 
     Parameters
     ----------
@@ -32,15 +33,17 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     Raises
     ------
     RuntimeError
-        If the layer has no energy axis and is no element map, or does not fit the format.
+        If the layer has no energy axis and is no element map, or does not fit the format, or a
+        file of another program is there.
     """
     from napari_xrf_denoise.io import write
 
     if "element_map" in (attributes.get("metadata") or {}):
         return write_pictures(path, [(data, attributes, "image")])
+    target = _target(path)
     try:
         image = image_from_layer_data(data, attributes)
-        return [str(write(Path(path), image, overwrite=True))]
+        return [str(write(target, image, overwrite=True))]
     except (DataError, MissingDependencyError) as error:
         # napari takes a ValueError for "no plugin was found", and the reason would be lost.
         raise RuntimeError(f"{path} was not written: {error}") from error
@@ -49,7 +52,7 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write image layers of one shape (y, x), such as element maps, into one file.
 
-    A file that is there is replaced: napari's save dialog has asked already.
+    A file of this program that is there is replaced; every other one is left alone.
 
     Parameters
     ----------
@@ -66,11 +69,13 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
     Raises
     ------
     RuntimeError
-        If a layer is no picture, or shapes or pixel sizes differ.
+        If a layer is no picture, or shapes or pixel sizes differ, or a file of another program is
+        there.
     """
     from napari_xrf_denoise.io._plain_json import plain_or_text
     from napari_xrf_denoise.io.picture_file import write_plain_pictures
 
+    target = _target(path)
     try:
         size, unit = _common_pixels(layers)
         pictures: dict[str, Any] = {}
@@ -85,17 +90,38 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
             }
             records[name] = plain_or_text({**own, "translate": attributes["translate"]})
         written = write_plain_pictures(
-            Path(path),
+            target,
             pictures,
             pixel_size=size,
             pixel_unit=unit,
-            name=Path(path).name.partition(".")[0],
+            name=target.name.partition(".")[0],
             record={"pictures": records},
             overwrite=True,
         )
     except DataError as error:
         raise RuntimeError(f"{path} was not written: {error}") from error
     return [str(written)]
+
+
+def _target(path: str) -> Path:
+    """Return where to write: a name without an ending, as the dialog proposes it, gets one.
+
+    Raises
+    ------
+    RuntimeError
+        If something is there that this program did not write.
+    """
+    from napari_xrf_denoise.io import is_own, writable_suffixes
+
+    target = Path(path)
+    if not target.name.lower().endswith(writable_suffixes()):
+        target = target.with_name(target.name + ".h5")
+    if target.exists() and not is_own(target):
+        raise RuntimeError(
+            f"{target} was not written: a file of another program is there and is left as it is; "
+            "choose another name"
+        )
+    return target
 
 
 def _common_pixels(layers: Sequence[LayerData]) -> tuple[tuple[float, float], str]:
