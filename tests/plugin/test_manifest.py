@@ -22,7 +22,14 @@ def test_everything_in_the_manifest_can_be_imported(manifest):
 def test_docks_samples_and_commands_have_their_public_names(manifest):
     contributions = manifest.contributions
     names = [widget.display_name for widget in contributions.widgets]
-    assert names == ["Denoise", "Spectrum", "Element maps", "Calibrate energy"]
+    assert names == [
+        "Denoise",
+        "Spectrum",
+        "Element maps",
+        "Calibrate energy",
+        "Batch denoise",
+        "Compare",
+    ]
     assert [sample.key for sample in contributions.sample_data] == ["spectra", "map"]
 
 
@@ -30,7 +37,8 @@ def test_docks_are_in_the_menus_of_layers(manifest):
     menus = manifest.contributions.menus
     assert {menu: [entry.command for entry in menus[menu]] for menu in menus} == {
         "napari/layers/filter": [f"{NAME}.denoise"],
-        "napari/layers/visualize": [f"{NAME}.spectrum"],
+        "napari/layers/visualize": [f"{NAME}.spectrum", f"{NAME}.compare"],
+        "napari/file/io_utilities": [f"{NAME}.batch"],
         "napari/layers/data": [f"{NAME}.calibrate"],
         "napari/layers/measure": [f"{NAME}.element_maps"],
     }

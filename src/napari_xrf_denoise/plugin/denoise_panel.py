@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QFrame,
     QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +24,7 @@ from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
 from .layer_checklist import LayerChecklist
 from .layer_watch import LayerWatch
+from .small_widgets import choice_box, words_label
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -100,16 +99,16 @@ class DenoisePanel(DockedWidget):
             "Layers with an energy axis. Tick one, or several that are repeats of the same "
             "measurement."
         )
-        self.method_box = _box(METHODS, METHOD_TIPS)
-        self.preset_box = _box(PRESETS, PRESET_TIPS)
+        self.method_box = choice_box(METHODS, METHOD_TIPS)
+        self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.preset_box.setCurrentText(self.model.preset)
-        self.plan_label = _text("What will be done")
+        self.plan_label = words_label("What will be done")
         self.button = QPushButton("Denoise")
         self.progress_bar = QProgressBar()
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setToolTip("Share of the whole run that is done, in %")
-        self.stage_label = _text("What is being done, and the time left")
-        self.report_label = _text("How good the result is")
+        self.stage_label = words_label("What is being done, and the time left")
+        self.report_label = words_label("How good the result is")
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Method", self.method_box)
@@ -207,21 +206,3 @@ def time_left(seconds: float) -> str:
     if seconds < 5400:
         return f"about {round(seconds / 60)} min"
     return f"about {seconds / 3600:.1f} h"
-
-
-def _box(entries: tuple[str, ...], tips: Mapping[str, str]) -> QComboBox:
-    box = QComboBox()
-    for row, entry in enumerate(entries):
-        box.addItem(entry)
-        box.setItemData(row, tips.get(entry, ""), Qt.ItemDataRole.ToolTipRole)
-    box.setToolTip("\n".join(f"{entry}: {tips[entry]}" for entry in entries if entry in tips))
-    return box
-
-
-def _text(tip: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setToolTip(tip)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label

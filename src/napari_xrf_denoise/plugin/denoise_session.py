@@ -128,14 +128,20 @@ class DenoiseSession:
 
 def _work(engine: Callable[..., Denoised], data: Any, settings: Mapping[str, Any]) -> Work:
     def work(on_progress: Any, should_stop: Callable[[], bool]) -> Denoised:
-        _load_torch()
+        load_torch()
         run = partial(engine, on_progress=on_progress, should_stop=should_stop)
         return run(data, **settings)
 
     return work
 
 
-def _load_torch() -> None:
+def load_torch() -> None:
+    """Import torch, which takes a moment, and say what to do where it cannot be.
+
+    Raises
+    ------
+    ImportError
+    """
     try:
         import torch  # noqa: F401
     except (ImportError, OSError) as error:

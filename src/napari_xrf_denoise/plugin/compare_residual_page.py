@@ -1,0 +1,141 @@
+"""The page "Residuals" of the Compare dock: a map of a window of energies, and the spectrum."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .compare_model import CompareModel, WindowKind
+from .compare_plot import ResidualPlot
+from .compare_words import text_label
+from .denoise_panel import time_left
+from .plot_colors import PlotColors
+
+ALL, OWN = "All energies", "Own window"
+
+
+class ResidualPage(QWidget):
+    """Shows the model's part about residuals.
+
+    Parameters
+    ----------
+    model : CompareModel
+    colors : PlotColors
+    """
+
+    def __init__(self, model: CompareModel, colors: PlotColors) -> None:
+        super().__init__()
+        self._model = model
+        self.window_box = QComboBox()
+        self.window_box.setToolTip(
+            "Energies whose counts are compared pixel by pixel: all, a line of the denoised "
+            "layer's report, or a window of your own"
+        )
+        self.window_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.window_box.setMinimumContentsLength(8)
+        self.low_field = _energy_field("First energy of the window, in keV (or channels)")
+        self.high_field = _energy_field("Last energy of the window, in keV (or channels)")
+        self.button = QPushButton("Compute residuals")
+        self.progress_bar = QProgressBar()
+        self.progress_bar.setRange(0, 1000)
+        self.progress_bar.setToolTip("Share of the counts that is added up, in %")
+        self.stage_label = text_label("What is being done, and the time left")
+        self.outcome_label = text_label("What came of it")
+        self.plot = ResidualPlot(colors)
+        self.form = QFormLayout()
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.addRow("Energies", self.window_box)
+        self.form.addRow("From", self.low_field)
+        self.form.addRow("To", self.high_field)
+        layout = QVBoxLayout(self)
+        layout.addLayout(self.form)
+        for widget in (self.button, self.progress_bar, self.stage_label, self.outcome_label):
+            layout.addWidget(widget)
+        layout.addWidget(self.plot, 1)
+        self.window_box.currentIndexChanged.connect(self._choose_window)
+        self.low_field.valueChanged.connect(partial(setattr, model, "low"))
+        self.high_field.valueChanged.connect(partial(setattr, model, "high"))
+
+    def take_typed(self) -> None:
+        """Take over what is typed and not yet confirmed."""
+        self.low_field.interpretText()
+        self.high_field.interpretText()
+
+    def show_model(self) -> None:
+        """Show the model as it is."""
+        model = self._model
+        idle = model.status == "idle"
+        self._show_window()
+        for widget in (self.window_box, self.low_field, self.high_field):
+            widget.setEnabled(idle)
+        self.button.setText("Compute residuals" if idle else "Stop")
+        self.button.setEnabled(model.status != "stopping" and not (idle and model.problem()))
+        self.button.setToolTip(
+            "Adds a map of (raw - denoised) / standard deviation as a layer, blue to red from -5 "
+            "to 5, and draws the same for each channel"
+            if idle
+            else "End the computation; no layer is added"
+        )
+        left = "" if model.seconds_left is None else f", {time_left(model.seconds_left)} left"
+        self.progress_bar.setVisible(not idle)
+        self.progress_bar.setValue(round(1000 * model.fraction))
+        self.stage_label.setVisible(not idle)
+        self.stage_label.setText(model.stage + left)
+        self.outcome_label.setVisible(bool(model.outcome))
+        self.outcome_label.setText(model.outcome)
+        self.plot.set_residuals(model.residuals)
+
+    def _show_window(self) -> None:
+        model = self._model
+        entries: list[tuple[str, tuple[WindowKind, str]]] = [(ALL, ("all", ""))]
+        entries += [(name, ("line", name)) for name in model.lines()]
+        entries += [(OWN, ("own", ""))]
+        box = self.window_box
+        with QSignalBlocker(box):
+            if [box.itemData(row) for row in range(box.count())] != [data for _, data in entries]:
+                box.clear()
+                for text, data in entries:
+                    box.addItem(text, data)
+            chosen = (model.window_kind, model.line if model.window_kind == "line" else "")
+            box.setCurrentIndex([data for _, data in entries].index(chosen))
+        for field in (self.low_field, self.high_field):
+            self.form.setRowVisible(field, model.window_kind == "own")
+        axis = model.axis
+        for field, value in ((self.low_field, model.low), (self.high_field, model.high)):
+            if axis is not None:
+                with QSignalBlocker(field):
+                    field.setSuffix(" keV" if axis.calibrated else "")
+                    field.setPrefix("" if axis.calibrated else "channel ")
+                    field.setDecimals(3 if axis.calibrated else 0)
+                    field.setSingleStep(0.1 if axis.calibrated else 1.0)
+                    field.setRange(float(axis.centers[0]), float(axis.centers[-1]))
+            if field.value() != value:
+                with QSignalBlocker(field):
+                    field.setValue(value)
+
+    def _choose_window(self, row: int) -> None:
+        data = self.window_box.itemData(row)
+        if data is None:
+            return
+        kind, line = data
+        self._model.line = line
+        self._model.window_kind = kind
+
+
+def _energy_field(tip: str) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setKeyboardTracking(False)
+    field.setToolTip(tip)
+    return field
