@@ -3,7 +3,7 @@ from weakref import ref
 
 import pytest
 
-DOCKS = ("Denoise", "Spectrum", "Element maps", "Calibrate energy", "Batch denoise", "Compare")
+DOCKS = ("Denoise", "Spectrum", "Element maps", "Calibrate energy", "Compare")
 
 
 @pytest.mark.parametrize("name", DOCKS)
