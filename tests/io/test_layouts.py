@@ -2,10 +2,18 @@ import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
-from napari_xrf_denoise import FormatError, SettingsError, read
+from napari_xrf_denoise import (
+    EnergyAxis,
+    FormatError,
+    SettingsError,
+    SpectrumImage,
+    read,
+    write,
+)
 from napari_xrf_denoise.io import LAYOUTS, describe, sniff, writable_suffixes
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(200)
@@ -144,3 +152,15 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     path.chmod(0)
     with pytest.raises(FormatError, match=r"secret\.h5: cannot be read.*permissions"):
         read(path)
+
+
+def test_counts_of_a_second_layout_are_told(tmp_path):
+    image = SpectrumImage(np.ones((1, 3, 4, 40), dtype=np.uint16), EnergyAxis(0, 0.01, 40))
+    path = write(tmp_path / "both.h5", image)
+    with h5py.File(path, "a") as file:
+        file["MAPS_RAW/data_a"] = np.full((40, 3, 4), 7, dtype=np.int16)
+    with pytest.warns(UserWarning, match=r"read as nexus, and is maps as well .*--dataset"):
+        found = read(path)
+    np.testing.assert_array_equal(found.counts, image.counts)
+    named = read(path, dataset="MAPS_RAW/data_a", energy_axis=0, energy_gain=0.01)
+    assert named.counts.max() == 7

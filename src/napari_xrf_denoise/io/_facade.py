@@ -13,7 +13,7 @@ from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
 from ._folders import replacing_folder
 from ._found import NO_CALIBRATION, build
-from ._layouts import LAYOUTS, Layout, layout_for, writable_suffixes
+from ._layouts import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
 from ._options import ReadOptions
 
 
@@ -95,7 +95,8 @@ def read(
     file = Path(path)
     layout = layout_for(file, options)
     try:
-        image, fresh = build(layout.read(file, options), file, options)
+        found = layout.read(file, options)
+        image, fresh = build(found, file, options, _other_layouts(file, layout, options))
     except OSError as error:
         raise FormatError(
             f"{file}: reading failed ({error}); check the disk or the network and read it again"
@@ -166,6 +167,17 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
         except DataError as error:
             raise type(error)(f"{file}: {error}") from error
     return file
+
+
+def _other_layouts(path: Path, layout: Layout, options: ReadOptions) -> list[str]:
+    """Return a warning for each layout whose counts were not read, unless the user chose."""
+    if options.datasets:
+        return []
+    return [
+        f"the file was read as {layout.name}, and is {other.layout.name} as well ({other.reason}); "
+        "name the counts that you want with dataset='/path' (--dataset /path)"
+        for other in others_in(path, layout)
+    ]
 
 
 def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:

@@ -90,7 +90,9 @@ class Found:
     axis_names: Sequence[str] = ()
 
 
-def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage, list[str]]:
+def build(
+    found: Found, path: Path, options: ReadOptions, more_warnings: Sequence[str] = ()
+) -> tuple[SpectrumImage, list[str]]:
     """Make a spectrum image of what was found and what the user said.
 
     Returns
@@ -111,7 +113,7 @@ def build(found: Found, path: Path, options: ReadOptions) -> tuple[SpectrumImage
     energy_axis, repeat_axis = _axes(found, counts.shape, options, where)
     energy = _energy(found, counts.shape, energy_axis, options, where)
     pixel_size, pixel_unit = _pixels(found, counts.ndim, energy_axis, repeat_axis)
-    fresh = list(found.warnings) + ([] if energy.calibrated else [NO_CALIBRATION])
+    fresh = [*found.warnings, *more_warnings, *([] if energy.calibrated else [NO_CALIBRATION])]
     name = found.name or file_stem(path)
     try:
         image = SpectrumImage.from_array(

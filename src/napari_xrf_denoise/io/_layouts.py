@@ -347,6 +347,30 @@ def writable_suffixes() -> tuple[str, ...]:
     return tuple(suffix for layout in LAYOUTS for suffix in layout.suffixes)
 
 
+_SEPARATE = ("nexus", "pyxrf", "larch", "maps", "hsi_analysis", "bliss", "nxdata")
+"""Layouts of which one file can hold several, each with counts of its own."""
+
+
+def others_in(path: Path, layout: Layout) -> list[Recognition]:
+    """Return the further layouts whose counts a file holds beside those of one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    layout : Layout
+        In which it is read.
+    """
+    if layout.name not in _SEPARATE:
+        return []
+    rest = [other for other in LAYOUTS if other.name in _SEPARATE and other is not layout]
+    found = (_reason(other, path) for other in rest)
+    return [
+        Recognition(other, reason)
+        for other, reason in zip(rest, found, strict=True)
+        if reason is not None
+    ]
+
+
 def _opens(layout: Layout, path: Path) -> bool:
     try:
         return layout.opens(path)
@@ -356,12 +380,16 @@ def _opens(layout: Layout, path: Path) -> bool:
 
 def _recognised(path: Path) -> Recognition | None:
     for layout in LAYOUTS:
-        try:
-            reason = layout.recognise(path)
-        except Exception:
-            # A damaged or foreign file, which is not surely of this layout: that is the answer.
-            # Who wants to read it nonetheless gets the reason from the layout that opens it.
-            continue
+        reason = _reason(layout, path)
         if reason is not None:
             return Recognition(layout, reason)
     return None
+
+
+def _reason(layout: Layout, path: Path) -> str | None:
+    try:
+        return layout.recognise(path)
+    except Exception:
+        # A damaged or foreign file, which is not surely of this layout: that is the answer. Who
+        # wants to read it nonetheless gets the reason from the layout that opens it.
+        return None

@@ -85,21 +85,25 @@ def check_complete(path: Path, plugin: str) -> None:
         )
 
 
-def largest_dataset_bytes(path: Path) -> int:
-    """Return the size of the largest dataset in an HDF5 file, unpacked."""
+def largest_dataset(path: Path) -> tuple[int, bool]:
+    """Return the size of the largest dataset in an HDF5 file, unpacked, and whether it has chunks.
+
+    RosettaSciIO reads only datasets with chunks lazily.
+    """
     import h5py
 
-    largest = 0
+    largest, chunked = 0, False
 
     def visit(_: str, item: Any) -> None:
-        nonlocal largest
+        nonlocal largest, chunked
         if isinstance(item, h5py.Dataset) and item.shape is not None:
             n_bytes = int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize
-            largest = max(largest, n_bytes)
+            if n_bytes > largest:
+                largest, chunked = n_bytes, item.chunks is not None
 
     with open_hdf5(path) as file:
         file.visititems(visit)
-    return largest
+    return largest, chunked
 
 
 def _hyperspy_energy(path: Path) -> str | None:

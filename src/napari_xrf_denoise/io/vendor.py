@@ -22,7 +22,7 @@ from napari_xrf_denoise.spectrum_image import RepeatKind
 from ._found import IN_MEMORY_BYTES, Found
 from ._options import ReadOptions
 from ._plain_json import plain_or_text
-from ._vendor_files import check_complete, largest_dataset_bytes, plugin_for
+from ._vendor_files import check_complete, largest_dataset, plugin_for
 from ._vendor_process import ParserError, load_apart
 
 _KEV = {"kev": 1.0, "ev": 1e-3}
@@ -102,7 +102,8 @@ def _arguments(path: Path, plugin: str, options: ReadOptions) -> dict[str, Any]:
             "sum_EDS_detectors": False,
         }
     if plugin == "hspy":
-        return {"lazy": largest_dataset_bytes(path) > IN_MEMORY_BYTES}
+        size, chunked = largest_dataset(path)
+        return {"lazy": chunked and size > IN_MEMORY_BYTES}
     if plugin == "digitalmicrograph":
         return {"lazy": path.stat().st_size > IN_MEMORY_BYTES}
     return {}
