@@ -7,7 +7,7 @@ import pytest
 from napari_xrf_denoise import DataError, FormatError, MissingDependencyError, SettingsError, read
 from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import CalibrationWarning
-from napari_xrf_denoise.io import sniff
+from napari_xrf_denoise.io import _hdf5, sniff
 from napari_xrf_denoise.io._hdf5 import SafeSink
 
 CUBE = (np.arange(60 * 5 * 7) % 199).astype(np.int16).reshape(60, 5, 7)
@@ -210,3 +210,17 @@ def test_counts_packed_with_bitshuffle_are_read(path):
         file.create_dataset("packed", data=CUBE, **hdf5plugin.Bitshuffle())
     image = read(path, dataset="packed", energy_axis=0, energy_gain=0.01)
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(CUBE, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lazy"), [((1, 20, 30), False), ((40, 2, 30), True), (None, True)]
+)
+def test_maps_stored_picture_by_picture_are_unpacked_once(tmp_path, monkeypatch, chunks, lazy):
+    monkeypatch.setattr(_hdf5, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(_hdf5, "_LAZY_BLOCK_BYTES", 2 * 40 * 30 * 2)
+    counts = np.random.default_rng(0).poisson(3, (40, 20, 30)).astype(np.uint16)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("counts", data=counts, chunks=chunks)
+    image = read(tmp_path / "a.h5", dataset="counts", energy_axis=0, energy_gain=0.01)
+    assert is_dask(image.counts) == lazy
+    np.testing.assert_array_equal(image.counts[0], counts.transpose(1, 2, 0))

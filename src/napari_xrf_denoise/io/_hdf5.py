@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.errors import FormatError, MissingDependencyError
 
 from ._found import IN_MEMORY_BYTES, place
+from ._memory import physical_memory
 from ._stamp import Stamp
 
-_LAZY_BLOCK = "64 MiB"
+_LAZY_BLOCK_BYTES = 64 * 2**20
+_MEMORY_SHARE = 0.25
+"""Share of the memory that a file may take whose bands of rows would each unpack all of it."""
 _SUSPICIOUS_BYTES = 2**40
 _BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
 
@@ -110,7 +113,10 @@ def read_counts(
     FormatError
         If the data cannot be read.
     """
-    if dataset.size * dataset.dtype.itemsize <= IN_MEMORY_BYTES:
+    if rows_axis is None:
+        rows_axis = _rows_axis(dataset, energy_axis)
+    n_bytes = dataset.size * dataset.dtype.itemsize
+    if n_bytes <= IN_MEMORY_BYTES or _is_cheaper_at_once(dataset, n_bytes, rows_axis):
         return _read(dataset, (), place(path, dataset.name))
     return on_disk(dataset, path, energy_axis, rows_axis)
 
@@ -123,18 +129,35 @@ def on_disk(
     from dask.array.core import normalize_chunks
 
     if rows_axis is None:
-        energy = (-1 if energy_axis is None else energy_axis) % dataset.ndim
-        others = [axis for axis in range(dataset.ndim) if axis != energy]
-        rows_axis = others[1 if dataset.ndim == 4 else 0]
+        rows_axis = _rows_axis(dataset, energy_axis)
     source = DatasetOnDisk(dataset, path)
     chunks = normalize_chunks(
         tuple("auto" if axis == rows_axis else -1 for axis in range(dataset.ndim)),
         shape=dataset.shape,
-        limit=_LAZY_BLOCK,
+        limit=_LAZY_BLOCK_BYTES,
         dtype=source.dtype,
         previous_chunks=dataset.chunks,
     )
     return dask.array.from_array(source, chunks=chunks)
+
+
+def _rows_axis(dataset: Any, energy_axis: int | None) -> int:
+    energy = (-1 if energy_axis is None else energy_axis) % dataset.ndim
+    others = [axis for axis in range(dataset.ndim) if axis != energy]
+    return others[1 if dataset.ndim == 4 else 0] if others else energy
+
+
+def _is_cheaper_at_once(dataset: Any, n_bytes: int, rows_axis: int) -> bool:
+    """Whether chunks reach over so many rows that each would be unpacked for many bands.
+
+    So it is with maps that are stored picture by picture, one a channel.
+    """
+    if dataset.chunks is None:
+        return False
+    rows_of_chunks = -(-dataset.shape[rows_axis] // dataset.chunks[rows_axis])
+    memory = physical_memory()
+    bands = n_bytes / _LAZY_BLOCK_BYTES
+    return memory is not None and bands > 2 * rows_of_chunks and n_bytes < _MEMORY_SHARE * memory
 
 
 class DatasetOnDisk:
