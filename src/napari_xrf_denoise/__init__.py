@@ -23,6 +23,7 @@ _PUBLIC = {
     "simulate_map": "simulation",
     "element_map": "element_maps",
     "normalization": "normalization",
+    "calibration_from_peaks": "calibration",
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
     "align_repeats": "alignment",
