@@ -190,8 +190,12 @@ def test_the_report_does_not_depend_on_the_size_of_blocks(small_map, cut_into_ba
 def test_lazy_maps_give_the_result_of_maps_in_memory(small_map):
     image = small_map[0]
     lazy = image.replace(counts=da.from_array(image.counts, chunks=(1, 7, 9, 100)))
-    np.testing.assert_array_equal(
-        xrf.denoise(lazy, method="pca").counts, xrf.denoise(image, method="pca").counts
+    # Bands end where chunks do, so that sums of floats are rounded in another order.
+    np.testing.assert_allclose(
+        xrf.denoise(lazy, method="pca").counts,
+        xrf.denoise(image, method="pca").counts,
+        rtol=1e-4,
+        atol=1e-4,
     )
 
 
