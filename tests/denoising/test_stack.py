@@ -84,13 +84,17 @@ def test_the_balanced_preset_beats_the_components_and_reports_the_true_gain(dose
 
 
 def test_the_reported_gain_is_that_of_the_truth(dose_gain):
-    for seed in range(4):
+    ratios, inside = [], 0
+    for seed in range(10):
         image, truth = simulated(seed, 24)
         result = xrf.denoise(image, **{**QUICK, "folds": 4})
         gain = dose_gain(result.counts, truth)
         low, high = result.report.dose_gain_interval
-        assert low < gain < high
-        assert result.report.dose_gain == pytest.approx(gain, rel=0.4)
+        inside += low < gain < high
+        ratios.append(result.report.dose_gain / gain)
+    # Nine times in ten: fewer than seven in ten would be chance once in a hundred times.
+    assert inside >= 7
+    assert np.mean(ratios) == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("counts", [20, 300])
@@ -160,10 +164,11 @@ def test_a_model_predicts_the_same_in_strips_as_at_once(tiny, cut_into_bands, mo
 
 
 def test_lazy_maps_give_the_result_of_maps_in_memory(tiny):
-    image, _ = tiny
+    image, truth = tiny
     lazy = image.replace(counts=da.from_array(image.counts, chunks=(1, 5, 9, 50)))
     one, other = (np.asarray(xrf.denoise(data, **QUICK).counts) for data in (image, lazy))
-    np.testing.assert_array_equal(one, other)
+    # Bands end where chunks do: sums are rounded in another order, which a training carries on.
+    assert distance(one, other) < 0.05 * distance(truth, one)
 
 
 def test_large_maps_are_learned_from_in_tiles(monkeypatch, dose_gain):

@@ -1,8 +1,8 @@
 """How fast a network learns, and when it has learned enough: held-out counts decide.
 
 The learning rate rises, stays high as long as that helps, and falls to zero over two thirds of the
-steps before; what it is best at on the way down is the result. More steps may be allowed than are
-worth it. S. Hu et al., "MiniCPM" (2024), arXiv:2404.06395, compare such a schedule with others.
+steps before; the network that was best is the result. More steps may be allowed than are worth it.
+S. Hu et al., "MiniCPM" (2024), arXiv:2404.06395, compare such a schedule with others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from math import cos, pi
 
 RISE = 0.1
 """Share of all steps in which the learning rate rises."""
+LEAST_RISE = 15
+"""Steps that it rises at the least: the first ones change every weight by the rate."""
 HIGH = 0.6
 """Share of all steps after which it falls at the latest."""
 PATIENCE = 5
@@ -39,7 +41,6 @@ class Pace:
         self._fall = int(HIGH * most)
         self._best = float("inf")
         self._in_vain = 0
-        self._falling = False
         self.steps = 0
 
     @property
@@ -47,7 +48,7 @@ class Pace:
         """Learning rate of the next step, over the highest."""
         if self.steps >= self._fall:
             return 0.5 * (1 + cos(pi * (self.steps - self._fall) / (self._end - self._fall)))
-        return min(1.0, (self.steps + 1) / max(1, RISE * self._most))
+        return min(1.0, (self.steps + 1) / max(LEAST_RISE, RISE * self._most))
 
     @property
     def over(self) -> bool:
@@ -68,18 +69,11 @@ class Pace:
         self.steps += 1
 
     def judge(self, loss: float) -> bool:
-        """Take a held-out loss to heart, and return whether the network is the best so far.
-
-        At a high rate the loss goes up and down, and its least values are luck: those of the fall
-        count anew.
-        """
-        falls = self.steps >= self._fall
-        if falls and not self._falling:
-            self._falling, self._best = True, float("inf")
+        """Take a held-out loss to heart, and return whether the network is the best so far."""
         if loss < self._best:
             self._best, self._in_vain = loss, 0
             return True
         self._in_vain += 1
-        if self._in_vain == PATIENCE and not falls:
+        if self._in_vain == PATIENCE and self.steps < self._fall:
             self._fall = self.steps
         return False

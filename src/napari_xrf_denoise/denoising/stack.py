@@ -174,7 +174,8 @@ def fit_stack(
             for scores, space, spot in zip(worse, subspaces, spots[1:], strict=True)
         ]
         share = float(np.mean([deal.shares[group].sum() for group in fewer]))
-        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), resolved, (others, share))
+        lesser = (others, share) if len(fewer[0]) < len(rests[0]) else None  # of a few repeats
+        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), resolved, lesser)
         score = spare(score, _member_bands(source, whole, subspaces))
         errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
     return Fit(
