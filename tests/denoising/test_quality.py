@@ -85,7 +85,9 @@ def of_two_parts(source, seed):
     parts = [part for _, part in source.parts(4, seed, 0)]
     whole = [np.concatenate(bands) for bands in zip(*parts, strict=True)]
     left = [2 * (whole[k - 1] + whole[k - 2]) for k in range(4)]
-    return Fewer([lambda rows, counts=counts: shrink(counts)[rows] for counts in left], 0.5)
+    return Fewer(
+        [lambda rows, counts=counts: shrink(counts)[rows] for counts in left], (0.5, 0.75, 1.0)
+    )
 
 
 @pytest.mark.parametrize("kind", ["photons", "repeats"])

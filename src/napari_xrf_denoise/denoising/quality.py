@@ -140,7 +140,7 @@ def cross_score(
     """
     height, _, size = source.shape
     partition = Partition(source.image.energy, windows)
-    lever = 0.0 if fewer is None else fewer.lever(1 - 1 / len(shares))
+    lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
     for rows, band in parts:
@@ -197,26 +197,29 @@ class Fewer:
     predictions : sequence of callable
         For each part that is held out, what gives the expected counts of all exposure,
         (rows, x, energy), in a slice of rows.
-    share : float
-        Share of the counts that they are made of.
+    shares : tuple of float
+        Shares of the counts that these, the scored predictions, and the result make use of.
     """
 
     predictions: Sequence[Callable[[slice], NDArray[np.float32]]]
-    share: float
+    shares: tuple[float, float, float]
 
-    def lever(self, share: float) -> float:
-        """Return how much of the fall from here to a share is still to come, up to all counts."""
-        return (1 / share - 1) / (1 / self.share - 1 / share)
+    @property
+    def lever(self) -> float:
+        """What is still to come up to the result, over the fall from here to what is scored."""
+        fewer, scored, result = (1 / share for share in self.shares)
+        return (scored - result) / (fewer - scored)
 
 
 class _Tally:
     """Sums over pixels of what the score of each channel, or of each window, is made of."""
 
-    def __init__(self, size: int, parts: int, lever: float) -> None:
+    def __init__(self, size: int, parts: int, lever: float | None) -> None:
         self._error, self._raw_error, self._square, self._noise, self._spared = np.zeros((5, size))
         self.counts = np.zeros(size)
         self._parts = parts
-        self._lever = lever
+        self._lever = 0.0 if lever is None else lever
+        self._share = 1 - 1 / parts if lever is None else 1.0
 
     def add(
         self, departure: NDArray[np.float64], gap: NDArray[np.float64], own: _OwnSums, pixels: int
@@ -236,11 +239,10 @@ class _Tally:
     def score(self, channels: slice = slice(None), noise: float = 1.0) -> Score:
         """Return the score of some of the channels; `noise` is left of that of squared counts."""
         variance = float((noise * self._square + self._noise)[channels].sum())
-        share = 1.0 if self._lever else 1 - 1 / self._parts
         error, raw, spared = (
             sums[channels] for sums in (self._error, self._raw_error, self._spared)
         )
-        return Score(error, raw, variance, share, spared)
+        return Score(error, raw, variance, self._share, spared)
 
 
 class _Side:

@@ -173,8 +173,8 @@ def fit_stack(
             _counts((scores, space.synthesis), spot, total)
             for scores, space, spot in zip(worse, subspaces, spots[1:], strict=True)
         ]
-        share = float(np.mean([deal.shares[group].sum() for group in fewer]))
-        lesser = (others, share) if len(fewer[0]) < len(rests[0]) else None  # of a few repeats
+        used = _used_shares(deal, (fewer, rests, [everything]), size * settings.thinnings)
+        lesser = (others, used) if used[0] < used[1] else None
         score = _score(deal, held, guesses, windows, watch.part(0.92, 1), resolved, lesser)
         score = spare(score, _member_bands(source, whole, subspaces))
         errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
@@ -423,12 +423,12 @@ def _score(
     windows: Sequence[Window],
     watch: Watch,
     resolved: Subspace | None = None,
-    fewer: tuple[Sequence[FactoredCounts], float] | None = None,
+    fewer: tuple[Sequence[FactoredCounts], tuple[float, float, float]] | None = None,
 ) -> Score:
     """Score results that were made without each fold, given at the full rate.
 
     `resolved` is the subspace of all spectra that there can be; `fewer` are such results from
-    still fewer counts, and the share of the counts that these are.
+    still fewer counts, and the shares of the counts that these, the others and the final one use.
     """
     shares = [float(deal.shares[fold].sum()) for fold in folds]
     unit = deal.source.unit
@@ -444,8 +444,8 @@ def _score(
     ]
     lesser = None
     if fewer is not None:
-        others, share = fewer
-        lesser = Fewer([partial(_rows, guess) for guess in others], share)
+        others, used = fewer
+        lesser = Fewer([partial(_rows, guess) for guess in others], used)
     return cross_score(
         deal.source,
         parts(),
@@ -456,6 +456,20 @@ def _score(
         fewer=lesser,
         resolved=resolved,
     )
+
+
+def _used_shares(
+    deal: Deal, kinds: Sequence[Sequence[list[int]]], most: int
+) -> tuple[float, float, float]:
+    """Return the share of the counts that predictions of each kind make use of.
+
+    A mean over a few subsets of the parts may not reach all of them.
+    """
+    few, scored, result = (
+        float(np.mean([deal.shares[g].sum() * min(1.0, most / len(g)) for g in groups]))
+        for groups in kinds
+    )
+    return few, scored, result
 
 
 def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
