@@ -31,6 +31,9 @@ be expected in the same exposure."""
 
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
+TRAINED = 1.5
+"""Variance of the score of networks over that of the formula, which takes predictions for linear in
+the counts: they were trained on them as well. Measured on simulated maps (docs/score.md)."""
 OVERLOOKED = 3.0
 """Standard errors from which counts hold more than the detector is said to resolve."""
 
@@ -220,6 +223,7 @@ class _Tally:
         self._parts = parts
         self._lever = 0.0 if lever is None else lever
         self._share = 1 - 1 / parts if lever is None else 1.0
+        self._more_noise = 1.0 if lever is None else TRAINED
 
     def add(
         self, departure: NDArray[np.float64], gap: NDArray[np.float64], own: _OwnSums, pixels: int
@@ -242,7 +246,7 @@ class _Tally:
         error, raw, spared = (
             sums[channels] for sums in (self._error, self._raw_error, self._spared)
         )
-        return Score(error, raw, variance, self._share, spared)
+        return Score(error, raw, self._more_noise * variance, self._share, spared)
 
 
 class _Side:
