@@ -88,18 +88,19 @@ def test_losses_are_told_at_some_two_dozen_checks_and_fall():
     tile, shares = dealt()
     losses = train(tile, shares).losses
     assert set(losses) == {"training", "held-out"}
-    assert all(12 <= len(values) <= 36 for values in losses.values())
+    # One check every second step of sixty, fewer where it ends early.
+    assert all(12 <= len(values) <= 30 for values in losses.values())
     assert losses["held-out"][-1] < losses["held-out"][0]
     # The part that judges holds a twelfth of the counts: its own noise is 12, the rest is error.
     assert 12 * 0.9 < min(losses["held-out"]) < 12 * 1.1 + 1
 
 
 def test_the_network_that_predicted_best_is_kept():
-    tile, shares = dealt((8, 8))
+    tile, shares = dealt((6, 6))
     trained = train(tile, shares, steps=480, learning_rate=0.02)
     losses = trained.losses["held-out"]
     worse = losses[-1] - min(losses)
-    assert worse > 0.05  # it learned the noise by heart in the end
+    assert worse > 0.1  # it learned the noise by heart in the end
     learned, (judge,) = divide(list(range(12)))
     seen = learned[: input_size(list(range(12)))]
     given = torch.from_numpy(tile[seen].sum(axis=0) / shares[seen].sum()).float()

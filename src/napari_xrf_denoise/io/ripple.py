@@ -23,6 +23,7 @@ from ._found import IN_MEMORY_BYTES, Found
 from ._mca import UNUSABLE
 from ._options import ReadOptions
 from ._signatures import looks_like_text
+from ._units import KEV
 
 # The lines of Oxford's INCA look like "(MLX::WIDTH :512)" instead of "width<tab>512".
 _LINE = re.compile(r"\(?(?:MLX::)?([A-Za-z][\w-]*)[\s:,=]+(.*?)\)?")
@@ -41,7 +42,6 @@ _TYPES = {
     ("float", 8): "f8",
 }
 _BYTE_ORDERS = {"little-endian": "<", "big-endian": ">", "dont-care": "<"}
-_KEV = {"kev": 1.0, "ev": 1e-3}
 
 
 def opens(path: Path) -> bool:
@@ -204,7 +204,7 @@ def _number(entries: Mapping[str, str], key: str) -> float | None:
 
 def _energy(entries: Mapping[str, str], size: int) -> tuple[EnergyAxis | None, list[str]]:
     """Return the calibration: depth-scale in a unit of energy, else ev-per-chan."""
-    kev = _KEV.get(entries.get("depth-units", "").lower())
+    kev = KEV.get(entries.get("depth-units", "").lower())
     origin, scale = _number(entries, "depth-origin") or 0.0, _number(entries, "depth-scale")
     ev_per_channel = _number(entries, "ev-per-chan")
     if scale is not None and kev is not None:

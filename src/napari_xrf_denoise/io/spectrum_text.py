@@ -22,13 +22,13 @@ from ._mca import UNUSABLE, polynomial_axis
 from ._options import ReadOptions
 from ._signatures import first_bytes, looks_like_text
 from ._spec_scans import SpecScan, is_number, parse, whole_counts
+from ._units import KEV
 
 _SNIFFED_BYTES = 2**18
 _AMPTEK = "<<PMCA SPECTRUM>>"
 _EMSA = re.compile(r"#FORMAT\s*:\s*EMSA", re.IGNORECASE)
 _SPEC_SCAN = re.compile(r"^#S\s", re.MULTILINE)
 _SPEC_BLOCK = re.compile(r"^@A", re.MULTILINE)
-_KEV = {"kev": 1.0, "ev": 1e-3}
 _EV_ABOVE = 1000.0
 _NO_X_RAYS = ("ELS", "EELS", "AES", "PES", "CLS")
 _SEPARATORS = re.compile(r"[,;\s]+")
@@ -47,7 +47,7 @@ def recognise(path: Path) -> str | None:
     kind = _kind(start)
     if kind == "EMSA":
         header = _emsa_header(start.splitlines())
-        is_energy = header.get("XUNITS", "").lower() in _KEV
+        is_energy = header.get("XUNITS", "").lower() in KEV
         if not is_energy or header.get("SIGNALTYPE", "").upper() in _NO_X_RAYS:
             return None
     return None if kind is None else f"the first lines of {kind} text, with a block of counts"
@@ -266,7 +266,7 @@ def _line_of(lines: Sequence[str], keyword: str) -> int | None:
 def _emsa_energy(
     header: Mapping[str, str], centers: NDArray[Any] | None, size: int
 ) -> tuple[EnergyAxis | None, list[str]]:
-    kev = _KEV.get(header.get("XUNITS", "").lower())
+    kev = KEV.get(header.get("XUNITS", "").lower())
     if kev is None:
         return None, []
     if centers is not None:

@@ -22,10 +22,10 @@ from napari_xrf_denoise.spectrum_image import RepeatKind
 from ._found import IN_MEMORY_BYTES, Found
 from ._options import ReadOptions
 from ._plain_json import plain_or_text
+from ._units import KEV
 from ._vendor_files import check_complete, largest_dataset, plugin_for
 from ._vendor_process import ParserError, load_apart
 
-_KEV = {"kev": 1.0, "ev": 1e-3}
 _METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _FRAME_AXES = {"frame", "time"}
 _STREAMS = {"jeol", "emd"}
@@ -221,7 +221,7 @@ def _found(
 
 def _energy_position(signal: Signal) -> int | None:
     for position, axis in enumerate(signal["axes"]):
-        if str(axis.get("units", "")).strip().lower() in _KEV:
+        if str(axis.get("units", "")).strip().lower() in KEV:
             return position
     return None
 
@@ -234,7 +234,7 @@ def _frame_position(signal: Signal) -> int | None:
 
 
 def _energy(path: Path, axis: Mapping[str, Any]) -> EnergyAxis:
-    kev = _KEV[str(axis["units"]).strip().lower()]
+    kev = KEV[str(axis["units"]).strip().lower()]
     try:
         if "axis" in axis:  # HyperSpy's axis of irregular steps
             return EnergyAxis.from_centers(np.asarray(axis["axis"], dtype=np.float64) * kev)

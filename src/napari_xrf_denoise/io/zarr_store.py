@@ -23,9 +23,10 @@ from ._found import Found
 from ._mca import UNUSABLE
 from ._options import ReadOptions
 from ._plain_json import plain_or_text
+from ._units import KEV
 from ._zarr import get_array, is_store, open_store, read_counts
 
-_KEV = {"kev": 1.0, "ev": 1e-3, "kiloelectronvolt": 1.0, "electronvolt": 1e-3}
+_KEV = {**KEV, "kiloelectronvolt": 1.0, "electronvolt": 1e-3}
 _LENGTHS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "um": "µm", "\u03bcm": "µm"}
 _REPEATS: dict[str, RepeatKind] = {
     "repeat": "scan",
