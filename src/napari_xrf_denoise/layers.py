@@ -140,7 +140,7 @@ def is_layer(data: Any) -> bool:
 
 def is_spectral(layer: Any) -> bool:
     """Whether a layer has an energy axis and holds counts."""
-    return is_layer(layer) and _is_spectral(layer.data, _attributes(layer))
+    return is_layer(layer) and _is_spectral(layer.data, layer_attributes(layer))
 
 
 def image_from_layer(layer: Any) -> SpectrumImage:
@@ -161,7 +161,19 @@ def image_from_layer(layer: Any) -> SpectrumImage:
     DataError
         If no axis of the layer is labelled ``energy``, or its counts cannot be used.
     """
-    return image_from_layer_data(layer.data, _attributes(layer))
+    return image_from_layer_data(layer.data, layer_attributes(layer))
+
+
+def layer_energy(layer: Any) -> EnergyAxis:
+    """Return the energy axis of a spectral layer, without a look at its counts."""
+    labels = tuple(layer.axis_labels)
+    starts, steps = (
+        dict(zip(labels, map(float, values), strict=True))
+        for values in (layer.translate, layer.scale)
+    )
+    units = dict(zip(labels, map(_unit_name, layer.units), strict=True))
+    own = layer.metadata.get(METADATA_KEY, {}).get("energy")
+    return _energy(own, layer.data.shape[labels.index("energy")], starts, steps, units)
 
 
 def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumImage:
@@ -219,7 +231,8 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
     )
 
 
-def _attributes(layer: Any) -> dict[str, Any]:
+def layer_attributes(layer: Any) -> dict[str, Any]:
+    """Return what `image_from_layer_data` needs to know of a layer, as it is now."""
     names = ("name", "axis_labels", "scale", "translate", "units", "metadata")
     attributes = {name: getattr(layer, name) for name in names}
     flags = {name: getattr(layer, name, False) for name in ("rgb", "multiscale")}

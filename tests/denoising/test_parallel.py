@@ -3,11 +3,12 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 
 from napari_xrf_denoise.denoising.parallel import run_parallel
-from napari_xrf_denoise.denoising.progress import Watch
+from napari_xrf_denoise.denoising.progress import Preview, Watch
 from napari_xrf_denoise.errors import Cancelled
 
 
@@ -33,7 +34,8 @@ def test_progress_is_told_in_the_thread_that_called():
 
     def task(watch):
         for step in range(10):
-            watch.step("training", step / 10, loss=3.0)
+            show = (lambda: Preview(np.ones((2, 2, 3)))) if step == 0 else None
+            watch.step("training", step / 10, {"loss": 3.0}, show)
             time.sleep(0.03)
 
     def tell(progress):
@@ -45,6 +47,7 @@ def test_progress_is_told_in_the_thread_that_called():
     assert fractions == sorted(fractions)
     assert 0 < fractions[-1] <= 1
     assert seen[-1][1].figures == {"loss": 3.0}
+    assert seen[-1][1].preview.counts.shape == (2, 2, 3)
 
 
 def test_a_stop_ends_all_tasks_before_it_is_told():

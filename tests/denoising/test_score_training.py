@@ -48,11 +48,13 @@ def dealt(shape=(24, 24), number=12, seed=0, shares=None):
     return (shares[:, None, None, None] * smooth_scores(shape) + noise).astype(np.float32), shares
 
 
-def train(tile, shares, parts=None, member=0, watch=None, **changes):
+def train(tile, shares, parts=None, member=0, watch=None, raw_error=1.0, show=None, **changes):
     parts = list(range(len(shares))) if parts is None else parts
     tiles = tile if isinstance(tile, list) else [tile]
     watch = watch or Watch()
-    return train_network(tiles, SYNTHESIS, shares, parts, settings(**changes), member, CPU, watch)
+    show = show or (lambda scores: None)
+    run = settings(**changes)
+    return train_network(tiles, SYNTHESIS, shares, parts, run, member, raw_error, show, CPU, watch)
 
 
 def prediction(trained, tile, shares, parts=None, number=4):
@@ -214,3 +216,35 @@ def test_a_stopped_training_raises_cancelled():
     with pytest.raises(Cancelled, match="training"):
         train(tile, shares, watch=Watch(should_stop=stop))
     assert len(calls) == 6
+
+
+def test_the_dose_gain_of_the_moment_is_that_of_what_is_shown():
+    tile, shares = dealt((64, 64), number=16)
+    shown, told = [], []
+
+    class Told(Watch):
+        def step(self, stage, fraction, figures=None, preview=None):
+            if figures:
+                told.append(figures["dose gain, network 3"])
+                preview()
+
+    raw_error = RANK * 64 * 64.0
+    train(tile, shares, member=2, watch=Told(), raw_error=raw_error, show=shown.append)
+    truth = smooth_scores((64, 64))
+    true = [raw_error / np.square(scores - truth).sum() for scores in shown]
+    assert len(told) == len(true) >= 10
+    # The judging counts are a 16th of all; their noise makes 18 % of these few scores.
+    assert np.median(np.divide(told, true)) == pytest.approx(1, abs=0.4)
+    assert true[-1] > 2 * true[0]
+
+
+def test_with_too_few_parts_to_judge_no_dose_gain_is_told():
+    tile, shares = dealt(number=4)
+    told = []
+
+    class Told(Watch):
+        def step(self, stage, fraction, figures=None, preview=None):
+            told.extend(figures or {})
+
+    train(tile, shares, watch=Told())
+    assert set(told) == {"training, network 1"}

@@ -183,6 +183,7 @@ def test_lazy_maps_give_the_result_of_maps_in_memory(tiny):
 
 def test_large_maps_are_learned_from_in_tiles(monkeypatch, dose_gain):
     monkeypatch.setattr(stack, "TRAINING_PIXELS", 512)
+    monkeypatch.setattr(stack, "TILE", 16)
     monkeypatch.setattr(score_training, "TILE", 16)
     image, truth = simulated(0, 40)
     result = xrf.denoise(image, **{**QUICK, "steps": 60})

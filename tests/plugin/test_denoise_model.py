@@ -100,3 +100,44 @@ def test_a_row_of_pixels_counts_its_spectra():
     line = Image(np.ones((9, 30)), axis_labels=("x", "energy"), name="line")
     model = DenoiseModel(available=(line,), sources=(line,))
     assert "1 × 9 pixels, 30 channels" in plan(model)[1]
+
+
+def test_the_plan_says_what_it_will_cost(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,))
+    words = plan(model)[1]
+    assert "Expected: about " in words
+    assert "GB of memory" in words
+
+
+def test_a_setting_as_in_the_preset_is_no_change(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
+    model.change("steps", 50)
+    assert model.call().settings["steps"] == 50
+    model.change("steps", 300)
+    assert model.changes == {}
+    assert "steps" not in model.call().settings
+
+
+def test_settings_of_another_method_wait_for_it(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
+    model.change("steps", 50)
+    model.method = "pca"
+    assert plan(model)[0]
+    assert "steps" not in model.call().settings
+    model.method = "stack"
+    assert model.call().settings["steps"] == 50
+
+
+def test_an_impossible_setting_is_said_before_the_click(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
+    model.change("learning_rate", "much")
+    possible, words = plan(model)
+    assert not possible
+    assert "learning_rate" in words
+
+
+def test_pairs_are_said_as_chosen(raw, small_map):
+    other = to_layer(small_map.replace(name="other"))
+    model = DenoiseModel(available=(raw, other), sources=(raw, other), method="pca")
+    model.change("pairs", "repeats")
+    assert "Pairs: the repeats." in plan(model)[1]

@@ -4,7 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_xrf_denoise.layers import to_layer
 
@@ -186,13 +187,143 @@ def test_an_error_stands_in_the_panel(qtbot, viewer_with_map, panel):
 
 
 def test_tabbing_goes_from_top_to_bottom(panel):
-    order = [panel.layer_list, panel.method_box, panel.preset_box, panel.button]
+    order = [panel.layer_list, panel.method_box, panel.preset_box, panel.model_box]
+    order += [panel.device_box, panel.settings_form.field("seed"), panel.button]
     widget, seen = panel.layer_list, []
-    for _ in range(12):
+    for _ in range(80):
         if widget in order:
             seen.append(widget)
         widget = widget.nextInFocusChain()
-    assert seen[:4] == order
+    assert seen[: len(order)] == order
+
+
+def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, panel):
+    panel.method_box.setCurrentText("stack")
+    shown = []
+    panel.model.events.preview.connect(
+        lambda preview: preview is None or shown.append(panel.live.pictures.shown())
+    )
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    raw, made = shown[-1]
+    channel = panel.viewer.dims.current_step[0]
+    np.testing.assert_array_equal(raw, viewer_with_map.layers["map"].data[channel])
+    assert made.shape == (16, 16)
+    assert "keV" in panel.live.pictures.words.text()
+    assert {"training", "held-out"} == set(panel.live.loss_plot.points)
+    assert set(panel.live.gain_plot.points) == {"dose gain"}
+
+
+def test_the_report_has_a_row_for_each_line(qtbot, viewer_with_map, panel):
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    windows = panel.model.result.report.windows
+    names = [row.name for row in panel.gain_table.shown_rows()]
+    assert names[0] == "all counts"
+    assert len(names) == 1 + len(windows) > 1
+    assert panel.gain_table.isVisible()
+
+
+def test_again_with_another_seed_adds_a_second_layer(qtbot, viewer_with_map, panel):
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    panel.again_menu.aboutToShow.emit()
+    entries = {action.text(): action for action in panel.again_menu.actions()}
+    assert "preset best" in entries
+    assert "method stack" in entries
+    entries["seed 1"].trigger()
+    qtbot.waitUntil(lambda: len(viewer_with_map.layers) == 3, timeout=60_000)
+    assert viewer_with_map.layers[-1].metadata["denoising"]["settings"]["seed"] == 1
+    assert viewer_with_map.layers[-1].metadata["denoising"]["source"] == "map"
+
+
+def test_a_model_is_saved_and_applied_to_another_layer(
+    qtbot, viewer_with_map, panel, small_map, tmp_path, monkeypatch
+):
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    path = tmp_path / "of my map.safetensors"
+    dialog = "napari_xrf_denoise.plugin.denoise_panel.QFileDialog"
+    monkeypatch.setattr(f"{dialog}.getSaveFileName", lambda *_: (str(path.with_suffix("")), ""))
+    click(qtbot, panel.save_button)
+    assert path.is_file()
+    viewer_with_map.add_layer(to_layer(small_map.replace(name="other")))
+    panel.model.choose((viewer_with_map.layers["other"],))
+    monkeypatch.setattr(f"{dialog}.getOpenFileName", lambda *_: (str(path), ""))
+    panel.model_box.activated.emit(panel.model_box.count() - 1)
+    assert panel.model_box.currentText() == path.name
+    assert not panel.method_box.isEnabled()
+    assert "learns nothing" in panel.plan_label.text()
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: "other denoised" in viewer_with_map.layers, timeout=60_000)
+    panel.model_box.activated.emit(0)
+    assert panel.method_box.isEnabled()
+
+
+def test_the_same_in_python_can_be_copied(qtbot, viewer_with_map, panel):
+    panel.python.expand()
+    panel.copy_button.click()
+    text = QApplication.clipboard().text()
+    assert text == panel.python_text.toPlainText()
+    assert "viewer.layers['map']" in text
+    viewer_with_map.layers["map"].name = "ore"
+    assert "viewer.layers['ore']" in panel.python_text.toPlainText()
+
+
+class ClosedByHand(QEvent):
+    """A window's closing that comes from the window system, as a click on its cross does."""
+
+    def __init__(self):
+        super().__init__(QEvent.Type.Close)
+
+    def spontaneous(self):
+        return True
+
+
+@pytest.mark.parametrize("answer", ["Cancel", "Close"])
+def test_it_asks_before_the_window_closes_in_a_run(qtbot, panel, gate, monkeypatch, answer):
+    asked = []
+
+    def question(*words):
+        asked.append(words)
+        return getattr(QMessageBox.StandardButton, answer)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    window = panel.window()
+    assert not panel.eventFilter(window, ClosedByHand())
+    assert asked == []
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    assert panel.eventFilter(window, ClosedByHand()) == (answer == "Cancel")
+    assert len(asked) == 1
+    click(qtbot, panel.button)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_plots_take_the_theme_of_the_window(viewer_with_map, panel, theme):
+    viewer_with_map.theme = theme
+    color = panel.live.gain_plot.background()
+    assert (color.lightness() > 128) == (theme == "light")
+
+
+def test_two_viewers_have_panels_of_their_own(qtbot, make_napari_viewer, small_map, dock):
+    viewers = [make_napari_viewer(show=True) for _ in range(2)]
+    panels = []
+    for number, viewer in enumerate(viewers):
+        viewer.add_layer(to_layer(small_map.replace(name=f"map {number}")))
+        panels.append(dock(viewer, "Denoise"))
+        panels[-1].method_box.setCurrentText("pca")
+        panels[-1].preset_box.setCurrentText("fast")
+    for panel in panels:
+        click(qtbot, panel.button)
+    for number, viewer in enumerate(viewers):
+        qtbot.waitUntil(
+            lambda viewer=viewer, number=number: f"map {number} denoised" in viewer.layers,
+            timeout=60_000,
+        )
+        assert len(viewer.layers) == 2
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
 from napari_xrf_denoise.plugin import denoise_session
-from napari_xrf_denoise.plugin.denoise_model import DenoiseModel
+from napari_xrf_denoise.plugin.denoise_model import DenoiseModel, expected, plan
 from napari_xrf_denoise.plugin.denoise_session import DenoiseSession
 
 
@@ -134,9 +134,146 @@ def test_a_torch_that_cannot_be_loaded_says_what_to_do(model, added, monkeypatch
     assert "Windows" in model.outcome
 
 
-def test_counts_that_cannot_be_used_are_refused_at_once(model, added):
+def test_counts_that_cannot_be_used_are_told_in_words(model, added):
     model.sources[0].data = -np.ones((128, 16, 16))
     session = session_of(model, added)
-    assert not session.prepare()
-    assert model.status == "idle"
+    session.prepare()
+    finish(session, model)
+    assert model.outcome_kind == "error"
     assert "not negative" in model.outcome
+    assert added == []
+
+
+def test_figures_and_a_preview_are_shown_while_it_learns(small_map, added):
+    layer = to_layer(small_map)
+    model = DenoiseModel(sources=(layer,), method="stack", preset="fast")
+    seen = []
+    model.events.preview.connect(lambda preview: seen.append((preview, model.counts)))
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    preview, counts = seen[0]
+    assert preview.counts.shape == (16, 16, 128)
+    # All repeats together, as they were counted.
+    assert np.asarray(preview.counts).sum() == pytest.approx(counts.counts.sum(), rel=0.1)
+    assert {"training", "held-out", "dose gain"} <= set(model.course)
+    shares = [share for share, _ in model.course["training"]]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 100
+    assert model.preview is None
+
+
+def test_the_preview_of_a_spectrum_holds_its_counts(added):
+    spectra, _ = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
+    model = DenoiseModel(sources=(to_layer(spectra),), method="spectrum", changes={"steps": 400})
+    seen = []
+    model.events.preview.connect(lambda preview: preview and seen.append(preview))
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    assert seen[0].counts.shape == (1, 1, spectra.shape[-1])
+    assert seen[0].rows is None
+    assert seen[0].counts.sum() == pytest.approx(spectra.counts.sum(), rel=0.1)
+
+
+def test_the_preview_of_the_tutorial_holds_its_counts(added):
+    spectra, _ = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
+    model = DenoiseModel(sources=(to_layer(spectra),), preset="tutorial", changes={"epochs": 600})
+    seen = []
+    model.events.preview.connect(lambda preview: preview and seen.append(preview))
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    assert seen[-1].counts.shape == (1, 1, spectra.shape[-1])
+    assert seen[-1].counts.sum() == pytest.approx(spectra.counts.sum(), rel=0.2)
+
+
+def test_changed_settings_are_those_of_the_run(model, added):
+    model.change("rank", 2)
+    model.change("seed", 7)
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    settings = added[0][1]["metadata"]["denoising"]["settings"]
+    assert (settings["rank"], settings["seed"]) == (2, 7)
+
+
+def test_a_model_is_kept_saved_opened_and_applied(model, added, tmp_path, small_map):
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    path = tmp_path / "iron.safetensors"
+    session.save_model(path)
+    assert str(path) in model.outcome
+    other = DenoiseModel(sources=(to_layer(small_map.replace(name="other")),))
+    other.available = other.sources
+    applied = []
+    second = session_of(other, applied)
+    second.open_model(path)
+    assert other.trained.name == "iron.safetensors"
+    assert plan(other)[0]
+    second.prepare()
+    finish(second, other)
+    (data, attributes), (first, _) = applied[0], added[0]
+    assert attributes["name"] == "other denoised"
+    np.testing.assert_allclose(np.asarray(data), np.asarray(first), rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_for_other_energies_is_refused_before_the_click(model, added, small_map):
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    axis = xrf.EnergyAxis(1.0, 0.02, 128)
+    other = DenoiseModel(sources=(to_layer(small_map.replace(energy=axis)),))
+    other.available = other.sources
+    other.trained = model.models[0]
+    possible, words = plan(other)
+    assert not possible
+    assert "axis 'energy'" in words
+
+
+def test_a_file_that_is_no_model_is_told_in_words(model, added, tmp_path):
+    path = tmp_path / "notes.safetensors"
+    path.write_text("no model")
+    session = session_of(model, added)
+    session.open_model(path)
+    assert model.outcome_kind == "error"
+    assert "notes.safetensors" in model.outcome
+    assert model.trained is None
+
+
+def test_a_model_that_cannot_be_saved_says_why(model, added, tmp_path):
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    session.save_model(tmp_path / "nowhere" / "iron.safetensors")
+    assert "not saved" in model.outcome
+
+
+def test_the_machine_is_judged_by_its_last_run(model, added, monkeypatch):
+    before = expected(model).seconds
+    session = session_of(model, added)
+    monkeypatch.setattr(denoise_session, "LEAST_MEASURED", 0.0)
+    session.prepare()
+    began = time.monotonic()
+    finish(session, model)
+    took = time.monotonic() - began
+    assert model.speed == pytest.approx(took / before, rel=0.3)
+    assert expected(model).seconds == pytest.approx(model.speed * before)
+
+
+def test_threads_are_limited_during_the_run_only(model, added):
+    import torch
+
+    before, seen = torch.get_num_threads(), []
+
+    def engine(data, **settings):
+        seen.append(torch.get_num_threads())
+        raise xrf.DataError("enough")
+
+    model.threads = before + 1
+    session = session_of(model, added, engine)
+    session.prepare()
+    finish(session, model)
+    assert seen == [before + 1]
+    assert torch.get_num_threads() == before

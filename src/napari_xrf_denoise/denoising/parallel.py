@@ -7,7 +7,7 @@ long. Networks that know nothing of each other wait for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import torch
 from napari_xrf_denoise.errors import Cancelled
 
 from .device import threads
-from .progress import Watch
+from .progress import Preview, Watch
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ class _Board:
     def __init__(self, number: int) -> None:
         self.fractions = [0.0] * number
         self.figures: dict[str, float] = {}
+        self.preview: Preview | None = None
         self.stopped = False
 
     def watch(self, place: int) -> Watch:
@@ -42,11 +43,19 @@ class _BoardWatch(Watch):
         super().__init__()
         self._board, self._place = board, place
 
-    def step(self, stage: str, fraction: float, **figures: float) -> None:
+    def step(
+        self,
+        stage: str,
+        fraction: float,
+        figures: Mapping[str, float] | None = None,
+        preview: Callable[[], Preview | None] | None = None,
+    ) -> None:
         if self._board.stopped:
             raise Cancelled(f"stopped while {stage}; nothing was changed")
         self._board.fractions[self._place] = fraction
-        self._board.figures.update(figures)
+        self._board.figures.update(figures or {})
+        if preview is not None:
+            self._board.preview = preview() or self._board.preview
 
 
 def run_parallel(tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch) -> list[T]:
@@ -81,7 +90,8 @@ def run_parallel(tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch
                 done, running = wait(running, POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
-                watch.step(stage, sum(board.fractions) / len(tasks), **dict(board.figures))
+                done_part = sum(board.fractions) / len(tasks)
+                watch.step(stage, done_part, dict(board.figures), lambda: board.preview)
         except BaseException:
             board.stopped = True
             for future in futures:

@@ -5,11 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_xrf_denoise.errors import Cancelled
 
 OnProgress = Callable[["Progress"], object]
 ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a network makes of the counts while it still learns; the result will be better.
+
+    Parameters
+    ----------
+    counts : array, shape (y, x, energy)
+        Expected counts of all repeats together. It may be lazy: index what is looked at.
+    rows, columns : slice, optional
+        Part of the map that it covers; None where it is the spectrum of any one pixel.
+    """
+
+    counts: Any
+    rows: slice | None = None
+    columns: slice | None = None
 
 
 @dataclass(frozen=True)
@@ -25,13 +43,17 @@ class Progress:
     seconds_left : float, optional
         Estimated time to the end of the run; None until it can be estimated.
     figures : mapping of str to float
-        Losses and the like, by name.
+        Losses and dose gains of the moment, by name; losses have the names that they have in the
+        report. The dose gain of a network that still learns is that of one pass of it over a part
+        of the counts, by counts that it did not see: the result, made of all, is better.
+    preview : Preview, optional
     """
 
     stage: str
     fraction: float
     seconds_left: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    preview: Preview | None = field(default=None, compare=False)
 
 
 class Watch:
@@ -66,8 +88,21 @@ class Watch:
         """Return watches for equal parts, one after the other."""
         return [self.part(i / number, (i + 1) / number) for i in range(number)]
 
-    def step(self, stage: str, fraction: float, **figures: float) -> None:
+    def step(
+        self,
+        stage: str,
+        fraction: float,
+        figures: Mapping[str, float] | None = None,
+        preview: Callable[[], Preview | None] | None = None,
+    ) -> None:
         """Say where the run is.
+
+        Parameters
+        ----------
+        stage, fraction, figures
+            As in `Progress`; the fraction is that of this part of the run.
+        preview : callable, optional
+            Makes the preview, at once, where somebody listens.
 
         Raises
         ------
@@ -85,4 +120,5 @@ class Watch:
         self._last = now
         elapsed = now - self._began
         left = elapsed * (1 - whole) / whole if whole > 0.02 and elapsed > 0.5 else None
-        self._on_progress(Progress(stage, whole, left, figures))
+        shown = None if preview is None else preview()
+        self._on_progress(Progress(stage, whole, left, figures or {}, shown))

@@ -21,7 +21,8 @@ from .subspace import (
 
 Scores = NDArray[np.float32]
 
-
+TILE = 96
+"""Largest side of what a network sees in one step, whose cost does not grow with the map."""
 RANK_PARTS = 4
 """In how many parts the counts go to find the rank, where there are no folds."""
 

@@ -7,8 +7,9 @@ halves, and their mean is its prediction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from .networks import load_weights
 from .pace import Pace
-from .progress import Watch
-from .score_images import Scores, subsets
+from .progress import Preview, Watch
+from .score_images import TILE, Scores, subsets
 from .score_network import ScoreNetwork
 from .settings import StackSettings
 
@@ -28,8 +29,6 @@ CHECKS = 24
 """How often in a whole training the network is judged by a part that it does not learn from."""
 LEAST_PARTS = 6
 """Parts from which one can be kept to judge a network."""
-TILE = 96
-"""Largest side of what the network sees in one step, whose cost does not grow with the map."""
 FULL_BATCH = 4096
 """Pixels of a step that small maps are repeated to, each time with another half."""
 
@@ -65,6 +64,8 @@ def train_network(
     parts: list[int],
     settings: StackSettings,
     member: int,
+    raw_error: float,
+    show: Callable[[Scores], Preview | None],
     device: torch.device,
     watch: Watch,
 ) -> Trained:
@@ -86,12 +87,16 @@ def train_network(
     settings : StackSettings
     member : int
         Number of the network; each has its own random numbers.
+    raw_error : float
+        Squared error of the raw counts of these tiles, for the dose gain of the moment.
+    show : callable
+        Turns scores of the first tile into a preview.
     device : torch.device
     watch : Watch
     """
     rng = np.random.default_rng([settings.seed, member])
     generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
-    learned, judge = divide(parts)
+    learned, unseen = divide(parts)
     pictures = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in tiles]
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     network = ScoreNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
@@ -103,6 +108,7 @@ def train_network(
     losses: Losses = {"training": [], "held-out": []}
     state = None
     every = max(1, settings.steps // CHECKS)
+    judge = _Judge(pictures, synthesis, share, learned, unseen)
     while not pace.over:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * pace.rate
@@ -116,16 +122,18 @@ def train_network(
             watch.step("training", pace.fraction)
             continue
         losses["training"].append(float(loss.detach()))
-        now = losses["training"][-1]
-        if judge:
-            now = _held_out_loss(network, pictures, share, learned, judge)
-            losses["held-out"].append(now)
-            if pace.judge(now):
+        figures = {f"training, network {member + 1}": losses["training"][-1]}
+        guess = judge.predict(network)
+        if judge.is_there:
+            losses["held-out"].append(judge.loss(guess))
+            figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
+            figures[f"dose gain, network {member + 1}"] = judge.gain(guess, raw_error)
+            if pace.judge(losses["held-out"][-1]):
                 state = {name: value.clone() for name, value in network.state_dict().items()}
-        watch.step("training", pace.fraction, loss=now)
+        watch.step("training", pace.fraction, figures, partial(show, guess[0].cpu().numpy()))
     if state is not None:
         network.load_state_dict(state)
-    errors = _errors(network.eval(), pictures, synthesis, share, learned, judge, settings)
+    errors = judge.errors(network.eval(), settings.thinnings)
     weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     return Trained(weights, losses, errors)
 
@@ -172,55 +180,85 @@ def _full(
     return tile[chosen].sum(0) / share[chosen].sum()
 
 
-@torch.inference_mode()
-def _held_out_loss(
-    network: ScoreNetwork,
-    pictures: list[torch.Tensor],
-    share: torch.Tensor,
-    parts: list[int],
-    judge: list[int],
-) -> float:
-    network.eval()
-    number = max(1, len(parts) // 2)
-    errors = [
-        (network(_full(tile, share, parts[:number])[None]) - _full(tile, share, judge))
-        .square()
-        .sum()
-        for tile in pictures
-    ]
-    network.train()
-    return float(sum(errors)) / sum(tile[0].numel() for tile in pictures)
+class _Judge:
+    """Counts that a network does not learn from, and what they say of its predictions.
 
+    Parameters
+    ----------
+    pictures : list of torch.Tensor, each of shape (parts, components, y, x)
+    synthesis : numpy.ndarray, shape (components, energy)
+    share : torch.Tensor, shape (parts,)
+    learned, unseen : list of int
+        Parts that the network learns from, and those that judge it; there may be none of them.
+    """
 
-@torch.inference_mode()
-def _errors(
-    network: ScoreNetwork,
-    pictures: list[torch.Tensor],
-    synthesis: NDArray[np.float32],
-    share: torch.Tensor,
-    parts: list[int],
-    judge: list[int],
-    settings: StackSettings,
-) -> tuple[float, float]:
-    """Return the squared errors, in counts, of the network and of the projection of all counts."""
-    if not judge:
-        return float("nan"), float("nan")
-    metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
-    chosen = subsets(parts, max(1, len(parts) // 2), settings.thinnings, np.random.default_rng(0))
-    halves = parts[: len(parts) // 2], parts[len(parts) // 2 :]
-    exposures = [float(share[half].sum()) for half in (*halves, parts)]
-    errors = np.zeros(2)
-    for tile in pictures:
-        first, second, whole, unseen = (
-            _full(tile, share, group) for group in (*halves, parts, judge)
-        )
-        guess = _mean_prediction(network, tile, share, chosen)
-        # The noise of all counts, from that of the difference of two halves: the projection of all
-        # of them has less noise than that of these parts, while a network was trained for them.
-        noise = _square(first - second, metric) / (1 / exposures[0] + 1 / exposures[1])
-        projected = _square(whole - unseen, metric) - noise * (1 / exposures[2] - 1)
-        errors += _square(guess - unseen, metric), projected
-    return float(errors[0]), float(errors[1])
+    def __init__(
+        self,
+        pictures: list[torch.Tensor],
+        synthesis: NDArray[np.float32],
+        share: torch.Tensor,
+        learned: list[int],
+        unseen: list[int],
+    ) -> None:
+        self._pictures, self._share, self._learned = pictures, share, learned
+        self._half = learned[: max(1, len(learned) // 2)]
+        self.is_there = bool(unseen)
+        if not unseen:
+            return
+        self._unseen = [_full(tile, share, unseen) for tile in pictures]
+        self._metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
+        halves = learned[: len(learned) // 2], learned[len(learned) // 2 :]
+        first, second, self._exposure = (float(share[half].sum()) for half in (*halves, learned))
+        # The noise of all counts, from that of the difference of two halves.
+        self._noise = self._distance(
+            [_full(t, share, halves[0]) - _full(t, share, halves[1]) for t in pictures]
+        ) / (1 / first + 1 / second)
+        self._projection = self._from_unseen([_full(tile, share, learned) for tile in pictures])
+
+    @torch.inference_mode()
+    def predict(self, network: ScoreNetwork) -> list[torch.Tensor]:
+        """Return the scores that a network predicts from half of its parts."""
+        network.eval()
+        guess = [network(_full(tile, self._share, self._half)[None])[0] for tile in self._pictures]
+        network.train()
+        return guess
+
+    def loss(self, guess: list[torch.Tensor]) -> float:
+        """Return the mean squared error of a score against the unseen counts."""
+        pairs = zip(guess, self._unseen, strict=True)
+        errors = sum(float((one - other).square().sum()) for one, other in pairs)
+        return errors / sum(one.numel() for one in guess)
+
+    def gain(self, guess: list[torch.Tensor], raw_error: float) -> float:
+        """Return about the dose gain of a prediction; NaN where the counts do not tell.
+
+        The projection of what was learned from serves as a control variate: its error is known,
+        and most of the noise of the unseen counts is the same in both distances.
+        """
+        error = self._from_unseen(guess) - self._projection + self._noise / self._exposure
+        return raw_error / error if error > 0 else float("nan")
+
+    @torch.inference_mode()
+    def errors(self, network: ScoreNetwork, thinnings: int) -> tuple[float, float]:
+        """Return the squared errors, in counts, of a network and of the projection of all counts.
+
+        The projection of all of them has less noise than that of the parts that were learned from,
+        while a network was trained for those.
+        """
+        if not self.is_there:
+            return float("nan"), float("nan")
+        parts = self._learned
+        chosen = subsets(parts, max(1, len(parts) // 2), thinnings, np.random.default_rng(0))
+        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._pictures]
+        projected = self._projection - self._noise * (1 / self._exposure - 1)
+        return self._from_unseen(guess), projected
+
+    def _from_unseen(self, guess: list[torch.Tensor]) -> float:
+        pairs = zip(guess, self._unseen, strict=True)
+        return self._distance([one - other for one, other in pairs])
+
+    def _distance(self, scores: list[torch.Tensor]) -> float:
+        return sum(_square(part, self._metric) for part in scores)
 
 
 def _square(scores: torch.Tensor, metric: torch.Tensor) -> float:

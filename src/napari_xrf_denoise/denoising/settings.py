@@ -218,7 +218,8 @@ class StackSettings(Settings):
     weight_floor : float
         Mean counts a pixel and channel below which a channel gets no more weight.
     line_width : float or None
-        As for the method ``"spectrum"``.
+        Width of a line over that of a good silicon detector; in channels (standard deviation)
+        where the axis is not calibrated. None finds it from the data.
     steps : int
         Most training steps of each network; it stops before where held-out counts say so.
     features, middle : int

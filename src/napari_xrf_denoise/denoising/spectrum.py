@@ -88,7 +88,15 @@ def train_members(
         spectra = _gather(rest, pixels)
         tiny = min(len(pixels), settings.batch) < FEW_SPECTRA
         with threads(1) if tiny else nullcontext():
-            network, found = train_mixing(spectra, candidates, settings, device, part_watch)
+            network, found = train_mixing(
+                spectra,
+                candidates,
+                settings,
+                device,
+                part_watch,
+                number=part + 1,
+                whole=folds / (folds - 1) if folds else 1.0,
+            )
         members.append({name: value.cpu().numpy() for name, value in network.state_dict().items()})
         losses[f"training, network {part + 1}"] = found["training"]
     return TrainedNetworks(tuple(members), losses, scale)

@@ -21,9 +21,9 @@ from napari_xrf_denoise.factored import FactoredCounts
 from .dealing import Deal
 from .hot_spots import HotSpots, SpotFinder
 from .pairs import Counts, Source
-from .progress import Watch
+from .progress import Preview, Watch
 from .quality import Fewer, Score, cross_score, spare
-from .score_images import Scores, find_subspaces, strips
+from .score_images import TILE, Scores, find_subspaces, strips
 from .settings import StackSettings
 from .subspace import Matrix, Subspace
 from .windows import Window
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from .score_network import ScoreNetwork
 
+Tile = tuple[slice, slice]
+"""Rows and columns of a map."""
 _Factors = tuple[Scores, NDArray[np.float32]]
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -122,7 +124,10 @@ def fit_stack(
         most=settings.max_rank,
         watch=watch.part(0, 0.06),
     )
-    tiles = _training_tiles(deal, subspaces, settings.seed, watch.part(0.06, 0.12))
+    height, across, _ = source.shape
+    places = _tile_places(height, across, settings.seed)
+    tiles = _training_tiles(deal, subspaces, places, watch.part(0.06, 0.12))
+    seen = sum(tile.shape[2] * tile.shape[3] for tile in tiles) / (height * across)
     everything = list(range(deal.number))
     rests = [[part for part in everything if part not in fold] for fold in held] or [everything]
     tasks = [
@@ -134,6 +139,9 @@ def fit_stack(
             parts,
             settings,
             index,
+            seen * float(spectrum.sum()),
+            # One network's picture is enough to look at.
+            partial(_preview, subspace.synthesis * source.unit, places[0]) if not index else _none,
             device,
         )
         for index, (subspace, parts) in enumerate(zip(subspaces, rests, strict=True))
@@ -146,9 +154,6 @@ def fit_stack(
         for index, own in enumerate(trained, start=1)
         for name, values in own.losses.items()
     }
-    seen = sum(tile.shape[2] * tile.shape[3] for tile in tiles) / (
-        source.shape[0] * source.shape[1]
-    )
     del tasks
     del tiles
     size = input_size(rests[0])
@@ -294,11 +299,12 @@ def _subspace(member: Tensors) -> Subspace:
     return Subspace(np.asarray(member["analysis"]), np.asarray(member["synthesis"]))
 
 
-def _training_tiles(deal: Deal, subspaces: list[Subspace], seed: int, watch: Watch) -> list[Scores]:
-    """Return scores (parts, components, y, x) of the map, or of random tiles of a large one."""
-    height, across, _ = deal.source.shape
+def _training_tiles(
+    deal: Deal, subspaces: list[Subspace], places: Sequence[Tile], watch: Watch
+) -> list[Scores]:
+    """Return scores (parts, components, y, x) of these tiles."""
+    height = deal.source.shape[0]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
-    places = _tile_places(height, across, seed)
     tiles = [
         np.empty((deal.number, matrix.shape[1], y.stop - y.start, x.stop - x.start), np.float32)
         for y, x in places
@@ -317,9 +323,8 @@ def _training_tiles(deal: Deal, subspaces: list[Subspace], seed: int, watch: Wat
     return tiles
 
 
-def _tile_places(height: int, across: int, seed: int) -> list[tuple[slice, slice]]:
-    from .score_training import TILE
-
+def _tile_places(height: int, across: int, seed: int) -> list[Tile]:
+    """Return the whole map, or random tiles of a large one."""
     if height * across <= TRAINING_PIXELS:
         return [(slice(0, height), slice(0, across))]
     size = (min(TILE, height), min(TILE, across))
@@ -331,6 +336,14 @@ def _tile_places(height: int, across: int, seed: int) -> list[tuple[slice, slice
         (slice(y, y + size[0]), slice(x, x + size[1]))
         for y, x in (cells[index] for index in np.sort(chosen))
     ]
+
+
+def _preview(spectra: NDArray[np.float32], place: Tile, scores: Scores) -> Preview:
+    return Preview(FactoredCounts(np.moveaxis(scores, 0, 2), spectra)[0], *place)
+
+
+def _none(scores: Scores) -> None:
+    return None
 
 
 def _predict_pictures(

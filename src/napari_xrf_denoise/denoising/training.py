@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,11 +12,12 @@ from numpy.typing import NDArray
 
 from .networks import DnCNN, Mixing, TrainingPass
 from .pairs import Counts, add_repeats, thin
-from .progress import Watch
+from .progress import Preview, Watch
 from .resolution import Candidates
 from .settings import SpectrumSettings, TutorialSettings
 
 Losses = dict[str, list[float]]
+Show = Callable[[torch.Tensor], Preview]
 
 BATCH = 64
 """Spectra whose candidates are made at once."""
@@ -90,9 +93,14 @@ def train_tutorial(
     limit = None
     if settings.lower_limit is not None:
         limit = (settings.lower_limit - scaling.center) / scaling.range
-    losses = _descend(
-        network, inputs, targets, torch.from_numpy(kept).to(device), limit, settings, watch
-    )
+
+    def show(output: torch.Tensor) -> Preview:
+        first = output.reshape(given.shape)[:, 0].detach().cpu().numpy()
+        mean = np.maximum(first.mean(axis=0) * scaling.range + scaling.center, 0)
+        return Preview(len(given) * mean[None, None])
+
+    kept_here = torch.from_numpy(kept).to(device)
+    losses = _descend(network, inputs, targets, kept_here, limit, settings, watch, show)
     return network.eval(), scaling, losses
 
 
@@ -104,6 +112,7 @@ def _descend(
     limit: float | None,
     settings: TutorialSettings,
     watch: Watch,
+    show: Show,
 ) -> Losses:
     """Run all epochs and leave the network as it was in the best one.
 
@@ -147,7 +156,8 @@ def _descend(
         optimizer.step()
         schedule.step()
         if epoch % 10 == 0:
-            watch.step("training", epoch / settings.epochs, loss=losses["training"][-1])
+            figures = {name: values[-1] for name, values in losses.items()}
+            watch.step("training", epoch / settings.epochs, figures, partial(show, output))
     for part, now in zip(best_state, state, strict=True):
         now.copy_(part)
     return losses
@@ -159,6 +169,9 @@ def train_mixing(
     settings: SpectrumSettings,
     device: torch.device,
     watch: Watch,
+    *,
+    number: int = 1,
+    whole: float = 1.0,
 ) -> tuple[Mixing, Losses]:
     """Train a mixing network on pairs: it sees one part of the counts and predicts the other.
 
@@ -171,6 +184,10 @@ def train_mixing(
     settings : SpectrumSettings
     device : torch.device
     watch : Watch
+    number : int
+        Of the network among several.
+    whole : float
+        All counts over those of `spectra`, for previews.
 
     Returns
     -------
@@ -198,8 +215,15 @@ def train_mixing(
         optimizer.zero_grad()
         schedule.step()
         losses["training"].append(float(loss.detach()))
-        watch.step("training", 0.5 + 0.5 * step / settings.steps, loss=losses["training"][-1])
+        figures = {f"training, network {number}": losses["training"][-1]}
+        preview = partial(_preview, network, seen[:1], whole / share[0])
+        watch.step("training", 0.5 + 0.5 * step / settings.steps, figures, preview)
     return network.eval(), losses
+
+
+@torch.inference_mode()
+def _preview(network: Mixing, seen: torch.Tensor, factor: torch.Tensor) -> Preview:
+    return Preview((network(seen) * factor)[None].cpu().numpy())
 
 
 def _draw_pairs(

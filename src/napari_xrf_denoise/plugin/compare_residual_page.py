@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 from .compare_model import CompareModel, WindowKind
 from .compare_plot import ResidualPlot
 from .compare_words import text_label
-from .denoise_panel import time_left
 from .plot_colors import PlotColors
+from .small_words import about_seconds
 
 ALL, OWN = "All energies", "Own window"
 
@@ -88,7 +88,7 @@ class ResidualPage(QWidget):
             if idle
             else "End the computation; no layer is added"
         )
-        left = "" if model.seconds_left is None else f", {time_left(model.seconds_left)} left"
+        left = "" if model.seconds_left is None else f", {about_seconds(model.seconds_left)} left"
         self.progress_bar.setVisible(not idle)
         self.progress_bar.setValue(round(1000 * model.fraction))
         self.stage_label.setVisible(not idle)

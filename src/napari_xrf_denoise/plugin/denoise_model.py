@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-# The engine's own rule, so that the panel never announces something else than what is done.
+# The engine's own rules, so that the panel never announces something else than what is done.
 from napari_xrf_denoise.denoising.engine import choose_method
-from napari_xrf_denoise.denoising.settings import METHODS, resolve_settings
+from napari_xrf_denoise.denoising.expected import Expected, expect
+from napari_xrf_denoise.denoising.settings import METHODS, Settings, resolve_settings
 from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.layers import METADATA_KEY
+from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
 from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
 
+from .denoise_call import Call, Trained
+from .small_words import about_bytes, about_seconds
+
+if TYPE_CHECKING:
+    from napari_xrf_denoise.denoising import Denoised
+    from napari_xrf_denoise.denoising.progress import Preview
+
 Status = Literal["idle", "loading", "running", "stopping"]
+Course = Mapping[str, tuple[tuple[float, float], ...]]
+"""Points (share of the run in %, value) by kind of figure."""
 
 NO_LAYERS = (
     "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "
@@ -41,14 +51,33 @@ class DenoiseModel:
     by_hand : bool
         Whether the user chose the sources; until then they follow the active layer.
     method, preset : str
+    changes : mapping
+        Settings that differ from the preset's, by name; those of another method are kept aside.
+    device : str
+    threads : int
+        Most processor cores of a run; 0 leaves that to torch.
+    trained : Trained, optional
+        The model to apply; None learns from the counts.
+    models : tuple of Trained
+        Those to choose from: opened ones, and those of earlier runs.
+    speed : float
+        Time that the last run took over what was expected of it.
     stage : str
         What is being done.
     fraction : float
         Share of the run that is done, 0 to 1.
     seconds_left : float, optional
+    course : mapping
+        Losses and dose gains of the run so far, means over its networks.
+    preview : Preview, optional
+        What the network makes of the counts by now.
+    counts : SpectrumImage, optional
+        What the run works on.
     outcome : str
         What came of the last run, in words.
     outcome_kind : {"none", "report", "stopped", "error"}
+    result : Denoised, optional
+        Of the last run that ended with one.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -59,11 +88,21 @@ class DenoiseModel:
     by_hand: bool = False
     method: str = METHODS[0]
     preset: str = "balanced"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    threads: int = 0
+    trained: Trained | None = None
+    models: tuple[Trained, ...] = ()
+    speed: float = 1.0
     stage: str = ""
     fraction: float = 0.0
     seconds_left: float | None = None
+    course: Course = field(default_factory=dict)
+    preview: Preview | None = None
+    counts: SpectrumImage | None = None
     outcome: str = ""
     outcome_kind: Literal["none", "report", "stopped", "error"] = "none"
+    result: Denoised | None = None
     names: tuple[str, ...] = field(default=())
     """Names of the available layers, so that a new name is a change."""
 
@@ -92,6 +131,73 @@ class DenoiseModel:
         self.by_hand = True
         self.sources = tuple(sources)
 
+    def change(self, name: str, value: Any) -> None:
+        """Take a setting that the user gave; one as in the preset is no change."""
+        changes = {**self.changes, name: value}
+        try:
+            _, _, preset = resolve(self, changed=False)
+        except (DataError, SettingsError):
+            pass
+        else:
+            if getattr(preset, name, None) == value:
+                del changes[name]
+        self.changes = changes
+
+    def offer(self, trained: Trained, *, choose: bool = False) -> None:
+        """Add a model to those to choose from, in place of one of the same name."""
+        others = [other for other in self.models if other.name != trained.name]
+        self.models = (*others, trained)
+        if choose:
+            self.trained = trained
+
+    def call(self) -> Call:
+        """Return the call that a click makes.
+
+        Raises
+        ------
+        DataError, SettingsError
+            If nothing can be run.
+        """
+        if self.trained is not None:
+            return Call({}, self.device, self.trained, self.threads)
+        _, _, settings = resolve(self)
+        values = settings.as_dict()
+        own = {name: values[name] for name in self.changes if name in values}
+        chosen = {"method": self.method, "preset": self.preset, "seed": settings.seed, **own}
+        return Call(chosen, self.device, None, self.threads)
+
+
+def resolve(model: DenoiseModel, *, changed: bool = True) -> tuple[str, str, Settings]:
+    """Return method, the reason for it and the settings that a run will have.
+
+    Parameters
+    ----------
+    model : DenoiseModel
+    changed : bool
+        Whether with the user's own settings, or as the preset has them.
+
+    Raises
+    ------
+    DataError, SettingsError
+        If the layers or the settings do not go together.
+    """
+    image = _stand_in(model.sources)
+    method, why = choose_method(image, model.method, model.preset)
+    preset = resolve_settings(method, model.preset, {})
+    if not changed:
+        return method, why, preset
+    known = preset.as_dict()
+    own = {name: value for name, value in model.changes.items() if name in known}
+    return method, why, resolve_settings(method, model.preset, own)
+
+
+def expected(model: DenoiseModel) -> Expected | None:
+    """Return about what the run will need on this machine; None for a trained model."""
+    if model.trained is not None:
+        return None
+    need = expect(_stand_in(model.sources).shape, resolve(model)[2])
+    return Expected(need.seconds * model.speed, need.n_bytes)
+
 
 def plan(model: DenoiseModel) -> tuple[bool, str]:
     """Return whether a run can start, and what it will do or what it needs, in words."""
@@ -101,28 +207,49 @@ def plan(model: DenoiseModel) -> tuple[bool, str]:
         return False, NO_CHOICE
     try:
         image = _stand_in(model.sources)
-        method, why = choose_method(image, model.method, model.preset)
-        resolve_settings(method, model.preset, {})
+        repeats, height, width, channels = image.shape
+        pixels = "1 pixel" if height * width == 1 else f"{height} × {width} pixels"
+        lines = [
+            f"{pixels}, {channels} channels, {repeats} repeat{'s' if repeats > 1 else ''}.",
+            *(_learning(model, image) if model.trained is None else _applying(model)),
+        ]
     except (DataError, SettingsError) as error:
         return False, str(error)
-    repeats, height, width, channels = image.shape
-    pixels = "1 pixel" if height * width == 1 else f"{height} × {width} pixels"
-    lines = [
-        f"{pixels}, {channels} channels, {repeats} repeat{'s' if repeats > 1 else ''}.",
-        f"Method: {method} ({why}).",
-        _pairs(image, model),
-    ]
     again = [layer.name for layer in model.sources if "denoising" in layer.metadata]
     if again:
         lines.append(f"Careful: {', '.join(again)} is denoised already.")
     return True, "\n".join(lines)
 
 
-def _pairs(image: SpectrumImage, model: DenoiseModel) -> str:
-    if model.preset == "tutorial":
-        return "Pairs: each repeat and the mean of the others."
-    if image.n_repeats == 1:
+def _learning(model: DenoiseModel, image: SpectrumImage) -> list[str]:
+    method, why, settings = resolve(model)
+    need = expected(model)
+    assert need is not None
+    lines = [f"Method: {method} ({why})."]
+    if model.method == "auto" and method == "stack":
+        lines.append("Where held-out counts prefer the components alone, pca is taken instead.")
+    return [
+        *lines,
+        _pairs(image, settings),
+        f"Expected: {about_seconds(need.seconds)}, {about_bytes(need.n_bytes)} of memory.",
+    ]
+
+
+def _applying(model: DenoiseModel) -> list[str]:
+    assert model.trained is not None
+    trained = model.trained.model
+    for layer in model.sources:
+        trained.check_energy(layer_energy(layer), layer.name)
+    return [f"Applies the model {model.trained.name} ({trained.settings.method}); learns nothing."]
+
+
+def _pairs(image: SpectrumImage, settings: Settings) -> str:
+    if settings.pairs == "repeats":
+        return "Pairs: the repeats."
+    if settings.pairs == "thinning" or image.n_repeats == 1:
         return "Pairs: photons split at random (thinning)."
+    if hasattr(settings, "strategy"):
+        return "Pairs: each repeat and the mean of the others."
     return (
         "Pairs: photons split at random (thinning), or the repeats if their counts do not "
         "scatter as photons do."
@@ -138,6 +265,8 @@ def _stand_in(layers: Sequence[Any]) -> SpectrumImage:
                 f"Repeats must have the same shape: {layers[0].name} is {sizes[0][1:]} "
                 f"(y, x, energy), {layer.name} is {size[1:]}. Tick layers of one measurement."
             )
+    if not sizes:
+        raise DataError(NO_CHOICE)
     shape = (sum(size[0] for size in sizes), *sizes[0][1:])
     own = layers[0].metadata.get(METADATA_KEY, {})
     return SpectrumImage(

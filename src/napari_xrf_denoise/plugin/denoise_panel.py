@@ -5,26 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from psygnal import EmissionInfo
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtGui import QFontDatabase, QShowEvent
 from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QFileDialog,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
+    QMenu,
+    QMessageBox,
+    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
+from napari_xrf_denoise.errors import DataError, SettingsError
+from napari_xrf_denoise.layers import layer_energy
 
-from .denoise_model import DenoiseModel, plan
+from .compare_gains import GainRow, gain_rows
+from .compare_table import GainTable
+from .denoise_live import LiveView
+from .denoise_model import DenoiseModel, plan, resolve
 from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
+from .energy_slice import energy_of_slice, sliced_layer
 from .layer_checklist import LayerChecklist
 from .layer_watch import LayerWatch
+from .plot_colors import colors_of
+from .settings_form import SettingsForm
 from .small_widgets import choice_box, words_label
+from .small_words import about_seconds
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -33,6 +52,8 @@ LEAST_SIZE = QSize(230, 330)
 """Of the panel; what does not fit scrolls."""
 POLL_MS = 100
 """Time between two looks at a run."""
+TABLE_HEIGHT = 180
+PYTHON_HEIGHT = 150
 
 METHOD_TIPS = {
     "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
@@ -46,6 +67,15 @@ PRESET_TIPS = {
     "best": "more training, several times slower",
     "tutorial": "the published job for spectra, 10,000 epochs: minutes",
 }
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICE_TIPS = {
+    "auto": "a graphics card where torch finds one",
+    "cpu": "the processor",
+    "cuda": "an NVIDIA graphics card",
+    "mps": "the graphics of an Apple processor",
+}
+LEARN, OPEN = "learn a new one", "open a file…"
+MODEL_FILES = "Models (*.safetensors)"
 
 
 class DenoisePanel(DockedWidget):
@@ -67,28 +97,28 @@ class DenoisePanel(DockedWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.session.poll)
-        self.layer_list.ticked.connect(self.model.choose)
-        self.method_box.currentTextChanged.connect(self._choose_method)
-        self.preset_box.currentTextChanged.connect(self._choose_preset)
-        self.button.clicked.connect(self._click)
+        self._connect()
         self._listen_to_viewer()
 
     def _listen_to_viewer(self) -> None:
         # Kept apart from the widget, which may be gone when they are let go.
-        model, session, watch = self.model, self.session, self._watch
-        active = self.viewer.layers.selection.events.active
-        show, follow = self._show, self._follow_layers
+        model, session, watch, viewer = self.model, self.session, self._watch, self.viewer
+        active = viewer.layers.selection.events.active
+        show, follow, recolor = self._show, self._follow_layers, self._recolor
+        changed = self._show_change
 
         def listen() -> None:
-            model.events.connect(show, check_nargs=False, unique=True)
+            model.events.connect(changed, unique=True)
             active.connect(follow)
+            viewer.events.theme.connect(recolor)
             watch.start()
             show()
 
         def unlisten() -> None:
             session.stop()
-            model.events.disconnect(show, missing_ok=True)
+            model.events.disconnect(changed, missing_ok=True)
             active.disconnect(follow)
+            viewer.events.theme.disconnect(recolor)
             watch.stop()
 
         self.listen_with(listen, unlisten)
@@ -101,30 +131,87 @@ class DenoisePanel(DockedWidget):
         )
         self.method_box = choice_box(METHODS, METHOD_TIPS)
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
-        self.preset_box.setCurrentText(self.model.preset)
+        self.model_box = QComboBox()
+        self.model_box.setToolTip(
+            "Learn from the counts, or apply what an earlier run has learned to them: the energy "
+            "axis must be the same, and the counts alike"
+        )
+        self.model_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.device_box = choice_box(DEVICES, DEVICE_TIPS)
+        self.settings_form = SettingsForm()
         self.plan_label = words_label("What will be done")
         self.button = QPushButton("Denoise")
         self.progress_bar = QProgressBar()
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setToolTip("Share of the whole run that is done, in %")
         self.stage_label = words_label("What is being done, and the time left")
+        self.live = LiveView(colors_of(self.viewer.theme))
         self.report_label = words_label("How good the result is")
+        self.gain_table = GainTable()
+        self.gain_table.setFixedHeight(TABLE_HEIGHT)
+        self.save_button = QPushButton("Save model…")
+        self.save_button.setToolTip(
+            "Keep what the run has learned in a file, to apply it to other measurements"
+        )
+        self.again_button = QPushButton("Again with…")
+        self.again_button.setToolTip("Denoise the same layers once more with one thing changed")
+        self.again_menu = QMenu(self.again_button)
+        self.again_button.setMenu(self.again_menu)
+        self.python_text = QPlainTextEdit()
+        self.python_text.setReadOnly(True)
+        self.python_text.setTabChangesFocus(True)
+        self.python_text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.python_text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.python_text.setFixedHeight(PYTHON_HEIGHT)
+        self.python_text.setToolTip("The same in napari's console")
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip("Copy these lines, to paste them into napari's console")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Method", self.method_box)
         form.addRow("Preset", self.preset_box)
+        form.addRow("Model", self.model_box)
+        inside, device = QWidget(), QFormLayout()
+        device.setContentsMargins(0, 0, 0, 0)
+        device.addRow("device", self.device_box)
+        advanced = QVBoxLayout(inside)
+        advanced.setContentsMargins(0, 0, 0, 0)
+        advanced.addLayout(device)
+        advanced.addWidget(self.settings_form)
+        self.advanced = _folded("Advanced settings", inside)
+        self.course = _folded("How it goes", self.live)
+        self.course.expand(animate=False)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.save_button)
+        buttons.addWidget(self.again_button)
+        python = QWidget()
+        lines = QVBoxLayout(python)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.addWidget(self.python_text)
+        lines.addWidget(self.copy_button)
+        self.python = _folded("The same in Python", python)
         layout = QVBoxLayout()
         layout.addWidget(QLabel("Spectral layers"))
         layout.addWidget(self.layer_list)
         layout.addLayout(form)
         for widget in (
+            self.advanced,
             self.plan_label,
             self.button,
             self.progress_bar,
             self.stage_label,
+            self.course,
             self.report_label,
+            self.gain_table,
         ):
             layout.addWidget(widget)
+        layout.addLayout(buttons)
+        layout.addWidget(self.python)
         layout.addStretch(1)
         self._make_scrollable(layout)
 
@@ -143,18 +230,113 @@ class DenoisePanel(DockedWidget):
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(area)
 
+    def _connect(self) -> None:
+        model = self.model
+        self.layer_list.ticked.connect(model.choose)
+        self.method_box.currentTextChanged.connect(self._set("method"))
+        self.preset_box.currentTextChanged.connect(self._set("preset"))
+        self.device_box.currentTextChanged.connect(self._set("device"))
+        self.settings_form.changed.connect(model.change)
+        self.model_box.activated.connect(self._choose_model)
+        self.button.clicked.connect(self._click)
+        self.save_button.clicked.connect(self._save_model)
+        self.again_menu.aboutToShow.connect(self._fill_again)
+        self.again_menu.triggered.connect(self._run_again)
+        self.copy_button.clicked.connect(self._copy)
+
+    def _set(self, field: str) -> Any:
+        # Qt keeps the function alive, which must not keep the panel of a closed window.
+        model = self.model
+        return lambda value: setattr(model, field, value)
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size at which a report without warnings is seen whole."""
         return QSize(280, 400)
 
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Watch the window that the dock is part of."""
+        super().showEvent(event)
+        window = self.window()
+        # A filter that is there already is only moved to the front. The window is not kept: that
+        # would keep it alive after it was closed.
+        if window is not None:
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask before a run is lost with the window that the user closes."""
+        closes = event is not None and event.type() == QEvent.Type.Close and event.spontaneous()
+        if not closes or self.model.status == "idle" or self._is_given_up():
+            return super().eventFilter(watched, event)
+        assert event is not None
+        event.ignore()
+        return True
+
+    def _is_given_up(self) -> bool:
+        answer = QMessageBox.question(
+            self,
+            "Denoising is not finished",
+            "A run is still going on; its result is lost when the window closes. Close it?",
+            QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        return bool(answer == QMessageBox.StandardButton.Close)
+
     def _follow_layers(self, event: Any = None) -> None:
         self.model.follow(self._watch.spectral(), self.viewer.layers.selection.active)
 
-    def _choose_method(self, method: str) -> None:
-        self.model.method = method
+    def _recolor(self, event: Any = None) -> None:
+        self.live.set_colors(colors_of(self.viewer.theme))
 
-    def _choose_preset(self, preset: str) -> None:
-        self.model.preset = preset
+    def _choose_model(self, row: int) -> None:
+        models = self.model.models
+        if 0 < row <= len(models):
+            self.model.trained = models[row - 1]
+        elif row == 0:
+            self.model.trained = None
+        else:
+            path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
+            if path:
+                self.session.open_model(path)
+            self._show_models()
+
+    def _save_model(self) -> None:
+        assert self.model.result is not None
+        name = f"{self.model.result.image.name}.safetensors"
+        path, _ = QFileDialog.getSaveFileName(self, "Save the model", name, MODEL_FILES)
+        if path:
+            path = path if path.endswith(".safetensors") else f"{path}.safetensors"
+            # The dialog has asked whether a file may be replaced.
+            self.session.save_model(path, overwrite=True)
+
+    def _fill_again(self) -> None:
+        self.again_menu.clear()
+        model = self.model
+        seed = int(model.changes.get("seed", 0)) + 1
+        for preset in PRESETS:
+            if preset != model.preset and preset != "tutorial":
+                self._offer(f"preset {preset}", preset=preset)
+        for method in METHODS:
+            if method != model.method:
+                self._offer(f"method {method}", method=method)
+        self._offer(f"seed {seed}", changes={**model.changes, "seed": seed})
+        if model.trained is not None:
+            self._offer("a new model", trained=None)
+
+    def _offer(self, words: str, **changes: Any) -> None:
+        action = self.again_menu.addAction(words)
+        assert action is not None
+        action.setData(changes)
+
+    def _run_again(self, action: Any) -> None:
+        for field, value in action.data().items():
+            setattr(self.model, field, value)
+        if plan(self.model)[0]:
+            self._click()
+
+    def _copy(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.python_text.toPlainText())
 
     def _click(self) -> None:
         if self.model.status != "idle":
@@ -167,14 +349,54 @@ class DenoisePanel(DockedWidget):
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
         self.viewer.add_image(data, **attributes)
 
-    def _show(self, *_: Any) -> None:
+    def _show_change(self, info: EmissionInfo) -> None:
+        # These change ten times a second.
+        often = {
+            "stage": self._show_stage,
+            "fraction": self._show_stage,
+            "seconds_left": self._show_stage,
+            "counts": self._show_preview,
+            "preview": self._show_preview,
+            "course": self._show_course,
+        }
+        often.get(info.signal.name, self._show)()
+
+    def _show(self) -> None:
+        idle = self.model.status == "idle"
+        self._show_choices(idle)
+        self._show_stage()
+        self._show_course()
+        self._show_preview()
+        self._show_result(idle)
+        if idle:
+            self._timer.stop()
+
+    def _show_choices(self, idle: bool) -> None:
         model = self.model
-        idle = model.status == "idle"
-        possible, words = plan(model)
         self.layer_list.show_layers(model.available, model.sources)
-        for widget in (self.layer_list, self.method_box, self.preset_box):
+        for box, text in (
+            (self.method_box, model.method),
+            (self.preset_box, model.preset),
+            (self.device_box, model.device),
+        ):
+            with QSignalBlocker(box):
+                box.setCurrentText(text)
+            box.setEnabled(idle and (model.trained is None or box is self.device_box))
+        self._show_models()
+        for widget in (self.layer_list, self.model_box, self.settings_form):
             widget.setEnabled(idle)
+        self.settings_form.setVisible(model.trained is None)
+        try:
+            _, _, preset = resolve(model, changed=False)
+        except (DataError, SettingsError):
+            self.settings_form.setEnabled(False)
+        else:
+            self.settings_form.show_settings(preset, model.changes)
+            self.settings_form.tab_after(self.device_box)
+        possible, words = plan(model)
         self.plan_label.setText(words)
+        # While it runs there are better things to see.
+        self.plan_label.setVisible(idle)
         self.button.setText("Denoise" if idle else "Stop")
         self.button.setEnabled(possible if idle else model.status != "stopping")
         self.button.setToolTip(
@@ -182,27 +404,75 @@ class DenoisePanel(DockedWidget):
             if idle
             else "End the run; no layer is added"
         )
-        self.progress_bar.setVisible(not idle)
+        python = ""
+        if possible:
+            python = model.call().as_python([layer.name for layer in model.sources])
+        if python != self.python_text.toPlainText():
+            self.python_text.setPlainText(python)
+        self.python.setVisible(possible)
+
+    def _show_models(self) -> None:
+        model = self.model
+        with QSignalBlocker(self.model_box):
+            self.model_box.clear()
+            self.model_box.addItems([LEARN, *(one.name for one in model.models), OPEN])
+            row = 0 if model.trained is None else 1 + model.models.index(model.trained)
+            self.model_box.setCurrentIndex(row)
+
+    def _show_stage(self) -> None:
+        model = self.model
+        for widget in (self.progress_bar, self.stage_label):
+            widget.setVisible(model.status != "idle")
         self.progress_bar.setValue(round(1000 * model.fraction))
-        self.stage_label.setVisible(not idle)
         self.stage_label.setText(_stage(model))
+
+    def _show_course(self) -> None:
+        self.course.setVisible(bool(self.model.course) or self.model.preview is not None)
+        self.live.show_course(self.model.course)
+
+    def _show_preview(self) -> None:
+        model = self.model
+        self.course.setVisible(bool(model.course) or model.preview is not None)
+        self.live.show_preview(model.preview, model.counts, self._channel())
+
+    def _show_result(self, idle: bool) -> None:
+        model = self.model
+        has_result = idle and model.result is not None and model.outcome_kind == "report"
         self.report_label.setVisible(bool(model.outcome))
         self.report_label.setText(model.outcome)
         self.report_label.setProperty("kind", model.outcome_kind)
-        if idle:
-            self._timer.stop()
+        rows: tuple[GainRow, ...] = ()
+        if has_result and model.result is not None:
+            rows = gain_rows(model.result.report.as_dict(longest=1))
+        self.gain_table.set_rows(rows)
+        self.gain_table.setVisible(len(rows) > 1)
+        self.save_button.setVisible(has_result and model.trained is None)
+        self.again_button.setVisible(idle and model.outcome_kind in ("report", "stopped"))
+
+    def _channel(self) -> int:
+        """Return the channel that the viewer shows; the middle one where it shows none."""
+        counts, preview = self.model.counts, self.model.preview
+        if counts is None or preview is None or preview.rows is None:
+            return 0
+        layer = sliced_layer(self._watch.spectral(), self.viewer.dims)
+        if layer is None:
+            return counts.energy.size // 2
+        energy = energy_of_slice(layer, layer_energy(layer), self.viewer.dims)
+        return counts.energy.channel(energy)
+
+
+def _folded(title: str, content: QWidget) -> QCollapsible:
+    fold = QCollapsible(title)
+    fold.setDuration(0)
+    fold.addWidget(content)
+    return fold
 
 
 def _stage(model: DenoiseModel) -> str:
     if model.stage and model.seconds_left is not None:
-        return f"{model.stage}, {time_left(model.seconds_left)} left"
+        return f"{model.stage}, {about_seconds(model.seconds_left)} left"
     return model.stage
 
 
-def time_left(seconds: float) -> str:
-    """Return a time in words, no more exact than an estimate is."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
+# The batch dock's word for the same.
+time_left = about_seconds

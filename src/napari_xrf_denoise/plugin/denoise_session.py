@@ -1,22 +1,33 @@
-"""Runs the engine for the Denoise panel: no widget in here, only the model, layers and a thread."""
+"""Runs the engine for the Denoise panel: no widget in here, only the model, layers and a thread.
+
+A thread, not a process: counts need not be copied, models and results need not be sent back, and
+the window stays alive, since torch lets go of the interpreter while it computes
+(docs/benchmarks.md, "The window while it works").
+"""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.denoising import Denoised, denoise
-from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
-from napari_xrf_denoise.layers import image_from_layer, layer_data
+from napari_xrf_denoise.denoising import Denoised, Model, denoise
+from napari_xrf_denoise.errors import Cancelled, DataError, FormatError, SettingsError
+from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes, layer_data
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob, Work
-from .denoise_model import DenoiseModel
+from .denoise_call import Call, Trained
+from .denoise_course import CourseKeeper
+from .denoise_model import DenoiseModel, expected
 
 LOADING = "Loading torch…"
+LEAST_MEASURED = 3.0
+"""Seconds of a run from which it tells how fast the machine is."""
 AddLayer = Callable[[Any, Mapping[str, Any]], object]
 
 
@@ -40,6 +51,10 @@ class DenoiseSession:
         self.engine = engine
         self._job: BackgroundJob | None = None
         self._place: dict[str, float] = {}
+        self._course = CourseKeeper()
+        self._counts: SpectrumImage | None = None
+        self._began = 0.0
+        self._expected = 0.0
 
     @property
     def job(self) -> BackgroundJob | None:
@@ -53,18 +68,20 @@ class DenoiseSession:
         matter any more.
         """
         model = self._model
-        model.outcome, model.outcome_kind = "", "none"
+        model.outcome, model.outcome_kind, model.preview = "", "none", None
         try:
-            images = [image_from_layer(layer) for layer in model.sources]
-        except DataError as error:
+            call = model.call()
+            need = expected(model)
+        except (DataError, SettingsError) as error:
             self._end(str(error), "error")
             return False
         first = model.sources[0]
         self._place = dict(zip(first.axis_labels, map(float, first.translate), strict=True))
-        data: SpectrumImage | list[SpectrumImage] = images[0] if len(images) == 1 else images
-        settings = {"method": model.method, "preset": model.preset}
-        self._job = BackgroundJob(_work(self.engine, data, settings), "xrf-denoise")
-        model.fraction, model.seconds_left = 0.0, None
+        self._course = CourseKeeper()
+        self._expected = 0.0 if need is None else need.seconds / model.speed
+        taken = [(layer.data, layer_attributes(layer)) for layer in model.sources]
+        self._job = BackgroundJob(self._work(call, taken), "xrf-denoise")
+        model.course, model.fraction, model.seconds_left = {}, 0.0, None
         model.stage = "starting" if "torch" in sys.modules else LOADING
         model.status = "loading"
         return True
@@ -72,6 +89,7 @@ class DenoiseSession:
     def start(self) -> None:
         """Begin the run that was prepared, unless it was stopped in the meantime."""
         if self._job is not None and self._model.status == "loading":
+            self._began = time.monotonic()
             self._job.start()
             self._model.status = "running"
 
@@ -94,11 +112,8 @@ class DenoiseSession:
         if self._model.status == "loading":
             self.start()
             return
-        progress = job.progress
-        if progress is not None and self._model.status == "running":
-            self._model.stage = progress.stage
-            self._model.fraction = progress.fraction
-            self._model.seconds_left = progress.seconds_left
+        if job.progress is not None and self._model.status == "running":
+            self._show(job)
         if not job.is_done:
             return
         if self._model.status == "stopping" or isinstance(job.error, Cancelled):
@@ -108,7 +123,59 @@ class DenoiseSession:
         else:
             self._finish(job.result)
 
+    def open_model(self, path: str | Path) -> None:
+        """Read a model's file and choose it; what is wrong with it becomes the outcome."""
+        path = Path(path)
+        try:
+            trained = Trained(path.name, Model.load(path), path)
+        except (FormatError, OSError) as error:
+            self._model.outcome, self._model.outcome_kind = str(error), "error"
+            return
+        self._model.offer(trained, choose=True)
+
+    def save_model(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the last run's model; what came of it becomes the outcome's last line."""
+        model = self._model
+        assert model.result is not None
+        try:
+            saved = model.result.model.save(path, overwrite=overwrite)
+        except (FormatError, OSError) as error:
+            model.outcome += f"\nThe model was not saved: {error}"
+            return
+        model.outcome += f"\nModel saved as {saved}."
+        model.offer(Trained(saved.name, model.result.model, saved))
+
+    def _work(self, call: Call, taken: Sequence[tuple[Any, Mapping[str, Any]]]) -> Work:
+        def work(on_progress: Any, should_stop: Callable[[], bool]) -> Denoised:
+            load_torch()
+            from napari_xrf_denoise.denoising.device import threads
+
+            images = [image_from_layer_data(data, attributes) for data, attributes in taken]
+            self._counts = images[0]
+            data: SpectrumImage | list[SpectrumImage] = images[0] if len(images) == 1 else images
+            with threads(call.threads) if call.threads else nullcontext():
+                return call.run(data, self.engine, on_progress=on_progress, should_stop=should_stop)
+
+        return work
+
+    def _show(self, job: BackgroundJob) -> None:
+        model, progress = self._model, job.progress
+        assert progress is not None
+        model.stage = progress.stage
+        model.fraction = progress.fraction
+        model.seconds_left = progress.seconds_left
+        # Written by the thread, shown from here on.
+        model.counts = self._counts
+        if progress.preview is not None and progress.preview is not model.preview:
+            model.preview = progress.preview
+        if self._course.add(progress):
+            model.course = self._course.course()
+
     def _finish(self, result: Denoised) -> None:
+        model = self._model
+        seconds = time.monotonic() - self._began
+        if self._expected and seconds > LEAST_MEASURED:
+            model.speed = seconds / self._expected
         data, attributes, _ = layer_data(result.image)
         # The result lies where its source lies, also when that was moved by hand.
         attributes["translate"] = [
@@ -116,23 +183,17 @@ class DenoiseSession:
             for label, start in zip(attributes["axis_labels"], attributes["translate"], strict=True)
         ]
         self._add_layer(data, attributes)
+        model.result = result
+        model.offer(Trained(f"that of {result.image.name}", result.model))
         self._end(_report(result), "report")
 
     def _end(self, outcome: str, kind: Any) -> None:
-        self._job = None
+        self._job = self._counts = None
         model = self._model
         model.outcome, model.outcome_kind = outcome, kind
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
+        model.preview = model.counts = None
         model.status = "idle"
-
-
-def _work(engine: Callable[..., Denoised], data: Any, settings: Mapping[str, Any]) -> Work:
-    def work(on_progress: Any, should_stop: Callable[[], bool]) -> Denoised:
-        load_torch()
-        run = partial(engine, on_progress=on_progress, should_stop=should_stop)
-        return run(data, **settings)
-
-    return work
 
 
 def load_torch() -> None:
