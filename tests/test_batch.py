@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise import batch
+from napari_xrf_denoise import batch, io
 from napari_xrf_denoise.batch import Task, plan, run, seconds_left
 
 PCA = {"method": "pca", "preset": "fast"}
@@ -175,6 +175,49 @@ def test_defaults_and_the_device_make_no_other_job(files, results):
     assert task.state == "skipped"
 
 
+class Told(batch.Sources):
+    """Files about which something is said, of one of them something else later."""
+
+    def __init__(self, said):
+        self._said = said
+
+    def said(self, path):
+        return self._said[path.name]
+
+
+def test_a_file_that_is_read_in_another_way_is_another_job(files, results):
+    said = {"gold.h5": {"y": "0:2"}, "ore.h5": {}}
+
+    def again(said):
+        return states(run(plan(files[:2], results), PCA, sources=Told(said), make=Engine()))
+
+    assert again(said) == ["done", "done"]
+    assert xrf.read(results / "gold_denoised.h5").metadata["denoising"]["batch"]["input"] == {
+        "y": "0:2"
+    }
+    assert again(said) == ["skipped", "skipped"]
+    assert again({**said, "gold.h5": {"y": "0:1"}}) == ["failed", "skipped"]
+    assert again({**said, "gold.h5": {}}) == ["failed", "skipped"]
+    assert again({**said, "ore.h5": {"x": "0:1"}}) == ["skipped", "failed"]
+
+
+def test_results_can_be_made_anew(files, results):
+    run(plan(files[:1], results), PCA, make=Engine())
+    engine = Engine()
+    [task] = run(plan(files[:1], results, overwrite=True), PCA, resume=False, make=engine)
+    assert (task.state, engine.seen) == ("done", ["gold.h5"])
+    [task] = run(plan(files[:1], results), PCA, resume=False, make=engine)
+    assert task.state == "failed"
+    assert task.message.startswith("gold_denoised.h5 exists already; allow it to be replaced")
+
+
+def test_the_device_is_that_of_the_caller_unless_a_setting_names_one(files, results):
+    [task] = run(plan(files[:1], results), PCA, device="toaster")
+    assert "device 'toaster' cannot be used here" in task.message
+    [task] = run(plan(files[:1], results), {**PCA, "device": "cpu"}, device="toaster")
+    assert "toaster" not in task.message
+
+
 def test_a_stop_during_a_file_leaves_nothing_of_it_and_can_be_gone_on_with(files, results):
     engine = Engine()
     tasks = run(plan(files, results), PCA, should_stop=lambda: len(engine.seen) == 2, make=engine)
@@ -222,13 +265,15 @@ def test_warnings_of_a_result_are_told(files, results):
 
 
 def test_a_result_that_cannot_be_written_is_saved_elsewhere(files, results, monkeypatch, tmp_path):
+    write = io.write
+
     def full_disk(path, image, **options):
         if results in path.parents:
             raise OSError(28, "the disk is full")
-        return xrf.write(path, image, **options)
+        return write(path, image, **options)
 
-    monkeypatch.setattr(batch, "write", full_disk)
-    monkeypatch.setattr(batch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(io, "write", full_disk)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     [task] = run(plan(files[:1], results), PCA, make=Engine())
     assert task.state == "failed"
     assert "the disk is full" in task.message

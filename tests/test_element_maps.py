@@ -3,9 +3,15 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise import DataError, EnergyAxis, SettingsError, SpectrumImage
+from napari_xrf_denoise import Cancelled, DataError, EnergyAxis, SettingsError, SpectrumImage
 from napari_xrf_denoise.detector import Detector
-from napari_xrf_denoise.element_maps import element_map, line_window
+from napari_xrf_denoise.element_maps import (
+    background_windows,
+    best_line,
+    element_map,
+    line_window,
+    window_map,
+)
 from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.factors import Factors
 from napari_xrf_denoise.simulation import Excitation, element_spectrum
@@ -210,3 +216,84 @@ def test_a_map_of_factored_counts_computes_the_channels_of_the_line_only(monkeyp
     np.testing.assert_array_equal(found, element_map(full, "Fe"))
     window = line_window("Fe", "Ka", AXIS)
     assert computed == [(6, 7, window.stop - window.start)]
+
+
+def test_a_window_counts_the_channels_from_its_first_energy_to_before_its_end(image):
+    by_hand = image.counts[..., 600:650].sum(axis=-1, dtype=float).mean(axis=0)
+    np.testing.assert_allclose(window_map(image, 5.995, 6.495), by_hand, rtol=1e-6)
+
+
+def test_a_window_as_wide_as_a_line_gives_the_map_of_the_line(image):
+    # 2 FWHM of sqrt(60² + 2334 · 6.40) eV around 6.40 keV.
+    half = np.sqrt(0.060**2 + 0.002334 * 6.40)
+    for background in (False, True):
+        np.testing.assert_array_equal(
+            window_map(image, 6.398 - half, 6.398 + half, background=background),
+            element_map(image, "Fe", background=background),
+        )
+
+
+def test_a_window_of_channels_needs_no_calibration(image):
+    plain = image.replace(energy=None)
+    by_hand = image.counts[..., 100:120].sum(axis=-1, dtype=float).mean(axis=0)
+    np.testing.assert_allclose(window_map(plain, 100, 120), by_hand, rtol=1e-6)
+
+
+def test_a_window_is_scaled_by_a_factor_for_each_pixel(image):
+    factor = np.arange(20.0).reshape(5, 4)
+    expected = factor * image.counts[..., 600:650].sum(axis=-1, dtype=float).mean(axis=0)
+    np.testing.assert_allclose(window_map(image, 5.995, 6.495, factor=factor), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ends", [(6.4, 6.4), (7.0, 6.0), (float("nan"), 6.0)])
+def test_a_window_without_extent_is_refused(image, ends):
+    with pytest.raises(SettingsError, match="begins below its end"):
+        window_map(image, *ends)
+
+
+def test_a_window_beside_the_axis_names_the_axis(image):
+    with pytest.raises(SettingsError, match=r"no channel lies in 30 to 40 keV.* 0 to 20\.47 keV"):
+        window_map(image, 30, 40)
+
+
+def test_background_windows_lie_a_quarter_of_the_width_away_and_are_half_as_wide():
+    axis = EnergyAxis(0.0, 0.01, 100)
+    assert background_windows(slice(40, 60), axis) == (slice(25, 35), slice(65, 75))
+    assert background_windows(slice(0, 20), axis) == (slice(25, 35),)
+    assert background_windows(slice(0, 100), axis) == ()
+
+
+@pytest.mark.parametrize(
+    ("element", "highest", "line"),
+    [
+        ("Fe", 20.0, "Ka"),
+        ("Pb", 20.0, "La"),
+        ("Pb", 8.0, "Ma"),
+        ("Ba", 20.0, "La"),
+        ("Fe", 2.0, "La"),
+    ],
+)
+def test_the_best_line_is_the_first_of_ka_la_and_ma_on_the_axis(element, highest, line):
+    axis = EnergyAxis(0.0, 0.01, round(100 * highest))
+    assert best_line(element, axis) == line
+
+
+def test_auto_maps_the_best_line(image):
+    np.testing.assert_array_equal(element_map(image, "Pb", "auto"), element_map(image, "Pb", "La"))
+    np.testing.assert_array_equal(element_map(image, "Pb Ma", "auto"), element_map(image, "Pb Ma"))
+    assert line_window("Fe", "auto", AXIS) == line_window("Fe", "Ka", AXIS)
+
+
+def test_without_a_strong_line_on_the_axis_there_is_no_best_one():
+    with pytest.raises(SettingsError, match="Cu has no Ka, La or Ma line between 3"):
+        best_line("Cu", EnergyAxis(3.0, 0.01, 300))
+
+
+def test_a_map_that_is_not_wanted_any_more_ends(image):
+    for make in (
+        lambda **k: element_map(image, "Fe", **k),
+        lambda **k: window_map(image, 6, 7, **k),
+    ):
+        with pytest.raises(Cancelled, match="not wanted"):
+            make(should_stop=lambda: True)
+        make(should_stop=lambda: False)

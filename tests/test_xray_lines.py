@@ -7,8 +7,10 @@ import pytest
 from napari_xrf_denoise.errors import SettingsError
 from napari_xrf_denoise.xray_lines import (
     FAMILIES,
+    all_lines,
     fluorescence_lines,
     line_energy,
+    line_group,
     lines,
     lines_named,
 )
@@ -129,6 +131,20 @@ def test_an_unknown_line_lists_those_of_the_element():
 def test_an_unknown_family_is_named():
     with pytest.raises(SettingsError, match="family of lines 'N'; expected some of K, L, M"):
         lines("Fe", "N")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("Ka1", "Ka"), ("Kb5", "Kb"), ("La2", "La"), ("Lb2,15", "Lb"), ("Ma", "Ma"), ("Ll", "Ll")],
+)
+def test_a_line_belongs_to_the_group_that_its_name_begins_with(name, group):
+    assert line_group(name) == group
+
+
+def test_all_lines_are_those_of_each_element():
+    found = all_lines()
+    assert [line for line in found if line.element == "Fe"] == list(lines("Fe"))
+    assert {"Li", "Fe", "Pb", "Cf"} <= {line.element for line in found}
 
 
 def test_importing_is_cheap():

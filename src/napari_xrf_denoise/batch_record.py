@@ -8,12 +8,15 @@ import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .denoising import Model, QualityReport
 from .errors import DataError, FormatError
 from .io import read
 from .spectrum_image import SpectrumImage
+
+if TYPE_CHECKING:
+    from .batch_sources import Sources
 
 RECORD = "batch"
 """Entry of ``metadata["denoising"]`` that tells what a result was made of."""
@@ -62,8 +65,22 @@ def measure(source: Path) -> tuple[int, int]:
     )
 
 
-def difference_to(image: SpectrumImage | None, record: Mapping[str, Any]) -> str:
-    """Return in words why a file is not the result that would be made; nothing if it is."""
+def difference_to(
+    image: SpectrumImage | None, record: Mapping[str, Any], source: Path, sources: Sources
+) -> str:
+    """Return in words why a file is not the result that would be made; nothing if it is.
+
+    Parameters
+    ----------
+    image : SpectrumImage or None
+        What the file holds, None if it is something else.
+    record : mapping
+        What the result's record would be.
+    source : Path
+        The file with counts.
+    sources : Sources
+        What is said about it.
+    """
     past = None if image is None else (image.metadata.get("denoising") or {}).get(RECORD)
     if not isinstance(past, Mapping):
         return "is no result of a batch"
@@ -73,6 +90,9 @@ def difference_to(image: SpectrumImage | None, record: Mapping[str, Any]) -> str
         return "was made with other settings or another model"
     if past.get("version") != record["version"]:
         return f"was made by version {past.get('version')} of this program"
+    # Last, since it may need a look at the file.
+    if not sources.says_still(source, past.get("input") or {}):
+        return "was made of another part of the file, or of the file read in another way"
     return ""
 
 
@@ -95,11 +115,11 @@ def report_from(content: Mapping[str, Any]) -> QualityReport:
     )
 
 
-def read_quietly(path: Path) -> SpectrumImage:
+def read_quietly(path: Path, **options: Any) -> SpectrumImage:
     """Read a file; its warnings are in its metadata, from where reports take them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read(path)
+        return read(path, **options)
 
 
 def read_or_none(path: Path) -> SpectrumImage | None:

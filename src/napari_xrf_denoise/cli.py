@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import __version__
+from .cli_errors import complain, each
 from .cli_input import (
     AlignOption,
     ColumnsOption,
@@ -18,6 +20,7 @@ from .cli_input import (
     Files,
     GainOption,
     Input,
+    ManyFiles,
     MaskOption,
     OffsetOption,
     RebinOption,
@@ -25,24 +28,28 @@ from .cli_input import (
     RepeatKindOption,
     RepeatsOption,
     RowsOption,
-    complain,
-    each,
-    parse_settings,
 )
 from .cli_output import (
     DeviceOption,
+    FormatOption,
     OutputOption,
     OverwriteOption,
-    check_folder,
+    ResumeOption,
     check_format,
     check_target,
-    find_targets,
+    find_target,
     print_report,
     progress_bars,
     save,
 )
 from .denoising.settings import Method, Pairs, Preset
 from .errors import Cancelled, DataError, MissingDependencyError, SettingsError
+from .saving import check_folder
+from .typed_settings import parse_settings
+
+if TYPE_CHECKING:
+    from .cli_batch import Order
+    from .denoising import Model
 
 app = typer.Typer(
     name="xrf-denoise",
@@ -59,7 +66,7 @@ EXPECTED_ERRORS = (DataError, SettingsError, MissingDependencyError, Cancelled, 
 INTERRUPTED = 130
 """Exit status that typer gives when Ctrl-C was pressed."""
 
-OPTIONS = frozenset({"method", "preset", "pairs", "seed", "device"})
+OPTIONS = {name: f"the option --{name}" for name in ("method", "preset", "pairs", "seed", "device")}
 """Settings that have an option of their own."""
 
 
@@ -134,7 +141,7 @@ def info(
 
 @app.command()
 def denoise(
-    files: Files,
+    files: ManyFiles,
     output: OutputOption = None,
     method: Annotated[Method, typer.Option(help="How to denoise.")] = "auto",
     preset: Annotated[
@@ -148,6 +155,9 @@ def denoise(
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="One setting of the method, as name=value; repeatable."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Apply this model instead of learning from each file.")
     ] = None,
     repeats: RepeatsOption = None,
     y: RowsOption = None,
@@ -168,55 +178,38 @@ def denoise(
     save_model: Annotated[
         Path | None, typer.Option(help="File (.safetensors) for the trained model.")
     ] = None,
+    suffix: FormatOption = ".h5",
     overwrite: OverwriteOption = False,
+    resume: ResumeOption = False,
 ) -> None:
-    """Denoise files. The result is NAME_denoised.h5 in the present folder, or --output."""
+    """Denoise files. The result is NAME_denoised.h5 in the present folder, or --output.
+
+    Several files, folders and patterns are one batch: a file that fails does not stop the others.
+    """
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
         repeats, y, x, energy, mask, rebin, align, seed,
     )  # fmt: skip
-    options: dict[str, Any] = {
-        "method": method,
-        "preset": preset,
-        "pairs": pairs,
-        "seed": seed,
-        "device": device,
-    }
-    options |= parse_settings(settings or [], OPTIONS)
-    if save_model is not None and len(files) > 1:
-        raise SettingsError("--save-model takes one file; several files make several models")
+    options: dict[str, Any] = {"method": method, "preset": preset, "pairs": pairs, "seed": seed}
+    try:
+        options |= parse_settings(settings or [], OPTIONS)
+    except SettingsError as error:
+        raise SettingsError(f"--set: {error}") from error
+    how = options if model is None else _load_instead(model, options, save_model)
     if save_model is not None:
         check_target(save_model, overwrite, suffix=".safetensors")
     if figures is not None:
         check_folder(figures)
-    targets = find_targets(files, output, overwrite)
+    from .cli_batch import Order
 
-    def run(path: Path) -> None:
-        from . import denoising
-
-        image, rest = given.read_part(path)
-        check_format(image, targets[path])
-        with progress_bars() as show:
-            result = denoising.denoise(
-                image, reference=rest, on_progress=show(f"Denoising {path.name}"), **options
-            )
-        print_report(result)
-        save(result.image, targets[path], overwrite)
-        if save_model is not None:
-            typer.echo(f"model: {result.model.save(save_model, overwrite=overwrite)}")
-        if figures is not None:
-            from .run_figures import save_run_figures
-
-            for picture in save_run_figures(figures, path.stem, image, result, unseen=rest):
-                typer.echo(f"figure: {picture}")
-
-    each(files, run, EXPECTED_ERRORS)
+    order = Order(given, how, device, figures)
+    _carry_out(order, files, output, suffix, overwrite, resume, save_model)
 
 
 @app.command()
 def apply(
     model: Annotated[Path, typer.Argument(help="Model that denoise --save-model wrote.")],
-    files: Files,
+    files: ManyFiles,
     output: OutputOption = None,
     device: DeviceOption = "auto",
     repeats: RepeatsOption = None,
@@ -232,29 +225,73 @@ def apply(
     energy_offset: OffsetOption = None,
     energy_gain: GainOption = None,
     dataset: DatasetOption = None,
+    suffix: FormatOption = ".h5",
     overwrite: OverwriteOption = False,
+    resume: ResumeOption = False,
 ) -> None:
     """Denoise files with a model that was trained before."""
-    from . import denoising
+    from .cli_batch import Order
+    from .denoising import Model
 
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
         repeats, y, x, energy, mask, rebin, align,
     )  # fmt: skip
-    trained = denoising.Model.load(model)
-    targets = find_targets(files, output, overwrite)
+    order = Order(given, Model.load(model), device)
+    _carry_out(order, files, output, suffix, overwrite, resume)
 
-    def run(path: Path) -> None:
-        image, _ = given.read_part(path)
-        check_format(image, targets[path])
-        with progress_bars() as show:
-            result = denoising.apply(
-                trained, image, device=device, on_progress=show(f"Denoising {path.name}")
-            )
-        print_report(result)
-        save(result.image, targets[path], overwrite)
 
-    each(files, run, EXPECTED_ERRORS)
+def _load_instead(model: Path, options: dict[str, Any], save_model: Path | None) -> Model:
+    """Return the trained model, unless something else is asked for beside it."""
+    from .batch_record import DEFAULTS
+    from .denoising import Model
+
+    # The seed is that of --align, too.
+    extra = [name for name in options if name != "seed" and options[name] != DEFAULTS.get(name)]
+    if extra or save_model is not None:
+        raise SettingsError(
+            f"--model: a trained model has its settings; leave out "
+            f"{', '.join(extra) or '--save-model'}, or --model to learn from each file"
+        )
+    return Model.load(model)
+
+
+def _carry_out(
+    order: Order,
+    entries: list[Path],
+    output: Path | None,
+    suffix: str,
+    overwrite: bool,
+    resume: bool,
+    save_model: Path | None = None,
+) -> None:
+    """Denoise one file, with all that there is to say of it, or several as a batch."""
+    from .batch_sources import find_files
+    from .cli_batch import run_batch
+
+    files = find_files(entries)
+    if len(files) == 1 and files == entries and not resume:
+        target = find_target(files[0], output, suffix, overwrite)
+        each(files, partial(_run_one, order, target, overwrite, save_model), EXPECTED_ERRORS)
+        return
+    if save_model is not None:
+        raise SettingsError("--save-model takes one file; several files make several models")
+    run_batch(order, files, output, suffix=suffix, overwrite=overwrite, resume=resume)
+
+
+def _run_one(
+    order: Order, target: Path, overwrite: bool, save_model: Path | None, path: Path
+) -> None:
+    image, rest = order.given.read_part(path)
+    check_format(image, target)
+    with progress_bars() as show:
+        result = order.denoise(image, rest, on_progress=show(f"Denoising {path.name}"))
+    print_report(result)
+    save(result.image, target, overwrite)
+    if save_model is not None:
+        typer.echo(f"model: {result.model.save(save_model, overwrite=overwrite)}")
+    for picture in order.draw(path, image, rest, result):
+        typer.echo(f"figure: {picture}")
 
 
 @app.command()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_errors import warn
 from .errors import SettingsError
 
 if TYPE_CHECKING:
     from .spectrum_image import RepeatKind, SpectrumImage
 
 Files = Annotated[list[Path], typer.Argument(help="Files with spectra or maps.")]
+ManyFiles = Annotated[
+    list[Path],
+    typer.Argument(help="Files with spectra or maps; also folders, and patterns in quotes."),
+]
 EnergyAxisOption = Annotated[
     int | None,
     typer.Option("--energy-axis", help="Which axis of the array is the energy; -1 is the last."),
@@ -91,8 +95,23 @@ class Input:
     align: bool = False
     seed: int = 0
 
-    def read(self, path: Path) -> SpectrumImage:
-        """Read a whole file; its warnings are printed."""
+    def said(self) -> dict[str, Any]:
+        """Return what is said about files beyond what they say themselves, as plain values."""
+        said = {
+            entry.name: getattr(self, entry.name)
+            for entry in fields(self)
+            if entry.name != "seed" and getattr(self, entry.name) != entry.default
+        }
+        if self.align:
+            said["seed"] = self.seed
+        if self.mask is not None:
+            from .batch_record import source_record
+
+            said["mask"] = source_record(self.mask)  # the same name may hold another picture
+        return said
+
+    def read(self, path: Path, tell: Callable[[str], object] = warn) -> SpectrumImage:
+        """Read a whole file; its warnings are told."""
         from .io import read
 
         with warnings.catch_warnings(record=True) as caught:
@@ -107,10 +126,12 @@ class Input:
                 repeat_kind=self._repeat_kind(),
             )
         for entry in caught:
-            typer.secho(f"warning: {entry.message}", fg="yellow", err=True)
+            tell(str(entry.message))
         return image
 
-    def read_part(self, path: Path) -> tuple[SpectrumImage, SpectrumImage | None]:
+    def read_part(
+        self, path: Path, tell: Callable[[str], object] = warn
+    ) -> tuple[SpectrumImage, SpectrumImage | None]:
         """Read the part of a file that is asked for.
 
         Returns
@@ -118,7 +139,7 @@ class Input:
         image, rest
             The repeats to use; the others, which can score a result, if they are scans.
         """
-        whole = self.read(path)
+        whole = self.read(path, tell)
         if self.align:
             from .alignment import align_repeats
 
@@ -189,69 +210,6 @@ def parse_slice(text: str | None, option: str) -> slice | None:
     if len(parts) == 1 and parts[0] is not None:
         return slice(parts[0], parts[0] + 1 or None)
     raise SettingsError(f"{option}: expected first:last+1 such as 0:4, found {text!r}")
-
-
-def parse_settings(entries: list[str], reserved: frozenset[str]) -> dict[str, Any]:
-    """Return the settings that entries ``name=value`` stand for.
-
-    Parameters
-    ----------
-    entries : list of str
-    reserved : frozenset of str
-        Names that have an option of their own.
-
-    Raises
-    ------
-    SettingsError
-        If an entry has no value, or its name has an option of its own.
-    """
-    changes: dict[str, Any] = {}
-    for entry in entries:
-        name, equals, text = entry.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise SettingsError(f"--set: expected name=value, found {entry!r}")
-        if name in reserved:
-            raise SettingsError(f"--set: {name!r} is given by the option --{name} instead")
-        try:
-            changes[name] = json.loads(text)
-        except json.JSONDecodeError:
-            changes[name] = None if text == "None" else text
-    return changes
-
-
-def each(
-    files: list[Path], run: Callable[[Path], None], expected: tuple[type[Exception], ...]
-) -> None:
-    """Do something with each file; one that fails does not take the others with it.
-
-    Parameters
-    ----------
-    files : list of Path
-    run : callable
-    expected : tuple of exception types
-        Errors that a file may have; others end the program.
-    """
-    failed = 0
-    for path in files:
-        try:
-            run(path)
-        except expected as error:
-            failed += 1
-            complain(error, path)
-    if failed and len(files) > 1:
-        typer.secho(f"error: {failed} of {len(files)} files failed", fg="red", err=True)
-    if failed:
-        raise typer.Exit(1)
-
-
-def complain(error: Exception, path: Path | None = None) -> None:
-    """Print an error in one message that names the file it belongs to."""
-    # An OSError with a number begins with it, which tells a user nothing.
-    message = (isinstance(error, OSError) and error.strerror) or str(error)
-    if path is not None and path.name not in message:
-        message = f"{path}: {message}"
-    typer.secho(f"error: {message}", fg="red", err=True)
 
 
 def _read_mask(path: Path) -> Any:

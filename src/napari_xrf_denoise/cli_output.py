@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .cli_errors import warn
+from .cli_table import duration
 from .errors import DataError, SettingsError
+from .result_names import result_name
+from .saving import check_folder, save_or_rescue
 
 if TYPE_CHECKING:
     from .denoising import Denoised
@@ -27,32 +29,37 @@ OverwriteOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="File to write, or folder for several.")
 ]
+FormatOption = Annotated[
+    str,
+    typer.Option("--format", help="Ending of NAME_denoised, which says its format."),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a batch, of napari too: results of the same file and settings are kept.",
+    ),
+]
 
 
-def find_targets(files: list[Path], output: Path | None, overwrite: bool) -> dict[Path, Path]:
-    """Return where each file's result goes, refusing what would fail after hours of work.
+def find_target(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Path:
+    """Return where a file's result goes, refusing what would fail after hours of work.
 
     Raises
     ------
     SettingsError, OSError
-        If two results have one name, a result would replace its source or a file that it may
-        not, or its folder cannot be written.
+        If the result would replace its source or a file that it may not, or its folder cannot be
+        written.
     """
-    if output is not None and len(files) == 1 and output.suffix and not output.is_dir():
-        targets = {files[0]: output}
+    if output is not None and output.suffix and not output.is_dir():
+        target = output
     else:
         folder = Path() if output is None else output
-        targets = {path: folder / f"{path.stem}_denoised.h5" for path in files}
+        target = folder / result_name(source, suffix)
         check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    if len(set(targets.values())) < len(set(files)):
-        raise SettingsError(
-            "two of the files have the same name and would have the same result; "
-            "denoise them one by one with --output"
-        )
-    for source, target in targets.items():
-        check_target(target, overwrite, source)
-    return targets
+    check_target(target, overwrite, source)
+    return target
 
 
 def check_target(
@@ -83,20 +90,6 @@ def check_target(
     check_folder(target.resolve().parent)
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or cannot be made.
-
-    Raises
-    ------
-    PermissionError
-    """
-    place = folder.resolve()
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        raise PermissionError(f"{folder}: {place} cannot be written; choose another folder")
-
-
 def check_format(image: SpectrumImage, target: Path) -> None:
     """Refuse a format that cannot hold the result, before there is one.
 
@@ -110,27 +103,8 @@ def check_format(image: SpectrumImage, target: Path) -> None:
 
 def save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
     """Write the result; where that fails, to a temporary folder, since hours may be in it."""
-    from .io import write
-
-    try:
-        write(target, image, overwrite=overwrite)
-    except (OSError, DataError) as error:
-        cause = getattr(error, "strerror", None) or error
-        raise OSError(f"{cause}\n{_rescue(image, target)}") from error
+    save_or_rescue(image, target, overwrite)
     typer.echo(f"result: {target}")
-
-
-def _rescue(image: SpectrumImage, target: Path) -> str:
-    from .io import write
-
-    folder = Path(tempfile.mkdtemp(prefix="xrf-denoise-"))
-    rescued = folder / f"{target.stem}.h5"
-    try:
-        write(rescued, image)
-    except OSError as error:
-        folder.rmdir()
-        return f"nor could it be saved elsewhere: {error}"
-    return f"the result was saved as {rescued} instead"
 
 
 def print_report(result: Denoised) -> None:
@@ -146,7 +120,7 @@ def print_report(result: Denoised) -> None:
     told = set(result.image.metadata.get("warnings", ()))
     for warning in report.warnings:
         if warning not in told:
-            typer.secho(f"warning: {warning}", fg="yellow", err=True)
+            warn(warning)
 
 
 @contextmanager
@@ -169,7 +143,7 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
 
             def move(progress: Progress) -> None:
                 left = progress.seconds_left
-                told = "" if left is None else f"{_duration(left)} left, "
+                told = "" if left is None else f"{duration(left)} left, "
                 bars.update(
                     task,
                     completed=progress.fraction,
@@ -180,7 +154,3 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
             return move
 
         yield start
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,17 +1,24 @@
-"""Element maps: the counts in an element's line, pixel by pixel."""
+"""Element maps: the counts in an element's line, or in any window of energies, pixel by pixel."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .detector import detector_fwhm
 from .energy_axis import EnergyAxis
-from .errors import DataError, SettingsError
+from .errors import Cancelled, DataError, SettingsError
 from .spectrum_image import SpectrumImage
 from .xray_lines import ALIASES, line_energy, lines
 
-__all__ = ["element_map", "line_window"]
+__all__ = ["background_windows", "best_line", "element_map", "line_window", "window_map"]
+
+MAIN_LINES = ("Ka", "La", "Ma")
+"""The strongest group of each family, in the order in which they are preferred."""
+AUTO = "auto"
+"""In the place of a line: the best one that the energy axis holds."""
 
 GAP = 0.25
 """Distance from the window of a line to each background window, in widths of the line's window."""
@@ -27,6 +34,7 @@ def element_map(
     background: bool = False,
     width: float | None = None,
     factor: ArrayLike | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> NDArray[np.float32]:
     """Return the counts in an emission line for each pixel.
 
@@ -42,7 +50,7 @@ def element_map(
         Symbol (``"Fe"``), or symbol and line (``"Pb La"``).
     line : str
         Line or group of lines: ``"Ka"``, ``"Kb"``, ``"La"``, ``"Lb"``, ``"Ma"`` or one of
-        Siegbahn's names, such as ``"Ka1"``.
+        Siegbahn's names, such as ``"Ka1"``; ``"auto"`` for the one of `best_line`.
     background : bool
         Whether to subtract a straight line between two windows beside the line's. Each is half
         as wide, a quarter of the width away, and counts by its mean per channel; at an end of
@@ -55,6 +63,8 @@ def element_map(
         detector at the line's energy, which holds 98 % of the counts of a single line.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
         What the counts of each pixel are multiplied by, as `normalization` gives it.
+    should_stop : callable, optional
+        Asked before each band of rows; where it returns True, the map is not wanted any more.
 
     Returns
     -------
@@ -67,6 +77,8 @@ def element_map(
     SettingsError
         If the element or line does not exist, the line lies outside the energy axis, the width
         is not above 0, or there is no channel beside the line to take the background from.
+    Cancelled
+        If it was stopped.
 
     Examples
     --------
@@ -77,11 +89,69 @@ def element_map(
     """
     element, line = _split(element, line)
     window = _named_window(element, line, image.energy, width, image.name)
-    weights = np.zeros(image.energy.size)
-    weights[window] = 1.0
-    if background:
-        weights -= _background_weights(window, image.energy, f"{element} {line}", image.name)
-    return _weighted_sum(image, weights, factor)
+    weights = _weights(image, window, f"{element} {line}", background)
+    return _weighted_sum(image, weights, factor, should_stop)
+
+
+def window_map(
+    image: SpectrumImage,
+    low: float,
+    high: float,
+    *,
+    background: bool = False,
+    factor: ArrayLike | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> NDArray[np.float32]:
+    """Return the counts in a window of energies for each pixel.
+
+    Repeats, background and factor are as in `element_map`.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    low, high : float
+        The channels whose centres lie in ``low <= energy < high`` count, in keV; in channels
+        where the energy axis is not calibrated.
+    background : bool
+        Whether to subtract a straight line between the `background_windows`.
+    factor : array_like, shape (y, x) or (repeat, y, x), optional
+        What the counts of each pixel are multiplied by, as `normalization` gives it.
+    should_stop : callable, optional
+        Asked before each band of rows; where it returns True, the map is not wanted any more.
+
+    Returns
+    -------
+    numpy.ndarray, shape (y, x), float32
+
+    Raises
+    ------
+    DataError
+        If the factor has another shape than the image.
+    SettingsError
+        If `low` is not below `high`, no channel lies between them, or there is none beside them
+        to take the background from.
+    Cancelled
+        If it was stopped.
+
+    Examples
+    --------
+    >>> from napari_xrf_denoise import simulate_map
+    >>> image, _ = simulate_map(shape=(8, 8), seed=0)
+    >>> window_map(image, 6.2, 6.6).shape
+    (8, 8)
+    """
+    axis = image.energy
+    words = f"{low:g} to {high:g} {axis.unit}"
+    if not low < high:  # also for NaN
+        raise SettingsError(f"{image.name}: a window begins below its end, found {words}")
+    window = _channels(low, high, axis)
+    if window is None:
+        raise SettingsError(
+            f"{image.name}: no channel lies in {words}; the axis runs from {axis.centers[0]:g} to "
+            f"{axis.centers[-1]:g} {axis.unit} in steps of about {axis.gain:g}"
+        )
+    weights = _weights(image, window, words, background)
+    return _weighted_sum(image, weights, factor, should_stop)
 
 
 def line_window(
@@ -94,8 +164,8 @@ def line_window(
     element : str
         Symbol.
     line : str
-        Line or group of lines, as in `element_map`. The window of a group is around its
-        intensity-weighted mean energy.
+        Line or group of lines, or ``"auto"``, as in `element_map`. The window of a group is
+        around its intensity-weighted mean energy.
     energy_axis : EnergyAxis
         A calibrated axis.
     width : float, optional
@@ -122,6 +192,83 @@ def line_window(
     return _named_window(element, line, energy_axis, width, "energy axis")
 
 
+def best_line(element: str, energy_axis: EnergyAxis) -> str:
+    """Return the group of lines that maps an element best: Kα, else Lα, else Mα.
+
+    Parameters
+    ----------
+    element : str
+        Symbol.
+    energy_axis : EnergyAxis
+        In keV.
+
+    Returns
+    -------
+    str
+        The first of ``"Ka"``, ``"La"`` and ``"Ma"`` that lies within the axis. Whether the
+        excitation reaches that shell is not known here: where it does not, name another line.
+
+    Raises
+    ------
+    SettingsError
+        If the element does not exist, or none of these lines lies within the axis.
+
+    Examples
+    --------
+    >>> axis = EnergyAxis(0.0, 0.01, 2048)
+    >>> best_line("Fe", axis), best_line("Pb", axis)
+    ('Ka', 'La')
+    """
+    names = {line.name for line in lines(element)}
+    for group in MAIN_LINES:
+        has_group = any(name.startswith(group) for name in names)
+        if has_group and _in_range(line_energy(element, group), energy_axis):
+            return group
+    raise SettingsError(
+        f"{element} has no Ka, La or Ma line between {energy_axis.centers[0]:.2f} and "
+        f"{energy_axis.centers[-1]:.2f} keV; {_other_lines(element, energy_axis)}"
+    )
+
+
+def background_windows(window: slice, energy_axis: EnergyAxis) -> tuple[slice, ...]:
+    """Return the channels beside a window that tell its background.
+
+    Parameters
+    ----------
+    window : slice
+        Channels of the window.
+    energy_axis : EnergyAxis
+
+    Returns
+    -------
+    tuple of slice
+        The one below and the one above, each half as wide as the window and a quarter of its
+        width away; only one, or none, where the axis ends.
+
+    Examples
+    --------
+    >>> background_windows(slice(40, 60), EnergyAxis(0.0, 0.01, 100))
+    (slice(25, 35, None), slice(65, 75, None))
+    """
+    size = window.stop - window.start
+    gap, side = round(GAP * size), max(1, round(SIDE * size))
+    below = slice(max(0, window.start - gap - side), max(0, window.start - gap))
+    end = energy_axis.size
+    above = slice(min(end, window.stop + gap), min(end, window.stop + gap + side))
+    return tuple(part for part in (below, above) if part.stop > part.start)
+
+
+def _weights(
+    image: SpectrumImage, window: slice, words: str, background: bool
+) -> NDArray[np.float64]:
+    """Weight of each channel in the map of a window, which messages call by `words`."""
+    weights = np.zeros(image.energy.size)
+    weights[window] = 1.0
+    if background:
+        weights -= _background_weights(window, image.energy, words, image.name)
+    return weights
+
+
 def _named_window(
     element: str, line: str, axis: EnergyAxis, width: float | None, name: str
 ) -> slice:
@@ -132,7 +279,7 @@ def _named_window(
             "(it counts channels); give energy_offset and energy_gain when reading, or "
             "image.replace(energy=EnergyAxis(offset, gain, size))"
         )
-    energy = line_energy(element, line)
+    energy = line_energy(element, best_line(element, axis) if line == AUTO else line)
     if not _in_range(energy, axis):
         raise SettingsError(
             f"{name}: {element} {line} at {energy:.2f} keV lies outside the energy axis, "
@@ -149,7 +296,7 @@ def _split(element: str, line: str) -> tuple[str, str]:
     """Take apart ``"Pb La"``."""
     symbol, _, named = element.strip().partition(" ")
     named = named.strip()
-    if named and line not in ("Ka", named):
+    if named and line not in ("Ka", AUTO, named):
         raise SettingsError(f"two lines are asked for: {element!r} and line={line!r}; give one")
     return symbol, named or line
 
@@ -185,17 +332,14 @@ def _nearest(energy: float, axis: EnergyAxis) -> slice:
 
 
 def _background_weights(
-    window: slice, axis: EnergyAxis, line: str, name: str
+    window: slice, axis: EnergyAxis, words: str, name: str
 ) -> NDArray[np.float64]:
     """Weights that turn a spectrum into the straight line's counts in the window."""
     size = window.stop - window.start
-    gap, side = round(GAP * size), max(1, round(SIDE * size))
-    below = slice(max(0, window.start - gap - side), max(0, window.start - gap))
-    above = slice(min(axis.size, window.stop + gap), min(axis.size, window.stop + gap + side))
-    sides = [part for part in (below, above) if part.stop > part.start]
+    sides = background_windows(window, axis)
     if not sides:
         raise SettingsError(
-            f"{name}: no channel beside the window of {line} (channels {window.start} to "
+            f"{name}: no channel beside the window of {words} (channels {window.start} to "
             f"{window.stop - 1} of {axis.size}) to take a background from; "
             "use background=False or a smaller width"
         )
@@ -212,7 +356,10 @@ def _background_weights(
 
 
 def _weighted_sum(
-    image: SpectrumImage, weights: NDArray[np.float64], factor: ArrayLike | None
+    image: SpectrumImage,
+    weights: NDArray[np.float64],
+    factor: ArrayLike | None,
+    should_stop: Callable[[], bool] | None,
 ) -> NDArray[np.float32]:
     """Sum of the channels times their weights, repeats combined."""
     scale = np.ones((1, 1, 1)) if factor is None else np.asarray(factor, dtype=np.float64)
@@ -229,6 +376,8 @@ def _weighted_sum(
     result = np.empty(image.shape[1:3], dtype=np.float32)
     share = 1 / image.n_repeats if image.combination == "mean" else 1.0
     for rows, band in cut.blocks():
+        if should_stop is not None and should_stop():
+            raise Cancelled(f"{image.name}: the map is not wanted any more")
         # Added up in float64, in which sums of whole counts are exact.
         maps = (band.astype(np.float64) @ weights[part]) * scale[:, rows]
         result[rows] = share * maps.sum(axis=0)

@@ -15,7 +15,16 @@ from typing import Any
 
 from .errors import SettingsError
 
-__all__ = ["FAMILIES", "XrayLine", "fluorescence_lines", "line_energy", "lines", "lines_named"]
+__all__ = [
+    "FAMILIES",
+    "XrayLine",
+    "all_lines",
+    "fluorescence_lines",
+    "line_energy",
+    "line_group",
+    "lines",
+    "lines_named",
+]
 
 FAMILIES = ("K", "L", "M")
 """Shells whose lines are known: where the hole is that an outer electron fills."""
@@ -275,3 +284,28 @@ def _symbols() -> frozenset[str]:
     import xraydb
 
     return frozenset(xraydb.atomic_symbol(number) for number in range(1, 99))
+
+
+def line_group(name: str) -> str:
+    """Return the name of the group that a line belongs to, or its own where it is in none.
+
+    Parameters
+    ----------
+    name : str
+        Siegbahn's name.
+
+    Examples
+    --------
+    >>> line_group("Ka1"), line_group("Lb2,15"), line_group("Ll")
+    ('Ka', 'Lb', 'Ll')
+    """
+    return next((alias for alias in ALIASES if name.startswith(alias)), name)
+
+
+@lru_cache(maxsize=1)
+def all_lines() -> tuple[XrayLine, ...]:
+    """Return the lines of all elements, hydrogen to californium.
+
+    Reading the tables takes about two seconds when it is done first.
+    """
+    return tuple(line for element in sorted(_symbols()) for line in _relative_lines(element))

@@ -12,6 +12,16 @@ if find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]
 
 
+@pytest.fixture(autouse=True)
+def no_preferences(monkeypatch):
+    """What is set in napari on this machine is no part of the tests."""
+    from napari_xrf_denoise.plugin import background_loading, batch_dock, denoise_panel
+    from napari_xrf_denoise.plugin.preferences import Preferences
+
+    for module in (background_loading, batch_dock, denoise_panel):
+        monkeypatch.setattr(module, "preferences", Preferences)
+
+
 @pytest.fixture(scope="session")
 def small_map():
     return xrf.simulate_map(shape=(16, 16), n_channels=128, seed=1)[0]

@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -10,9 +11,12 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise import cli
 from napari_xrf_denoise.batch import Task
+from napari_xrf_denoise.plugin import batch_dock
 from napari_xrf_denoise.plugin.batch_model import NO_MODEL, BatchModel
 from napari_xrf_denoise.plugin.batch_table import FILE, GAIN, MESSAGE, PROGRESS, STATE
+from napari_xrf_denoise.plugin.preferences import Preferences
 
 
 class Engine:
@@ -230,6 +234,111 @@ def test_what_cannot_work_is_said_before_it_starts(qtbot, batch, files, tmp_path
     click(qtbot, batch.remove_button)
     assert column(batch, FILE) == ["gold.h5", "ore.h5", "vase.h5"]
     assert batch.button.isEnabled()
+
+
+def test_advanced_settings_are_part_of_the_job(qtbot, batch, files):
+    drop(batch, files[:1])
+    batch.method_box.setCurrentText("pca")
+    form = batch.settings_form
+    assert not form.isVisible()
+    batch.advanced.expand()
+    assert form.isVisible()
+    form.field("seed").setValue(7)
+    form.field("pairs").setCurrentText("thinning")
+    form.field("folds").setValue(5)
+    form.field("rank").setValue(3)
+    click(qtbot, batch.button)
+    wait_for_end(qtbot, batch)
+    record = xrf.read(batch.model.tasks[0].target).metadata["denoising"]["batch"]
+    assert record["settings"] == {
+        "method": "pca", "preset": "balanced", "seed": 7, "pairs": "thinning", "folds": 5,
+        "rank": 3,
+    }  # fmt: skip
+
+
+def test_impossible_advanced_settings_are_said_before_it_starts(batch, files):
+    drop(batch, files)
+    batch.advanced.expand()
+    batch.settings_form.field("folds").setValue(1)
+    assert not batch.button.isEnabled()
+    assert "folds" in batch.words.text()
+    batch.settings_form.field("folds").setValue(2)
+    assert batch.button.isEnabled()
+
+
+def test_a_setting_of_another_method_is_kept_aside(batch, files):
+    drop(batch, files)
+    batch.method_box.setCurrentText("pca")
+    batch.settings_form.field("rank").setValue(3)
+    assert batch.model.how()["rank"] == 3
+    batch.method_box.setCurrentText("spectrum")
+    assert batch.model.how() == {"method": "spectrum", "preset": "balanced"}
+    assert batch.button.isEnabled()
+    batch.method_box.setCurrentText("pca")
+    assert batch.settings_form.field("rank").value() == 3
+
+
+def test_a_model_has_its_settings_already(batch):
+    assert batch.advanced.isVisible()
+    batch.way_box.setCurrentIndex(1)
+    assert not batch.advanced.isVisible()
+
+
+def test_the_tab_key_goes_from_top_to_bottom(batch):
+    batch.advanced.expand()
+    form = batch.settings_form
+    wanted = [
+        batch.overwrite_box, batch.advanced.button, form.field("seed"),
+        form.field("pairs"), form.field("folds"), batch.button,
+    ]  # fmt: skip
+    found, widget = [wanted[0]], wanted[0]
+    while widget is not wanted[-1]:
+        widget = widget.nextInFocusChain()
+        if widget in wanted:
+            found.append(widget)
+    assert found == wanted
+
+
+def test_the_dock_fits_into_a_narrow_column(batch):
+    assert batch.minimumSizeHint().width() <= 260
+
+
+def test_the_preferences_are_what_a_batch_begins_with(qtbot, viewer, dock, files, monkeypatch):
+    wishes = Preferences("cpu", 1, "fast", 0.0)
+    monkeypatch.setattr(batch_dock, "preferences", lambda: wishes)
+    panel = dock(viewer, "Batch denoise")
+    assert panel.preset_box.currentText() == "fast"
+    elsewhere = "cuda" if sys.platform == "darwin" else "mps"
+    monkeypatch.setattr(batch_dock, "preferences", lambda: replace(wishes, device=elsewhere))
+    panel.session.make = None
+    drop(panel, files[:1])
+    panel.method_box.setCurrentText("stack")
+    click(qtbot, panel.button)
+    wait_for_end(qtbot, panel)
+    assert column(panel, STATE) == ["failed"]
+    assert f"device {elsewhere!r} cannot be used here" in column(panel, MESSAGE)[0]
+
+
+def test_a_batch_of_the_command_line_goes_on_in_the_dock_and_the_other_way_round(
+    qtbot, viewer, dock, files, monkeypatch, capsys
+):
+    def on_the_command_line():
+        arguments = ["xrf-denoise", "denoise", *files[:2], "-o", files[0].parent, "--resume"]
+        arguments += ["--method", "pca", "--preset", "fast"]
+        monkeypatch.setattr("sys.argv", list(map(str, arguments)))
+        with pytest.raises(SystemExit):
+            cli.main()
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert on_the_command_line() == "2 done"
+    panel = dock(viewer, "Batch denoise")
+    drop(panel, files)
+    panel.method_box.setCurrentText("pca")
+    panel.preset_box.setCurrentText("fast")
+    click(qtbot, panel.button)
+    wait_for_end(qtbot, panel)
+    assert column(panel, STATE) == ["skipped", "skipped", "done"]
+    assert on_the_command_line() == "2 already there"
 
 
 def test_a_folder_gives_its_files_but_no_results(qtbot, batch, files, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_xrf_denoise
+from napari_xrf_denoise.plugin.preferences import DEVICES, PAGE, PRESETS, Preferences
 
 NAME = "napari-xrf-denoise"
 
@@ -42,6 +43,18 @@ def test_docks_are_in_the_menus_of_layers(manifest):
         "napari/layers/data": [f"{NAME}.calibrate"],
         "napari/layers/measure": [f"{NAME}.element_maps"],
     }
+
+
+def test_the_page_of_preferences_offers_what_is_possible(manifest):
+    configurations = getattr(manifest.contributions, "configurations", None)
+    if not configurations:
+        pytest.skip("this npe2 has no pages of preferences")
+    properties = configurations[PAGE].properties
+    defaults = {name: entry.default for name, entry in properties.items()}
+    assert Preferences(**defaults) == Preferences()
+    assert properties["device"].enum == list(DEVICES)
+    assert properties["preset"].enum == list(PRESETS)
+    assert all(entry.description for entry in properties.values())
 
 
 def test_the_link_in_the_root_is_the_manifest():

@@ -86,6 +86,78 @@ def test_sum_and_mean_of_the_map(small_map):
     assert not spectra.is_waiting
 
 
+def test_the_maximum_of_each_channel(small_map):
+    spectra = LayerSpectra(to_layer(small_map))
+    (highest,) = wait_for(lambda: spectra.whole("max"))
+    np.testing.assert_array_equal(highest.counts, small_map.counts.max(axis=(0, 1, 2)))
+    assert highest.label == "map, maximum pixel"
+    assert highest.error is None
+
+
+@pytest.mark.parametrize(("kind", "divisor"), [("scan", 4), ("frame", 1), ("detector", 1)])
+def test_photons_have_poisson_errors_of_what_is_shown(kind, divisor):
+    counts = np.random.default_rng(0).poisson(5.0, (4, 3, 2, 50)).astype(np.uint16)
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts, repeat_kind=kind)))
+    (pixel,) = spectra.at({"y": 2, "x": 1})
+    np.testing.assert_allclose(pixel.error, np.sqrt(counts[:, 2, 1].sum(axis=0)) / divisor)
+    assert pixel.error_kind == "Poisson"
+    (whole,) = wait_for(lambda: spectra.whole("sum"))
+    total = counts.sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(whole.error, np.sqrt(total) / divisor)
+    (mean,) = spectra.whole("mean")
+    np.testing.assert_allclose(mean.error, np.sqrt(total) / (6 * divisor))
+
+
+def test_the_scatter_of_replicas_is_the_poisson_error():
+    replicas = np.random.default_rng(1).poisson(40.0, (400, 1, 1, 30)).astype(np.float32)
+    (mean,) = LayerSpectra(to_layer(xrf.SpectrumImage(replicas[:4]))).at({"y": 0, "x": 0})
+    means = replicas.reshape(100, 4, 30).mean(axis=1)
+    assert np.median(mean.error) == pytest.approx(means.std(), rel=0.1)
+
+
+def test_fractional_counts_have_no_errors():
+    counts = np.full((1, 2, 2, 10), 2.5, np.float32)
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts)))
+    assert spectra.at({"y": 0, "x": 0})[0].error is None
+    assert wait_for(lambda: spectra.whole("sum"))[0].error is None
+
+
+def test_a_denoised_pixel_has_the_error_that_its_dose_gain_tells():
+    record = {"report": {"dose_gain": 16.0}, "repeats": 4, "combination": "mean"}
+    image = xrf.SpectrumImage(np.full((1, 2, 2, 10), 9.0), metadata={"denoising": record})
+    spectra = LayerSpectra(to_layer(image))
+    (pixel,) = spectra.at({"y": 0, "x": 0})
+    # The variance of the mean of 4 scans is 9 / 4, and 16 times less after denoising.
+    np.testing.assert_allclose(pixel.error, np.full(10, np.sqrt(9 / 4 / 16)))
+    assert (pixel.kind, pixel.error_kind) == ("denoised", "estimated, average")
+    assert wait_for(lambda: spectra.whole("sum"))[0].error is None
+
+
+@pytest.mark.parametrize("report", [None, {}, {"dose_gain": None}, {"dose_gain": 0.0}])
+def test_without_a_dose_gain_a_denoised_pixel_has_no_error(report):
+    metadata = {"denoising": {"source": "map", "report": report}}
+    image = xrf.SpectrumImage(np.full((1, 2, 2, 10), 9.0), metadata=metadata)
+    assert LayerSpectra(to_layer(image)).at({"y": 0, "x": 0})[0].error is None
+
+
+def test_a_pinned_pixel_beyond_a_smaller_layer_is_left_out(small_map):
+    spectra = LayerSpectra(to_layer(small_map))
+    assert spectra.pinned({"y": 16, "x": 0}) == []
+    (curve,) = spectra.pinned({"y": 15, "x": 2})
+    assert curve.label == "map, y 15, x 2"
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 15, 2])
+
+
+def test_pinned_pixels_of_a_lazy_layer_are_all_read(small_map):
+    lazy = small_map.replace(counts=dask.array.from_array(small_map.counts, chunks=(1, 4, 4, 128)))
+    spectra = LayerSpectra(to_layer(lazy))
+    places = [{"y": 1, "x": 2}, {"y": 9, "x": 9}]
+    wait_for(lambda: all(spectra.pinned(place) for place in places))
+    for place in places:
+        (curve,) = spectra.pinned(place)
+        np.testing.assert_array_equal(curve.counts, small_map.counts[0, place["y"], place["x"]])
+
+
 def test_a_lazy_layer_is_read_in_the_background(small_map):
     lazy = small_map.replace(counts=dask.array.from_array(small_map.counts, chunks=(1, 4, 4, 128)))
     spectra = LayerSpectra(to_layer(lazy))

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QScrollArea,
+)
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
@@ -76,31 +86,44 @@ def test_hidden_renamed_and_removed_layers_are_followed(
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["ore", "second"], timeout=5000)
     viewer_with_map.layers.clear()
     qtbot.waitUntil(lambda: spectrum.plot.labels() == [], timeout=5000)
-    assert "Open Sample" in spectrum.readout.text()
+    assert "Open Sample" in spectrum.message.text()
 
 
 def test_the_sum_of_the_map(qtbot, spectrum, small_map):
-    qtbot.mouseClick(spectrum.buttons["sum"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(spectrum.controls.buttons["sum"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, sum"], timeout=10_000)
     total = small_map.counts.sum(axis=(0, 1, 2))
     np.testing.assert_array_equal(curve(spectrum, "map, sum")[1], total)
-    qtbot.mouseClick(spectrum.buttons["mean"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(spectrum.controls.buttons["mean"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, mean per pixel"], timeout=10_000)
     np.testing.assert_allclose(curve(spectrum, "map, mean per pixel")[1], total / 256)
 
 
 def test_zeros_are_half_a_count_on_a_logarithmic_axis(qtbot, viewer_with_map, spectrum, small_map):
     y, x = hover(qtbot, viewer_with_map)
-    qtbot.mouseClick(spectrum.log_box, Qt.MouseButton.LeftButton)
-    assert spectrum.model.logarithmic
+    spectrum.controls.scale_box.setCurrentText("Log")
     expected = np.maximum(small_map.counts[0, y, x], 0.5)
     qtbot.waitUntil(
         lambda: (
             spectrum.plot.labels() == ["map"]
-            and np.array_equal(curve(spectrum, "map")[1], expected)
+            and np.allclose(curve(spectrum, "map")[1], expected, rtol=1e-9, atol=0)
         ),
         timeout=5000,
     )
+
+
+def test_square_roots_have_round_counts_at_their_ticks(qtbot, viewer_with_map, spectrum, small_map):
+    y, x = hover(qtbot, viewer_with_map)
+    spectrum.controls.scale_box.setCurrentText("Sqrt")
+    qtbot.waitUntil(lambda: "square-root" in spectrum.plot.counts_label(), timeout=5000)
+    heights = spectrum.plot._items[0].yData
+    np.testing.assert_allclose(heights**2, small_map.counts[0, y, x])
+    axis = spectrum.plot.item.getAxis("left")
+    ((_, ticks),) = axis.tickValues(0.0, 10.0, 225)
+    assert [float(text) for text in axis.tickStrings(ticks, 1.0, 1.0)] == pytest.approx(
+        [height**2 for height in ticks]
+    )
+    assert {0.0, 100.0} <= {round(height**2, 6) for height in ticks}
 
 
 def test_hovering_spectra_shows_the_row_and_the_mean(qtbot, viewer, dock):
@@ -199,3 +222,243 @@ def test_viewer_closed_with_the_dock_open(qtbot, make_napari_viewer, small_map, 
     assert len(callbacks) == 1
     viewer.close()
     qtbot.waitUntil(lambda: len(callbacks) == 0, timeout=5000)
+
+
+def pinned(spectrum):
+    return [spectrum.pin_list.item(row).text() for row in range(spectrum.pin_list.count())]
+
+
+def shift_click(qtbot, viewer, dx=0, dy=0):
+    y, x = hover(qtbot, viewer, dx, dy)
+    canvas = viewer.window._qt_window._qt_viewer.canvas.native
+    place = QPoint(canvas.width() // 2 + dx, canvas.height() // 2 + dy)
+    shift = Qt.KeyboardModifier.ShiftModifier
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, shift, place)
+    return y, x
+
+
+def test_shift_click_pins_a_pixel_that_stays_while_the_mouse_goes_on(
+    qtbot, viewer_with_map, spectrum, small_map
+):
+    y, x = shift_click(qtbot, viewer_with_map)
+    name = f"map, y {y}, x {x}"
+    hover(qtbot, viewer_with_map, 60, 40)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == [name, "map"], timeout=5000)
+    np.testing.assert_array_equal(curve(spectrum, name)[1], small_map.counts[0, y, x])
+    assert pinned(spectrum) == [name]
+    assert len({spectrum.plot.color(entry) for entry in spectrum._curves}) == 2
+
+
+def test_pins_follow_a_new_name_and_go_with_their_layer(
+    qtbot, viewer_with_map, spectrum, small_map
+):
+    viewer_with_map.add_layer(to_layer(small_map.replace(name="second")))
+    y, x = hover(qtbot, viewer_with_map)
+    qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
+    place = f"y {y}, x {x}"
+    qtbot.waitUntil(lambda: pinned(spectrum) == [f"map, {place}", f"second, {place}"], timeout=5000)
+    viewer_with_map.layers["map"].name = "ore"
+    qtbot.waitUntil(lambda: pinned(spectrum) == [f"ore, {place}", f"second, {place}"], timeout=5000)
+    viewer_with_map.layers.remove("second")
+    qtbot.waitUntil(lambda: pinned(spectrum) == [f"ore, {place}"], timeout=5000)
+    spectrum.pin_list.item(0).setSelected(True)
+    qtbot.keyClick(spectrum.pin_list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["ore"], timeout=5000)
+    assert spectrum.pin_list.isHidden()
+
+
+def test_there_is_nothing_to_pin_beside_the_picture(qtbot, spectrum):
+    spectrum.model.position = (0.0, -1000.0, 0.0)
+    qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
+    assert spectrum.model.pins == ()
+    assert "Move the mouse over the picture" in spectrum.message.text()
+
+
+def test_a_moved_shape_shows_the_spectrum_of_where_it_is(
+    qtbot, viewer_with_map, spectrum, small_map
+):
+    # Half a pixel is 2.5 µm; shapes are in the world's coordinates.
+    box = np.array([[-2.5, -2.5], [-2.5, 7.5], [12.5, 7.5], [12.5, -2.5]])
+    shapes = viewer_with_map.add_shapes([box], shape_type="rectangle", name="Grain")
+    spectrum.controls.regions_box.click()
+    qtbot.mouseClick(spectrum.controls.buttons["sum"], Qt.MouseButton.LeftButton)
+    label = "map, Grain shape 1, sum"
+    qtbot.waitUntil(lambda: label in spectrum.plot.labels(), timeout=5000)
+    expected = small_map.counts[0, :3, :2].sum(axis=(0, 1))
+    qtbot.waitUntil(lambda: np.array_equal(curve(spectrum, label)[1], expected), timeout=5000)
+    shapes.data = [box + np.array([10, 20])]
+    expected = small_map.counts[0, 2:5, 4:6].sum(axis=(0, 1))
+    qtbot.waitUntil(lambda: np.array_equal(curve(spectrum, label)[1], expected), timeout=5000)
+    shapes.visible = False
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, sum"], timeout=5000)
+
+
+def test_painting_a_label_adds_its_pixels(qtbot, viewer_with_map, spectrum, small_map):
+    labels = np.zeros((16, 16), int)
+    labels[4:6, 4:6] = 3
+    layer = viewer_with_map.add_labels(labels, scale=(5, 5), name="Phases")
+    spectrum.controls.regions_box.click()
+    spectrum.model.extent = "sum"
+    label = "map, Phases label 3, sum"
+    qtbot.waitUntil(lambda: label in spectrum.plot.labels(), timeout=5000)
+    before = small_map.counts[0, 4:6, 4:6].sum(axis=(0, 1))
+    qtbot.waitUntil(lambda: np.array_equal(curve(spectrum, label)[1], before), timeout=5000)
+    layer.data_setitem((np.array([10]), np.array([11])), 3)
+    painted = before + small_map.counts[0, 10, 11]
+    qtbot.waitUntil(lambda: np.array_equal(curve(spectrum, label)[1], painted), timeout=5000)
+    layer.undo()
+    qtbot.waitUntil(lambda: np.array_equal(curve(spectrum, label)[1], before), timeout=5000)
+
+
+def test_a_band_of_poisson_errors_can_be_switched_on(qtbot, viewer_with_map, spectrum, small_map):
+    y, x = hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    assert spectrum.plot.bands() == []
+    spectrum.controls.switches["errors"].click()
+    qtbot.waitUntil(lambda: len(spectrum.plot.bands()) == 1, timeout=5000)
+    counts = small_map.counts[0, y, x].astype(float)
+    ((energies, outline),) = spectrum.plot.bands()
+    # The outline runs along the lower ends, and back along the upper ones.
+    n = len(outline) // 2
+    np.testing.assert_allclose(energies[:n], small_map.energy.centers)
+    np.testing.assert_allclose(outline[:n], counts - np.sqrt(counts), atol=1e-12)
+    np.testing.assert_allclose(outline[n:][::-1], counts + np.sqrt(counts))
+    assert "± Poisson" in spectrum.plot.legend.text().replace("&nbsp;", " ")
+    spectrum.plot.pointed.emit(6.4)
+    channel = small_map.energy.channel(6.4)
+    assert f"± {np.sqrt(counts[channel]):.2g}" in spectrum.readout.text()
+
+
+def test_the_residual_is_raw_minus_denoised(qtbot, viewer_with_map, spectrum, small_map):
+    result = xrf.denoise(small_map, method="pca", rank=4)
+    viewer_with_map.add_layer(result.to_layer())
+    y, x = hover(qtbot, viewer_with_map)
+    spectrum.controls.switches["residual"].click()
+    label = "map − map denoised"
+    qtbot.waitUntil(lambda: label in spectrum.plot.labels(), timeout=5000)
+    expected = small_map.counts[0, y, x] - np.asarray(result.counts[y, x], float)
+    np.testing.assert_allclose(curve(spectrum, label)[1], expected, atol=1e-5)
+    spectrum.model.scale = "logarithmic"
+    qtbot.waitUntil(lambda: label not in spectrum.plot.labels(), timeout=5000)
+    assert "logarithmic" in spectrum.message.text()
+
+
+def test_typed_energies_and_the_whole_range(qtbot, viewer_with_map, spectrum, small_map):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    low, high = spectrum.zoom.low_box, spectrum.zoom.high_box
+    for box, text in ((low, "5.5"), (high, "7.25")):
+        box.selectAll()
+        qtbot.keyClicks(box, text)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert spectrum.plot.view() == pytest.approx((5.5, 7.25))
+    qtbot.mouseClick(spectrum.zoom.whole_button, Qt.MouseButton.LeftButton)
+    first, last = spectrum.plot.view()
+    assert first <= small_map.energy.centers[0]
+    assert last >= small_map.energy.centers[-1]
+    assert low.value() == pytest.approx(first, abs=0.005)
+
+
+def drag(qtbot, spectrum, button, start, stop):
+    """Drag over the plot between two points, as shares of the view's width and height."""
+    viewport = spectrum.plot._plot.viewport()
+    box = spectrum.plot.item.getViewBox().sceneBoundingRect()
+
+    def place(x, y):
+        return QPoint(round(box.left() + x * box.width()), round(box.top() + y * box.height()))
+
+    qtbot.mousePress(viewport, button, pos=place(*start))
+    for share in (0.3, 0.6, 1.0):
+        middle = [a + share * (b - a) for a, b in zip(start, stop, strict=True)]
+        event = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(place(*middle)),
+            QPointF(viewport.mapToGlobal(place(*middle))),
+            Qt.MouseButton.NoButton,
+            button,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(viewport, event)
+        qtbot.wait(20)
+    qtbot.mouseRelease(viewport, button, pos=place(*stop))
+
+
+def test_the_left_button_zooms_and_the_middle_one_moves(qtbot, viewer_with_map, spectrum):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    low, high = spectrum.plot.view()
+    width = high - low
+    drag(qtbot, spectrum, Qt.MouseButton.LeftButton, (0.1, 0.2), (0.35, 0.8))
+    assert spectrum.plot.view() == pytest.approx(
+        (low + 0.1 * width, low + 0.35 * width), abs=0.02 * width
+    )
+    before = spectrum.plot.view()
+    drag(qtbot, spectrum, Qt.MouseButton.MiddleButton, (0.2, 0.5), (0.6, 0.5))
+    after = spectrum.plot.view()
+    assert after[1] - after[0] == pytest.approx(before[1] - before[0])
+    assert after[0] < before[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "png", "svg"])
+def test_spectra_are_saved_and_files_replaced_only_when_allowed(
+    qtbot, viewer_with_map, spectrum, monkeypatch, tmp_path, ending
+):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(spectrum.save_button.isEnabled, timeout=5000)
+    path = tmp_path / f"spectra.{ending}"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
+    content = {"csv": b"channel,energy (keV)", "png": b"PNG", "svg": b"<svg"}[ending]
+    assert content in path.read_bytes()[:100]
+    path.write_text("mine")
+    no, yes = QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
+    qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
+    assert path.read_text() == "mine"
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
+    assert content in path.read_bytes()[:100]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    qtbot, viewer_with_map, spectrum, monkeypatch, tmp_path
+):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(spectrum.save_button.isEnabled, timeout=5000)
+    path = tmp_path / "missing" / "spectra.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
+    assert "does not exist" in spectrum.message.text()
+
+
+def test_an_element_that_is_chosen_is_marked(qtbot, viewer_with_map, spectrum):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    spectrum.lines.expand()
+    qtbot.waitUntil(lambda: spectrum.line_tools.model.is_ready, timeout=20_000)
+    spectrum.line_tools.model.chosen = ("Fe",)
+    qtbot.waitUntil(lambda: "Fe Ka" in spectrum.plot._marks.labels(), timeout=5000)
+
+
+def test_everything_fits_into_a_narrow_dock(qtbot, viewer_with_map, spectrum):
+    hover(qtbot, viewer_with_map)
+    window = viewer_with_map.window._qt_window
+    window.resize(1280, 800)
+    window.resizeDocks([spectrum.parent()], [260], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: spectrum.width() <= 262, timeout=5000)
+    qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
+    spectrum.lines.expand()
+    # In low windows a bar for scrolling takes some of the width.
+    area = spectrum.findChild(QScrollArea)
+    area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+    qtbot.waitUntil(area.verticalScrollBar().isVisible, timeout=5000)
+    assert window.height() <= 800
+    viewport = area.viewport()
+    for kind in (QAbstractButton, QAbstractSpinBox, QComboBox):
+        for widget in spectrum.findChildren(kind):
+            if widget.isVisible() and viewport.isAncestorOf(widget):
+                right = widget.mapTo(viewport, widget.rect().topRight()).x()
+                assert right <= viewport.width(), widget.toolTip()
+    for widget in [*spectrum.controls.buttons.values(), *spectrum.controls.switches.values()]:
+        assert widget.width() >= widget.fontMetrics().horizontalAdvance(widget.text())

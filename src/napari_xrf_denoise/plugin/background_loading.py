@@ -14,6 +14,7 @@ from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer, is_spectra
 
 from .background_job import BackgroundJob
 from .energy_store import lay_out
+from .preferences import preferences
 
 POLL_MS = 200
 _followed: WeakSet[Any] = WeakSet()
@@ -63,10 +64,16 @@ class BackgroundLoading(QObject):
         self._source = layer.data
         image = image_from_layer(layer)
         main = threading.main_thread()
+        most_bytes = preferences().most_bytes
 
         def work(on_progress: Any, should_stop: Any) -> Any:
             # Python waits for this thread before it exits: a closed napari must not keep it.
-            return lay_out(image, on_progress, lambda: should_stop() or not main.is_alive())
+            return lay_out(
+                image,
+                on_progress,
+                lambda: should_stop() or not main.is_alive(),
+                most_bytes=most_bytes,
+            )
 
         self._image = image
         self.job = BackgroundJob(work, "xrf-loading")

@@ -25,21 +25,26 @@ from qtpy.QtWidgets import (
 from napari_xrf_denoise.batch import in_words
 from napari_xrf_denoise.batch_record import read_quietly
 from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
+from napari_xrf_denoise.errors import SettingsError
 from napari_xrf_denoise.layers import layer_data
 
 from .background_job import BackgroundJob
 from .batch_model import SUFFIXES, BatchModel, BatchSession, Way
 from .batch_table import BatchTable
-from .denoise_panel import METHOD_TIPS, PRESET_TIPS, time_left
+from .denoise_panel import METHOD_TIPS, PRESET_TIPS
 from .docked_widget import DockedWidget
+from .fold import Fold
+from .preferences import preferences
+from .settings_form import SettingsForm
 from .small_widgets import choice_box, words_label
+from .small_words import about_seconds
 
 if TYPE_CHECKING:
     import napari.viewer
 
 POLL_MS = 100
 """Time between two looks at the batch."""
-LEAST_TABLE = QSize(300, 120)
+LEAST_TABLE = QSize(220, 120)
 WAYS: dict[Way, tuple[str, str]] = {
     "settings": ("a method", "Learns from each file by itself"),
     "model": ("a saved model", "Applies a model that a run on another file has saved"),
@@ -63,8 +68,9 @@ class BatchDock(DockedWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.model = BatchModel()
-        self.session = BatchSession(self.model)
+        wishes = preferences()
+        self.model = BatchModel(preset=wishes.preset)
+        self.session = BatchSession(self.model, preferences=wishes)
         self._opening: BackgroundJob | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -94,6 +100,9 @@ class BatchDock(DockedWidget):
         self.way_box.setToolTip("\n".join(f"{text}: {tip}" for text, tip in WAYS.values()))
         self.method_box = choice_box(METHODS, METHOD_TIPS)
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
+        self.settings_form = SettingsForm()
+        tip = "Single settings of the method, where they shall differ from the preset"
+        self.advanced = Fold("Advanced settings", self.settings_form, tip)
         self.model_field = _path_field("Model that a run has saved (.safetensors)")
         self.model_button = _button("Choose…", "Choose the model file")
         self.way_stack = QStackedWidget()
@@ -117,13 +126,17 @@ class BatchDock(DockedWidget):
         self.outcome_label = words_label("What came of the batch")
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Denoise with", _row(self.way_box, self.way_stack))
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.addRow("Denoise with", self.way_box)
+        form.addRow(self.way_stack)
         form.addRow("Results in", _row(self.target_field, self.target_button))
-        form.addRow("Format", _row(self.suffix_box, self.overwrite_box))
+        form.addRow("Format", self.suffix_box)
+        form.addRow(self.overwrite_box)
         layout = QVBoxLayout(self)
         layout.addWidget(_row(self.add_button, self.folder_button, self.remove_button))
         layout.addWidget(self.table, 1)
         layout.addLayout(form)
+        layout.addWidget(self.advanced)
         for widget in (
             self.words,
             self.button,
@@ -147,6 +160,7 @@ class BatchDock(DockedWidget):
         ):
             box.currentTextChanged.connect(partial(_change, model, name))
         self.overwrite_box.toggled.connect(partial(_change, model, "overwrite"))
+        self.settings_form.changed.connect(model.set_up)
         for field in (self.model_field, self.target_field):
             field.editingFinished.connect(self._take_paths)
         self.model_button.clicked.connect(self._choose_model)
@@ -220,6 +234,7 @@ class BatchDock(DockedWidget):
             self.session.stop()
             return
         self._take_paths()  # typed and not yet confirmed
+        self.session.preferences = preferences()
         self.session.start()
         self._timer.start()
 
@@ -261,10 +276,11 @@ class BatchDock(DockedWidget):
         for widget in (
             *(self.add_button, self.folder_button, self.remove_button, self.way_box),
             *(self.way_stack, self.target_field, self.target_button),
-            *(self.suffix_box, self.overwrite_box),
+            *(self.suffix_box, self.overwrite_box, self.settings_form),
         ):
             widget.setEnabled(idle)
         self._show_choices()
+        self._show_settings()
         self.words.setText(model.problem or _plan_words(model))
         self.words.setVisible(idle)
         self.button.setText("Start" if idle else "Stop")
@@ -281,6 +297,17 @@ class BatchDock(DockedWidget):
         self.outcome_label.setVisible(idle and bool(model.outcome))
         self.outcome_label.setText(model.outcome)
         self.outcome_label.setProperty("kind", model.outcome_kind)
+
+    def _show_settings(self) -> None:
+        model = self.model
+        try:
+            settings = model.shown_settings()
+        except SettingsError:
+            settings = None  # the words say that method and preset do not go together
+        self.advanced.setVisible(model.way == "settings" and settings is not None)
+        if settings is not None:
+            self.settings_form.show_settings(settings, model.changes)
+            self.settings_form.tab_after(self.advanced.button)
 
     def _show_choices(self) -> None:
         model = self.model
@@ -327,7 +354,7 @@ def _stage(model: BatchModel) -> str:
         writing = bool(running) and running[0].stage == "writing"
         words.append("stopping when this result is written" if writing else "stopping")
     elif model.seconds_left is not None:
-        words.append(f"{time_left(model.seconds_left)} left for all")
+        words.append(f"{about_seconds(model.seconds_left)} left for all")
     return ", ".join(words)
 
 
@@ -362,5 +389,5 @@ def _button(text: str, tip: str) -> QPushButton:
 def _path_field(tip: str) -> QLineEdit:
     field = QLineEdit()
     field.setToolTip(tip)
-    field.setMinimumWidth(120)
+    field.setMinimumWidth(80)
     return field

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.batch import (
-    DOUBLE_SUFFIXES,
     Make,
     Task,
     check_settings,
     in_words,
+    outcome_words,
     plan,
-    result_stem,
     run,
     seconds_left,
 )
+from napari_xrf_denoise.batch_sources import files_of
 from napari_xrf_denoise.denoising import Model
+from napari_xrf_denoise.denoising.settings import Settings, resolve_settings
 from napari_xrf_denoise.errors import SettingsError
 
 from .background_job import BackgroundJob
+from .batch_answers import RememberedAnswers
 from .denoise_session import load_torch
+from .preferences import Preferences
 
 Status = Literal["idle", "running", "stopping"]
 Way = Literal["settings", "model"]
 """What denoises the files: a method that learns from each, or a model that was trained before."""
 
 SUFFIXES = (".h5", ".hspy", ".ome.tif")
-READABLE = (
-    *(".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv", ".bcf", ".hspy", ".emd", ".pts", ".spd"),
-    *(".elid", ".edf", ".rpl", ".mca", ".msa", ".emsa", ".spec", ".zarr", ".zspy"),
-)
-"""Endings of what is taken from a folder; single files are taken whatever their name."""
 
 NO_FILES = "Drop files with spectra or maps here, or add them with the button."
 NO_FOLDER = "Choose the folder for the results."
@@ -55,6 +53,8 @@ class BatchModel:
         One for each file, as far as it has got; empty while `problem` keeps them from being made.
     way : {"settings", "model"}
     method, preset : str
+    changes : mapping
+        Settings that differ from the preset's, by name.
     model_file : Path, optional
     folder : Path, optional
         For the results; that of the first file until another one is chosen.
@@ -75,6 +75,7 @@ class BatchModel:
     way: Way = "settings"
     method: str = "auto"
     preset: str = "balanced"
+    changes: Mapping[str, Any] = field(default_factory=dict)
     model_file: Path | None = None
     folder: Path | None = None
     suffix: str = SUFFIXES[0]
@@ -108,6 +109,28 @@ class BatchModel:
         self.tasks = ()
         self.replan()
 
+    def set_up(self, name: str, value: Any) -> None:
+        """Take a single setting that the user gave; one as in the preset is no change."""
+        changes = {**self.changes, name: value}
+        if getattr(self.shown_settings(), name, None) == value:
+            del changes[name]
+        self.change(changes=changes)
+
+    def shown_settings(self) -> Settings:
+        """Return the settings of the method as the preset has them.
+
+        With ``"auto"`` the method differs from file to file, and they are those of all methods.
+
+        Raises
+        ------
+        SettingsError
+            If the method has no such preset.
+        """
+        if self.method != "auto":
+            return resolve_settings(self.method, self.preset, {})
+        possible = "spectrum" if self.preset == "tutorial" else "stack"
+        return Settings(folds=resolve_settings(possible, self.preset, {}).folds)
+
     def replan(self) -> None:
         """Say where results go, or why the batch cannot be started.
 
@@ -127,7 +150,11 @@ class BatchModel:
 
     def how(self) -> dict[str, Any] | None:
         """Return the settings of a run that learns, or None where a model is applied."""
-        return {"method": self.method, "preset": self.preset} if self.way == "settings" else None
+        if self.way == "model":
+            return None
+        known = {entry.name for entry in fields(self.shown_settings())} if self.changes else set()
+        own = {name: value for name, value in self.changes.items() if name in known}
+        return {"method": self.method, "preset": self.preset, **own}
 
     @property
     def seconds_left(self) -> float | None:
@@ -154,22 +181,6 @@ class BatchModel:
             raise SettingsError(NO_MODEL)
 
 
-def files_of(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder that may hold counts and are no results.
-
-    Names alone decide here: files that hold something else say so in their row.
-    """
-    if not path.is_dir() or path.suffix.lower() in READABLE:
-        return [path]
-    return sorted(
-        entry
-        for entry in path.iterdir()
-        if entry.name.lower().endswith((*READABLE, *DOUBLE_SUFFIXES))
-        and not entry.name.startswith(".")
-        and not result_stem(entry).endswith("_denoised")
-    )
-
-
 class BatchSession:
     """Starts, watches and stops one batch at a time.
 
@@ -178,11 +189,19 @@ class BatchSession:
     model : BatchModel
     make : callable, optional
         What stands in for reading and denoising a file, see `napari_xrf_denoise.batch.run`.
+    preferences : Preferences, optional
+        Where to compute, and with how many threads.
     """
 
-    def __init__(self, model: BatchModel, make: Make | None = None) -> None:
+    def __init__(
+        self,
+        model: BatchModel,
+        make: Make | None = None,
+        preferences: Preferences | None = None,
+    ) -> None:
         self._model = model
         self.make = make
+        self.preferences = preferences or Preferences()
         self._job: BackgroundJob | None = None
         self._changed: dict[int, Task] = {}
 
@@ -199,14 +218,23 @@ class BatchSession:
             return
         tasks = tuple(Task(task.source, task.target, model.overwrite) for task in model.tasks)
         how, model_file = model.how(), model.model_file
-        make = self.make
+        make, wishes = self.make, self.preferences
         changed = self._changed = {}
 
         def work(_: Any, should_stop: Any) -> Sequence[Task]:
             if make is None:
                 load_torch()
             settings = how if how is not None else Model.load(model_file or Path())
-            return run(tasks, settings, changed.__setitem__, should_stop, make=make)
+            with wishes.threads_in_use():
+                return run(
+                    tasks,
+                    settings,
+                    changed.__setitem__,
+                    should_stop,
+                    device=wishes.device,
+                    sources=RememberedAnswers(),
+                    make=make,
+                )
 
         model.tasks = tasks
         self._job = BackgroundJob(work, "xrf-batch")
@@ -248,20 +276,10 @@ class BatchSession:
 
 def _told(tasks: Sequence[Task]) -> tuple[str, Literal["report", "stopped", "error"]]:
     """Return in words what came of a batch."""
-    number = {state: sum(task.state == state for task in tasks) for state in STATES}
-    parts = [f"{number[state]} {words}" for state, words in STATES.items() if number[state]]
-    text = ", ".join(parts) + "."
-    if number["stopped"] or number["waiting"]:
-        return f"Stopped: {text} Start goes on with what is left.", "stopped"
-    if number["failed"]:
-        return f"{text} The rows say why; Start tries them again.", "error"
-    return f"{text} Double-click a row to see its result.", "report"
-
-
-STATES = {
-    "done": "done",
-    "skipped": "were there already",
-    "failed": "failed",
-    "stopped": "stopped",
-    "waiting": "waiting",
-}
+    states = {task.state for task in tasks}
+    text = outcome_words(tasks)
+    if states & {"stopped", "waiting"}:
+        return f"Stopped: {text}. Start goes on with what is left.", "stopped"
+    if "failed" in states:
+        return f"{text}. The rows say why; Start tries them again.", "error"
+    return f"{text}. Double-click a row to see its result.", "report"

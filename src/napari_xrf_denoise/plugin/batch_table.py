@@ -32,6 +32,8 @@ COLUMNS = {
 FILE, STATE, PROGRESS, GAIN, MESSAGE = range(len(COLUMNS))
 WIDTHS = {STATE: 62, PROGRESS: 88, GAIN: 124}
 """In pixels, for the longest entry."""
+LEAST_WIDTH = 62
+"""Of every column, in pixels; a narrow table scrolls."""
 NO_INDEX = QModelIndex()
 
 
@@ -152,6 +154,7 @@ class BatchTable(QTableView):
         assert rows is not None and columns is not None
         rows.setVisible(False)
         columns.setHighlightSections(False)
+        columns.setMinimumSectionSize(LEAST_WIDTH)
         for column in range(len(COLUMNS)):
             wide = column in (FILE, MESSAGE)
             mode = QHeaderView.ResizeMode
@@ -174,9 +177,7 @@ def _cell(task: Task, column: int) -> str:
         return f"{100 * task.fraction:.0f} %"
     if column == GAIN:
         return task.gain_words
-    # The row names its file already.
-    named = task.message.removeprefix(f"{task.source}: ")
-    return task.stage or named.removeprefix(f"{task.source.name}: ")
+    return task.stage or task.short_message
 
 
 def _tip(task: Task, column: int) -> str:

@@ -330,11 +330,11 @@ class CalibratePanel(DockedWidget):
         self._sum_up()
 
 
-def _choose_way(model: CalibrateModel, way: Way, _: bool) -> None:
+def _choose_way(model: CalibrateModel, way: Way, _: bool = False) -> None:
     model.way = way
 
 
-def _choose_peak(model: CalibrateModel, number: int, _: bool) -> None:
+def _choose_peak(model: CalibrateModel, number: int, _: bool = False) -> None:
     model.picked = number
 
 

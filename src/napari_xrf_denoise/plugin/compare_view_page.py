@@ -119,7 +119,7 @@ class ViewPage(QWidget):
         return f"Left of the cut: {before}\nRight of the cut: {after}"
 
 
-def _choose_mode(model: CompareModel, mode: Mode, _: bool) -> None:
+def _choose_mode(model: CompareModel, mode: Mode, _: bool = False) -> None:
     model.mode = mode
 
 

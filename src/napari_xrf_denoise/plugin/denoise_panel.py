@@ -25,7 +25,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
 from napari_xrf_denoise.errors import DataError, SettingsError
@@ -38,9 +37,11 @@ from .denoise_model import DenoiseModel, plan, resolve
 from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
 from .energy_slice import energy_of_slice, sliced_layer
+from .fold import Fold
 from .layer_checklist import LayerChecklist
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
+from .preferences import preferences
 from .settings_form import SettingsForm
 from .small_widgets import choice_box, words_label
 from .small_words import about_seconds
@@ -90,7 +91,10 @@ class DenoisePanel(DockedWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.model = DenoiseModel()
+        wishes = preferences()
+        self.model = DenoiseModel(
+            preset=wishes.preset, device=wishes.device, threads=wishes.threads
+        )
         self.session = DenoiseSession(self.model, self._add_layer)
         self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
         self._build()
@@ -183,9 +187,13 @@ class DenoisePanel(DockedWidget):
         advanced.setContentsMargins(0, 0, 0, 0)
         advanced.addLayout(device)
         advanced.addWidget(self.settings_form)
-        self.advanced = _folded("Advanced settings", inside)
-        self.course = _folded("How it goes", self.live)
-        self.course.expand(animate=False)
+        self.advanced = Fold(
+            "Advanced settings", inside, "Single settings, where they shall differ from the preset"
+        )
+        self.course = Fold(
+            "How it goes", self.live, "What the network makes of the counts, and how well it learns"
+        )
+        self.course.expand()
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.again_button)
@@ -194,7 +202,7 @@ class DenoisePanel(DockedWidget):
         lines.setContentsMargins(0, 0, 0, 0)
         lines.addWidget(self.python_text)
         lines.addWidget(self.copy_button)
-        self.python = _folded("The same in Python", python)
+        self.python = Fold("The same in Python", python, "Lines for napari's console")
         layout = QVBoxLayout()
         layout.addWidget(QLabel("Spectral layers"))
         layout.addWidget(self.layer_list)
@@ -461,18 +469,7 @@ class DenoisePanel(DockedWidget):
         return counts.energy.channel(energy)
 
 
-def _folded(title: str, content: QWidget) -> QCollapsible:
-    fold = QCollapsible(title)
-    fold.setDuration(0)
-    fold.addWidget(content)
-    return fold
-
-
 def _stage(model: DenoiseModel) -> str:
     if model.stage and model.seconds_left is not None:
         return f"{model.stage}, {about_seconds(model.seconds_left)} left"
     return model.stage
-
-
-# The batch dock's word for the same.
-time_left = about_seconds

@@ -1,81 +1,62 @@
-"""Computes element maps for the dock "Element maps", without Qt."""
+"""Computes, renews and saves element maps for the dock "Element maps", without Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
-from psygnal import SignalGroupDescriptor
+from napari_xrf_denoise.denoising.progress import Watch
+from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes
+from napari_xrf_denoise.line_overlaps import lines_between
 
-from napari_xrf_denoise import __version__
-from napari_xrf_denoise.element_maps import element_map
-from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.layers import image_from_layer, picture_data
+from .background_job import BackgroundJob, Work
+from .element_model import ElementModel
+from .element_names import ELEMENTS
+from .map_layers import KEY, map_layer_data, renew, share_contrast, source_of
+from .map_overlaps import overlap_words
+from .map_recipe import MapRecipe
 
-from .background_job import BackgroundJob
-
-# From the first whose K line passes a detector's window to the last that is found in nature.
-_SYMBOLS = (
-    "B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb "
-    "Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er "
-    "Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
-)
-ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
-LINES = ("Ka", "Kb", "La", "Lb", "Ma")
-
-NO_LAYERS = (
-    "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+AddLayer = Callable[[Any, dict[str, Any]], object]
 
 
 @dataclass
-class ElementModel:
-    """State of the dock; widgets show it and keep none of their own.
+class Order:
+    """A map to compute: of what layer, as it was when ordered, and into which layer.
 
     Parameters
     ----------
-    available : tuple of layers
-        Spectral layers with pixels.
-    names : tuple of str
-        Theirs, so that a new name is a change.
-    source : layer, optional
-    element, line : str
-    background : bool
-        Whether to subtract the background.
-    is_busy : bool
-    outcome : str
-        What came of the last map, in words.
+    source : layer
+    recipe : MapRecipe
+    target : layer, optional
+        Map to renew; a new one is added when left out.
     """
 
-    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+    source: Any
+    recipe: MapRecipe
+    target: Any = None
+    data: Any = field(init=False)
+    attributes: dict[str, Any] = field(init=False)
 
-    available: tuple[Any, ...] = ()
-    names: tuple[str, ...] = ()
-    source: Any = None
-    element: str = "Fe"
-    line: str = LINES[0]
-    background: bool = False
-    is_busy: bool = False
-    outcome: str = ""
+    def __post_init__(self) -> None:
+        # Taken on the main thread: the thread that computes may not touch a layer.
+        self.data, self.attributes = self.source.data, layer_attributes(self.source)
 
-    def follow(self, layers: Sequence[Any]) -> None:
-        """Take over which spectral layers there are."""
-        self.available = tuple(layer for layer in layers if {"y", "x"} & set(layer.axis_labels))
-        self.names = tuple(layer.name for layer in self.available)
-        if self.source not in self.available:
-            self.source = self.available[-1] if self.available else None
 
-    def words(self) -> str:
-        """Return what to tell the user."""
-        if self.source is None:
-            return NO_LAYERS
-        return "Adding up the counts in the line…" if self.is_busy else self.outcome
+@dataclass
+class Made:
+    """What came of an order: a map, or why there is none."""
+
+    order: Order
+    recipe: MapRecipe
+    image: Any = None
+    values: Any = None
+    problem: str = ""
 
 
 class ElementSession:
-    """Computes one map at a time in a thread.
+    """Does one thing at a time in a thread.
 
     Parameters
     ----------
@@ -84,64 +65,191 @@ class ElementSession:
         ``add_layer(data, attributes)``, called on the thread that polls.
     """
 
-    def __init__(
-        self, model: ElementModel, add_layer: Callable[[Any, dict[str, Any]], object]
-    ) -> None:
+    def __init__(self, model: ElementModel, add_layer: AddLayer) -> None:
         self._model = model
         self._add_layer = add_layer
         self._job: BackgroundJob | None = None
-        self._finish: Callable[[Any], None] = lambda result: None
+        self._finish: Callable[[Any], str] = lambda result: ""
+        self._learning: BackgroundJob | None = None
 
-    def start(self) -> None:
-        """Compute the map of the chosen layer, element and line."""
+    def learn_lines(self) -> None:
+        """Load the tables of lines, once, beside the window."""
+        if self._learning is None and not self._model.knows_lines:
+            self._learning = BackgroundJob(
+                lambda *_: lines_between(0.0, 1.0, among=ELEMENTS), "xrf-line-tables"
+            )
+            self._learning.start()
+
+    def add(self, recipes: Sequence[MapRecipe]) -> None:
+        """Compute these maps of the chosen layer, and of its partner if that is wanted."""
         model = self._model
-        if self._job is not None or model.source is None:
+        if model.source is None:
             return
+        sources = [model.source]
+        if model.with_partner and model.partner is not None:
+            sources.append(model.partner)
+        orders = [Order(source, recipe) for recipe in recipes for source in sources]
+        self._run(_computing(orders), self._add, "Adding up the counts")
+
+    def update(self) -> None:
+        """Compute the maps of the chosen layer again, as it is now."""
+        model = self._model
+        sources = [source for source in (model.source, model.partner) if source is not None]
         try:
-            image = image_from_layer(model.source)
+            orders = [
+                Order(source, MapRecipe.from_record(layer.metadata[KEY]), layer)
+                for layer in model.maps
+                if (source := source_of(layer, model.available)) in sources
+            ]
         except DataError as error:
             model.outcome = str(error)
             return
-        element, line, background = model.element.strip(), model.line, model.background
-        starts = dict(zip(model.source.axis_labels, model.source.translate, strict=True))
-        record = {
-            "source": image.name,
-            "element": element,
-            "line": line,
-            "background": background,
-            "version": __version__,
-        }
-
-        def finish(values: Any) -> None:
-            data, attributes, _ = picture_data(
-                image, values, f"{element} {line} of {image.name}", {"element_map": record}
-            )
-            attributes["translate"] = [float(starts.get(label, 0.0)) for label in ("y", "x")]
-            self._add_layer(data, attributes)
-
-        self._finish = finish
-        self._job = BackgroundJob(
-            lambda *_: element_map(image, element, line, background=background), "xrf-element-map"
-        )
-        model.is_busy = True
-        self._job.start()
-
-    def poll(self) -> None:
-        """Add the layer when the map is there, or say why there is none."""
-        job = self._job
-        if job is None or not job.is_done:
-            return
-        self._job = None
-        if job.error is None:
-            self._finish(job.result)
-            self._model.outcome = "The map was added. Its values are counts in the line's window."
-        elif isinstance(job.error, ValueError):
-            self._model.outcome = str(job.error)
+        if orders:
+            self._run(_computing(orders), self._renew, "Adding up the counts")
         else:
-            self._model.outcome = f"{type(job.error).__name__}: {job.error}"
-        self._model.is_busy = False
+            model.outcome = "There is no map of this layer yet."
+
+    def save(self, path: str, layers: Sequence[Any]) -> None:
+        """Write these maps into one file.
+
+        Parameters
+        ----------
+        path : str
+            OME-TIFF or NeXus HDF5, by its ending. A file of this program is replaced.
+        layers : sequence of layers
+        """
+        from .writer import write_pictures
+
+        content = [layer.as_layer_data_tuple() for layer in layers]
+
+        def written(paths: list[str]) -> str:
+            return f"{_numbered(len(content), 'map')} saved in {paths[0]}"
+
+        self._run(lambda *_: write_pictures(path, content), written, "Saving", can_stop=False)
 
     def stop(self) -> None:
-        """Forget the map that is being computed."""
-        self._job = None
-        self._model.is_busy = False
+        """Ask what is being done to end, and forget it."""
+        for job in (self._job, self._learning):
+            if job is not None:
+                job.stop()
+        if self._job is not None:
+            self._model.outcome = "Stopped. No layer was added or changed."
+        self._job = self._learning = None
+        self._model.doing, self._model.fraction = "", 0.0
+
+    def poll(self) -> bool:
+        """Take over what is done; return whether nothing is waited for."""
+        model = self._model
+        if self._learning is not None and self._learning.is_done:
+            self._learning = None
+            model.knows_lines = True
+            model.aim()
+        job = self._job
+        if job is not None and not job.is_done and job.progress is not None:
+            model.fraction = job.progress.fraction
+            model.doing = job.progress.stage
+        if job is not None and job.is_done:
+            self._job = None
+            outcome = self._outcome(job)
+            model.doing, model.fraction = "", 0.0
+            model.outcome = outcome
+        return self._job is None and self._learning is None
+
+    def _run(
+        self, work: Work, finish: Callable[[Any], str], doing: str, *, can_stop: bool = True
+    ) -> None:
+        if self._job is not None:
+            return
+        self._finish = finish
+        self._job = BackgroundJob(work, "xrf-element-map")
+        self._model.outcome, self._model.can_stop = "", can_stop
+        self._model.doing = doing
+        self._job.start()
+
+    def _outcome(self, job: BackgroundJob) -> str:
+        if job.error is None:
+            return self._finish(job.result)
+        if isinstance(job.error, MemoryError):
+            return f"Not enough memory ({job.error}). Close other layers, or crop."
+        if isinstance(job.error, (ValueError, RuntimeError, OSError)):
+            return str(job.error)
+        return f"{type(job.error).__name__}: {job.error}. Please report this as a bug."
+
+    def _add(self, results: list[Made]) -> str:
+        done = [made for made in results if not made.problem]
+        attributes = []
+        for made in done:
+            _, own = map_layer_data(made.image, made.values, made.recipe, made.order.source)
+            attributes.append(own)
+        for recipe in dict.fromkeys(made.recipe for made in done):
+            share_contrast(
+                [own for made, own in zip(done, attributes, strict=True) if made.recipe == recipe]
+            )
+        for made, own in zip(done, attributes, strict=True):
+            self._add_layer(made.values, own)
+        words = _problems(results)
+        if done:
+            axis = done[0].image.energy
+            names = ", ".join(dict.fromkeys(made.recipe.name(axis.unit) for made in done))
+            sources = " and ".join(dict.fromkeys(f"“{made.image.name}”" for made in done))
+            words.insert(0, f"Added {names} of {sources}. Values are counts in the window.")
+            own_window = [made.recipe for made in done if not made.recipe.element]
+            words.append(overlap_words(own_window[:1], axis))
+        return "\n".join(line for line in words if line)
+
+    def _renew(self, results: list[Made]) -> str:
+        done = [made for made in results if not made.problem and made.order.target is not None]
+        present = [made for made in done if made.order.target in self._model.maps]
+        renewed: list[tuple[Any, Any, dict[str, Any]]] = []
+        for made in present:
+            data, own = map_layer_data(made.image, made.values, made.recipe, made.order.source)
+            renewed.append((made.order.target, data, own))
+        _keep_shared_contrast(renewed)
+        for target, data, own in renewed:
+            renew(target, data, own)
+        words = _problems(results)
+        words.insert(0, f"{_numbered(len(present), 'map')} computed again from the layer as it is.")
+        return "\n".join(words)
+
+
+def _computing(orders: Sequence[Order]) -> Work:
+    """Return the work that computes the maps of all orders, one after the other."""
+
+    def work(on_progress: Any, should_stop: Callable[[], bool]) -> list[Made]:
+        watch = Watch(on_progress, should_stop)
+        made = []
+        for number, order in enumerate(orders):
+            recipe = order.recipe
+            what = f"{recipe.element or 'the window'} of {order.attributes['name']}"
+            watch.step(f"Adding up {what}, {number + 1} of {len(orders)}", number / len(orders))
+            try:
+                image = image_from_layer_data(order.data, order.attributes)
+                recipe = recipe.resolved(image.energy)
+                values = recipe.compute(image, should_stop)
+                made.append(Made(order, recipe, image, values))
+            except Cancelled:
+                raise
+            except (DataError, SettingsError) as error:
+                made.append(Made(order, recipe, problem=str(error)))
+        return made
+
+    return work
+
+
+def _keep_shared_contrast(renewed: Sequence[tuple[Any, Any, dict[str, Any]]]) -> None:
+    """Maps of one line that had the same contrast limits get the same new ones."""
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for target, _, own in renewed:
+        record = own["metadata"][KEY]
+        line = (record.get("element"), record.get("line"), record["background"])
+        groups.setdefault((tuple(target.contrast_limits), line), []).append(own)
+    for group in groups.values():
+        share_contrast(group)
+
+
+def _problems(results: Sequence[Made]) -> list[str]:
+    return list(dict.fromkeys(made.problem for made in results if made.problem))
+
+
+def _numbered(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,24 +1,36 @@
-"""Spectra of layers at a place or of a whole map, without Qt."""
+"""Spectra of layers at a place, of regions or of a whole map, without Qt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.arrays import is_dask
+from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.energy_axis import EnergyAxis
-from napari_xrf_denoise.errors import Cancelled, DataError
+from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.layers import image_from_layer
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
+from .spectrum_errors import AVERAGE, POISSON, denoised_error, poisson_error
+from .spectrum_pins import place_words
+from .spectrum_pixels import PixelReader
+from .spectrum_sums import PixelSums, whole_sums
 
-Extent = Literal["pixel", "sum", "mean"]
-"""What the spectra are of: one pixel, or the whole map summed, or per pixel."""
+Extent = Literal["pixel", "sum", "mean", "max"]
+"""What the spectra are of: one pixel, or all pixels added, per pixel, or the highest of them."""
+
+OF: dict[Extent, str] = {
+    "pixel": "mean per pixel",  # of regions, so that they compare with the pixel
+    "sum": "sum",
+    "mean": "mean per pixel",
+    "max": "maximum pixel",
+}
+"""How labels name what was made of many pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +48,11 @@ class Curve:
         Counts per channel.
     least : float
         What a zero is drawn as on a logarithmic axis: half a count, in the curve's own scale.
+    error : numpy.ndarray, shape (energy,), optional
+        One standard deviation of `counts`, where it is known.
+    error_kind : str
+        Where `error` comes from: ``"Poisson"`` or ``"estimated, average"``.
+    kind : {"raw", "denoised", "residual"}
     """
 
     label: str
@@ -43,6 +60,14 @@ class Curve:
     axis: EnergyAxis
     counts: NDArray[np.float64]
     least: float
+    error: NDArray[np.float64] | None = None
+    error_kind: str = ""
+    kind: Literal["raw", "denoised", "residual"] = "raw"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays while the mouse moves, as pins and regions do."""
+        return self.key[1].startswith(("pin", "region"))
 
 
 class LayerSpectra:
@@ -58,16 +83,15 @@ class LayerSpectra:
         self._layer = layer
         self._signature = _signature(layer)
         self.image: SpectrumImage | None = None
-        self.problem = ""
-        self._total: NDArray[np.float64] | None = None
+        self._problem = ""
+        self._sums: PixelSums | None = None
         self._summing: BackgroundJob | None = None
-        self._job: BackgroundJob | None = None
-        self._last_read: tuple[tuple[int, int], NDArray[Any]] | None = None
-        self._reading: tuple[int, int] = (0, 0)
+        self._pixels: PixelReader | None = None
         try:
             self.image = image_from_layer(layer)
+            self._pixels = PixelReader(self.image)
         except DataError as error:
-            self.problem = str(error)
+            self._problem = str(error)
 
     def is_current(self) -> bool:
         """Whether the layer still holds what this was made of."""
@@ -76,7 +100,13 @@ class LayerSpectra:
     @property
     def is_waiting(self) -> bool:
         """Whether a sum is still being computed, or a pixel read."""
-        return self._job is not None or self._summing is not None
+        reads = self._pixels is not None and self._pixels.is_waiting
+        return reads or self._summing is not None
+
+    @property
+    def problem(self) -> str:
+        """Why there are no spectra, in words; empty where there are."""
+        return self._problem or ("" if self._pixels is None else self._pixels.problem)
 
     def pixel(self, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
         """Return the indices at a place, by axis, or None beside the picture.
@@ -89,121 +119,186 @@ class LayerSpectra:
             Of the viewer's axes; None when its layers do not agree about them.
         """
         layer = self._layer
-        labels, shape = tuple(layer.axis_labels), layer.data.shape
         point = np.zeros(layer.ndim)
         known = min(layer.ndim, len(position))
         point[layer.ndim - known :] = position[len(position) - known :]
-        if units is not None and len(units) >= layer.ndim:
-            shared = tuple(units)[len(units) - layer.ndim :]
-            point *= [_factor(one, own) for one, own in zip(shared, layer.units, strict=True)]
+        point *= unit_factors(layer, units)
         place = np.floor(np.asarray(layer.world_to_data(point)) + 0.5)
-        at = {label: int(index) for label, index in zip(labels, place, strict=True)}
-        sizes = dict(zip(labels, shape, strict=True))
+        at = {label: int(index) for label, index in zip(layer.axis_labels, place, strict=True)}
+        sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
         if "x" not in sizes and "y" not in sizes:
             # A single spectrum belongs to every row of the pictures that it was made of.
             at["repeat"] = 0 if sizes.get("repeat", 1) == 1 else at["repeat"]
-            inside = 0 <= at["repeat"] < sizes.get("repeat", 1)
-            return {"repeat": at["repeat"]} if inside else None
-        at = {label: at.get(label, 0) for label in ("y", "x")}
-        inside = all(0 <= at[label] < sizes.get(label, 1) for label in at)
-        return at if inside else None
+            at = {"repeat": at["repeat"]}
+        else:
+            at = {label: at.get(label, 0) for label in ("y", "x")}
+        return at if self._is_inside(at) else None
 
     def at(self, pixel: dict[str, int]) -> list[Curve]:
-        """Return a pixel's spectrum, its repeats combined; or a row's, and what all rows give."""
-        image = self.image
-        if image is None:
-            return []
-        counts = self._read(image, (pixel.get("y", 0), pixel.get("x", 0)))
+        """Return a pixel's spectrum, its repeats combined; or a row's, and what all rows give.
+
+        Of a lazy array that is still being read, it is the spectrum that was read last.
+        """
+        counts = self._read(pixel)
+        if counts is None and self._pixels is not None:
+            counts = self._pixels.last()
         if counts is None:
             return []
-        if "repeat" not in pixel or image.n_repeats == 1:
-            return [self._curve(self._combined(counts), "", image.n_repeats)]
+        assert self.image is not None
+        if "repeat" not in pixel or self.image.n_repeats == 1:
+            return [self._of_pixel(counts, "")]
         row = pixel["repeat"]
         return [
-            self._curve(counts[row].astype(np.float64), f"row {row}", 1),
-            self._curve(self._combined(counts), image.combination, image.n_repeats),
+            self._of_pixel(counts[row : row + 1], f"row {row}", "row"),
+            self._of_pixel(counts, self.image.combination),
         ]
+
+    def pinned(self, pixel: dict[str, int]) -> list[Curve]:
+        """Return the spectrum of a pixel or row alone; nothing where there is no such pixel."""
+        counts = self._read(pixel) if self._is_inside(pixel) else None
+        if counts is None:
+            return []
+        if "repeat" in pixel:
+            counts = counts[pixel["repeat"] : pixel["repeat"] + 1]
+        words = place_words(pixel)
+        return [self._of_pixel(counts, words, f"pin {words}")]
 
     def whole(self, extent: Extent) -> list[Curve]:
         """Return the spectrum of the whole map; nothing yet while it is being summed."""
-        image = self.image
-        if image is None:
+        if self.image is None:
             return []
-        if self._total is None:
-            self._sum_up(image)
-            if self._total is None:
+        if self._sums is None:
+            self._sum_up(self.image)
+            if self._sums is None:
                 return []
-        pixels = image.shape[1] * image.shape[2] if extent == "mean" else 1
-        label = "mean per pixel" if extent == "mean" else "sum"
-        return [self._curve(self._total / pixels, label, image.n_repeats * pixels)]
+        return [self.of_sums(self._sums, OF[extent], extent)]
+
+    def of_sums(self, sums: PixelSums, of: str, extent: Extent, variant: str = "") -> Curve:
+        """Return the curve of pixels that were added up.
+
+        Parameters
+        ----------
+        sums : PixelSums
+            Of this layer's image.
+        of : str
+            For the legend, behind the layer's name.
+        extent : {"pixel", "sum", "mean", "max"}
+            Which curve; ``"pixel"`` is the mean per pixel.
+        variant : str
+            Tells curves of one layer apart.
+        """
+        divisor = self._repeats_divisor()
+        if extent == "max":
+            # The highest of many is no Poisson count any more.
+            return self._curve(sums.highest / divisor, of, variant, divisor)
+        if extent != "sum":
+            divisor *= max(1, sums.pixels)
+        counts = sums.total / divisor
+        if self._record or not sums.is_whole:
+            return self._curve(counts, of, variant, divisor)
+        error = poisson_error(sums.total, divisor)
+        return self._curve(counts, of, variant, divisor, error, POISSON)
 
     def stop(self) -> None:
         """Leave sums unfinished and pixels unread."""
-        for job in (self._job, self._summing):
-            if job is not None:
-                job.stop()
-        self._job = self._summing = None
+        if self._pixels is not None:
+            self._pixels.stop()
+        if self._summing is not None:
+            self._summing.stop()
+        self._summing = None
 
-    def _read(self, image: SpectrumImage, pixel: tuple[int, int]) -> NDArray[Any] | None:
-        """Return a pixel's counts (repeat, energy); of a lazy array the last ones that came."""
-        if not is_dask(image.counts):
-            return np.asarray(image.counts[:, pixel[0], pixel[1]])
-        # A lazy array reads a whole block of its file for a pixel, too slow for a moving mouse.
-        if self._job is not None and self._job.is_done:
-            if self._job.error is not None:
-                self.problem = str(self._job.error)
-            else:
-                self._last_read = (self._reading, self._job.result)
-            self._job = None
-        is_new = self._last_read is None or self._last_read[0] != pixel
-        if is_new and self._job is None and not self.problem:
-            lazy = image.counts[:, pixel[0], pixel[1]]
-            self._reading = pixel
-            self._job = BackgroundJob(lambda *_: np.asarray(lazy), "xrf-read-pixel")
-            self._job.start()
-        return None if self._last_read is None else self._last_read[1]
+    @property
+    def _record(self) -> Mapping[str, Any]:
+        return denoising_record(self._layer)
+
+    def _is_inside(self, pixel: dict[str, int]) -> bool:
+        sizes = dict(zip(self._layer.axis_labels, self._layer.data.shape, strict=True))
+        return all(0 <= index < sizes.get(label, 1) for label, index in pixel.items())
+
+    def _read(self, pixel: dict[str, int]) -> NDArray[Any] | None:
+        if self._pixels is None:
+            return None
+        return self._pixels.read((pixel.get("y", 0), pixel.get("x", 0)))
 
     def _sum_up(self, image: SpectrumImage) -> None:
         if self._summing is None:
-            self._summing = BackgroundJob(lambda _, stop: _total(image, stop), "xrf-sum-spectrum")
+            self._summing = BackgroundJob(
+                lambda _, stop: whole_sums(image, stop), "xrf-sum-spectrum"
+            )
             self._summing.start()
             # Small maps are done at once, so that nothing flickers.
             self._summing.wait(0.02)
         if self._summing.is_done:
             if self._summing.error is not None:
-                self.problem = str(self._summing.error)
-                self.image = None
-            self._total = self._summing.result
+                self._problem = str(self._summing.error)
+                self.image = self._pixels = None
+            self._sums = self._summing.result
             self._summing = None
 
-    def _combined(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+    def _repeats_divisor(self) -> int:
         assert self.image is not None
-        total: NDArray[np.float64] = counts.sum(axis=0, dtype=np.float64)
-        return total / len(counts) if self.image.combination == "mean" else total
+        return self.image.n_repeats if self.image.combination == "mean" else 1
 
-    def _curve(self, counts: NDArray[np.float64], of: str, added: int) -> Curve:
+    def _of_pixel(self, repeats: NDArray[Any], of: str, variant: str = "") -> Curve:
+        """Return the curve of a pixel's repeats (repeat, energy)."""
         assert self.image is not None
-        name = self._layer.name
-        divided = added if self.image.combination == "mean" or of == "mean per pixel" else 1
-        least = 0.5 / divided
+        divisor = len(repeats) if self.image.combination == "mean" else 1
+        total = repeats.sum(axis=0, dtype=np.float64)
+        counts = total / divisor
+        if self._record:
+            error = denoised_error(counts, self._record)
+            return self._curve(counts, of, variant, divisor, error, AVERAGE)
+        error = poisson_error(total, divisor) if is_whole(repeats) else None
+        return self._curve(counts, of, variant, divisor, error, POISSON)
+
+    def _curve(
+        self,
+        counts: NDArray[np.float64],
+        of: str,
+        variant: str,
+        divisor: float,
+        error: NDArray[np.float64] | None = None,
+        error_kind: str = "",
+    ) -> Curve:
+        assert self.image is not None
+        least = 0.5 / divisor
         if self.image.counts.dtype.kind == "f":
             # Expected counts are far below one between the lines; zeros are drawn below those.
             positive = counts[counts > 0]
             least = float(positive.min()) if positive.size else least
             least = max(least, 1e-4 * float(counts.max(initial=0.0)))
-        label = f"{name}, {of}" if of else name
-        variant = "row" if of.startswith("row") else ""
-        return Curve(label, (id(self._layer), variant), self.image.energy, counts, least)
+        name = self._layer.name
+        return Curve(
+            label=f"{name}, {of}" if of else name,
+            key=(id(self._layer), variant),
+            axis=self.image.energy,
+            counts=counts,
+            least=least,
+            error=error,
+            error_kind=error_kind if error is not None else "",
+            kind="denoised" if self._record else "raw",
+        )
 
 
-def _total(image: SpectrumImage, should_stop: Callable[[], bool]) -> NDArray[np.float64]:
-    """Return the counts of each channel, repeats combined, summed over all pixels."""
-    total = np.zeros(image.shape[-1])
-    for _, band in image.blocks():
-        if should_stop():
-            raise Cancelled("the sum spectrum is not wanted any more")
-        total += band.sum(axis=(0, 1, 2), dtype=np.float64)
-    return total / image.n_repeats if image.combination == "mean" else total
+def denoising_record(layer: Any) -> Mapping[str, Any]:
+    """Return what a denoised layer knows about its making, empty for others."""
+    record = layer.metadata.get("denoising")
+    return record if isinstance(record, Mapping) else {}
+
+
+def unit_factors(layer: Any, units: Any) -> NDArray[np.float64]:
+    """Return what turns the viewer's world coordinates into a layer's, axis by axis.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    units : sequence of units or None
+        Of the viewer's axes; None when its layers do not agree about them.
+    """
+    if units is None or len(units) < layer.ndim:
+        return np.ones(layer.ndim)
+    shared = tuple(units)[len(units) - layer.ndim :]
+    return np.array([_factor(one, own) for one, own in zip(shared, layer.units, strict=True)])
 
 
 def _factor(one: Any, own: Any) -> float:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+import numpy as np
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QPaintEvent, QShowEvent
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .docked_widget import DockedWidget
 from .energy_slice import energy_of_slice, move_slice, sliced_layer
+from .fold import Fold
 from .layer_watch import LayerWatch
+from .line_tools import LineTools
 from .plot_colors import colors_of
-from .spectra_at import Curve, Extent
-from .spectrum_model import ShownSpectra, SpectrumModel
+from .small_widgets import words_label
+from .spectra_at import Curve
+from .spectrum_controls import SpectrumControls
+from .spectrum_drawings import Drawings
+from .spectrum_model import SpectrumModel
+from .spectrum_pin_list import PinList
 from .spectrum_plot import SpectrumPlot
+from .spectrum_save import ask_and_save
+from .spectrum_shown import ShownSpectra
+from .spectrum_words import pointed_at
+from .spectrum_zoom import ZoomRow
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -24,17 +45,19 @@ DRAW_MS = 25
 WAIT_MS = 50
 """Time until the next look at spectra that are being read or added up."""
 
-READOUT_LINES = 3
+LEAST_READOUT_LINES, MOST_READOUT_LINES = 3, 6
+LEAST_WIDTH = 250
+"""Pixels of the narrowest dock that shows all controls."""
+STILL = 4
+"""Pixels that the mouse may move in a click."""
+READOUT_MARGIN = 12
+"""Pixels that napari's style leaves free around words, both sides together."""
+READOUT_TIP = "Energy (keV), channel and counts per channel under the mouse"
 
 NO_SPECTRA = (
     "No visible layer has an energy axis. Open a file of spectra, or File > Open Sample > "
     "XRF denoise."
 )
-EXTENTS: dict[Extent, tuple[str, str]] = {
-    "pixel": ("Pixel", "The spectrum of the pixel under the mouse, in counts per channel"),
-    "sum": ("Sum", "The sum of the spectra of all pixels, in counts per channel"),
-    "mean": ("Mean", "The mean spectrum of a pixel, in counts per channel"),
-}
 
 
 class SpectrumDock(DockedWidget):
@@ -53,8 +76,11 @@ class SpectrumDock(DockedWidget):
         self.spectra = ShownSpectra()
         self._curves: list[Curve] = []
         self._pointed: float | None = None
+        self._outcome = ""
         self._is_stale = False
-        self._watch = LayerWatch(napari_viewer.layers, self._request)
+        self._drawn_at = 0.0
+        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._drawings = Drawings(napari_viewer.layers, self._request)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._draw)
@@ -62,63 +88,134 @@ class SpectrumDock(DockedWidget):
         self._listen_to_viewer()
 
     def _build(self) -> None:
-        self.buttons: dict[Extent, QPushButton] = {}
-        group = QButtonGroup(self)
-        row = QHBoxLayout()
-        for extent, (text, tip) in EXTENTS.items():
-            button = QPushButton(text)
-            button.setCheckable(True)
-            button.setChecked(extent == self.model.extent)
-            button.setToolTip(tip)
-            button.clicked.connect(lambda _, extent=extent: setattr(self.model, "extent", extent))
-            group.addButton(button)
-            row.addWidget(button)
-            self.buttons[extent] = button
-        self.log_box = QCheckBox("Log")
-        self.log_box.setToolTip("Counts on a logarithmic axis; zeros are drawn at half a count")
-        self.log_box.toggled.connect(lambda on: setattr(self.model, "logarithmic", on))
-        row.addWidget(self.log_box)
+        self.controls = SpectrumControls(self.model)
         self.plot = SpectrumPlot(colors_of(self.viewer.theme))
         self.plot.pointed.connect(self._point)
         self.plot.sliced.connect(self._move_slice)
+        self.plot.viewed.connect(self._take_view)
+        self.zoom = ZoomRow()
+        self.zoom.typed.connect(self.plot.zoom_to)
+        self.zoom.whole_button.clicked.connect(self.plot.show_whole)
         self.readout = QLabel()
-        self.readout.setWordWrap(True)
-        self.readout.setToolTip("Energy, channel and counts per channel under the mouse")
-        # Always as high, so that the plot does not jump while the mouse moves.
-        self.readout.setFixedHeight(READOUT_LINES * self.readout.fontMetrics().lineSpacing() + 12)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout = QVBoxLayout(self)
-        layout.addLayout(row)
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.message = words_label("What came of a click, or why something is not shown")
+        self.pin_list = PinList(self.model)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(4)
+        layout.addWidget(self.controls)
         layout.addWidget(self.plot, 1)
+        layout.addWidget(self.zoom)
         layout.addWidget(self.readout)
+        layout.addWidget(self.message)
+        layout.addWidget(self.pin_list)
+        layout.addLayout(self._button_row())
+        layout.addWidget(self._line_section())
+        # Made with the boxes above the plot, it stands below.
+        QWidget.setTabOrder(self.remove_button, self.controls.regions_box)
+        QWidget.setTabOrder(self.controls.regions_box, self.save_button)
+        # What is unfolded, or listed, scrolls instead of making the window higher.
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(page)
+        area.setMinimumWidth(LEAST_WIDTH)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+
+    def _line_section(self) -> Fold:
+        self.line_tools = LineTools(colors_of(self.viewer.theme))
+        self.line_tools.marks_changed.connect(self.plot.set_marks)
+        self.line_tools.zoom_wanted.connect(self.plot.zoom_to)
+        self.plot.clicked.connect(self._ask)
+        tip = "Mark elements' lines and peaks, and tell what a peak in keV may be"
+        self.lines = Fold("Lines and peaks", self.line_tools, tip)
+        return self.lines
+
+    def _take_view(self, low: float, high: float) -> None:
+        self.model.view = (low, high)
+
+    def _button_row(self) -> QHBoxLayout:
+        self.pin_button = QPushButton("Pin")
+        self.pin_button.setToolTip(
+            "Keeps the spectra of the pixel that the mouse was over last. The same with "
+            "Shift+click on the picture."
+        )
+        self.pin_button.clicked.connect(self._pin)
+        self.remove_button = QPushButton("Remove")
+        self.remove_button.setToolTip("Lets the chosen pins go, or the last one")
+        self.remove_button.clicked.connect(self.pin_list.remove_chosen)
+        self.save_button = QPushButton("Save…")
+        self.save_button.setToolTip(
+            "Saves what is shown: as a table (CSV, in keV and counts per channel) or a picture "
+            "(PNG, SVG)"
+        )
+        self.save_button.clicked.connect(self._save)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.pin_button)
+        row.addWidget(self.remove_button)
+        row.addWidget(self.controls.regions_box)
+        row.addStretch(1)
+        row.addWidget(self.save_button)
+        return row
 
     def _listen_to_viewer(self) -> None:
         # Kept apart from the widget, which may be gone when they are let go.
         viewer, model, watch, spectra = self.viewer, self.model, self._watch, self.spectra
-        request, recolor, slice_moved = self._request, self._recolor, self._slice_moved
+        drawings, changed = self._drawings, self._model_changed
+        recolor, slice_moved = self._recolor, self._slice_moved
 
         def hover(viewer: Any, event: Any) -> None:
             model.position = tuple(event.position)
 
+        pin = self._pin
+
+        def click(viewer: Any, event: Any) -> Iterator[None]:
+            layer = viewer.layers.selection.active
+            # While something is drawn or selected, the click belongs to that.
+            is_free = layer is None or layer.mode == "pan_zoom"
+            if event.button != 1 or "Shift" not in event.modifiers or not is_free:
+                return
+            start, place = np.array(event.pos), tuple(event.position)
+            yield
+            while event.type == "mouse_move":
+                yield
+            if np.abs(np.array(event.pos) - start).max() <= STILL:
+                model.position = place
+                pin()
+
         def listen() -> None:
             if hover not in viewer.mouse_move_callbacks:
                 viewer.mouse_move_callbacks.append(hover)
-            model.events.connect(request, check_nargs=False, unique=True)
+                viewer.mouse_drag_callbacks.append(click)
+            model.events.connect(changed, unique=True)
             viewer.events.theme.connect(recolor)
             viewer.dims.events.point.connect(slice_moved)
             watch.start()
-            request()
+            drawings.start()
+            changed()
 
         def unlisten() -> None:
             if hover in viewer.mouse_move_callbacks:
                 viewer.mouse_move_callbacks.remove(hover)
-            model.events.disconnect(request, missing_ok=True)
+                viewer.mouse_drag_callbacks.remove(click)
+            model.events.disconnect(changed, missing_ok=True)
             viewer.events.theme.disconnect(recolor)
             viewer.dims.events.point.disconnect(slice_moved)
             watch.stop()
+            drawings.stop()
             spectra.stop()
 
         self.listen_with(listen, unlisten)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a size at which lines of a spectrum can be told apart."""
+        return QSize(360, 560)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Catch up with what happened while the dock was hidden."""
@@ -131,27 +228,78 @@ class SpectrumDock(DockedWidget):
         if self._is_stale:
             self._request()
 
+    def _follow_layers(self) -> None:
+        self.model.follow(self.viewer.layers)
+        self._request()
+
+    def _model_changed(self, event: Any = None) -> None:
+        name = "" if event is None else event.signal.name
+        if name == "view":
+            self.zoom.show_view(*self.model.view)
+            return
+        if name != "position":
+            self.controls.show_model()
+        self._request()
+
     def _request(self, *_: Any) -> None:
         if self.isVisible() and not self._timer.isActive():
-            self._timer.start(DRAW_MS)
+            # A mouse that begins to move is answered at once, one that goes on at this pace.
+            since = 1000 * (monotonic() - self._drawn_at)
+            self._timer.start(max(0, round(DRAW_MS - since)))
 
     def _draw(self) -> None:
         # A dock behind a tab counts as visible for Qt, but no part of it is seen.
         self._is_stale = self.visibleRegion().isEmpty()
         if self._is_stale:
             return
+        self._drawn_at = monotonic()
         model = self.model
-        layers = self._watch.spectral()
-        self._curves = self.spectra.curves(layers, model, self.viewer.dims.units)
-        self.plot.set_logarithmic(model.logarithmic)
-        self.plot.set_curves(self._curves)
+        self._curves = self.spectra.curves(
+            self._watch.spectral(), model, self.viewer.dims.units, self._drawings.known()
+        )
+        self.plot.set_scale(model.scale)
+        self.plot.set_curves(self._curves, errors=model.errors)
+        self.zoom.set_unit(by_channel=any(not curve.axis.calibrated for curve in self._curves))
+        self.line_tools.set_spectrum(self._topmost())
+        self._show_pins()
         self._slice_moved()
         self._show_readout()
         if self.spectra.is_waiting:
             self._timer.start(WAIT_MS)
 
+    def _topmost(self) -> Curve | None:
+        counts = [curve for curve in self._curves if curve.kind != "residual"]
+        return counts[-1] if counts else None
+
+    def _show_pins(self) -> None:
+        colors = {curve.key: self.plot.color(curve) for curve in self._curves}
+        self.pin_list.show_pins(
+            {
+                pin: color
+                for pin in self.model.pins
+                if (color := colors.get((id(pin.layer), f"pin {pin.words}")))
+            }
+        )
+        has_pins = bool(self.model.pins)
+        self.pin_list.setVisible(has_pins)
+        self.remove_button.setVisible(has_pins)
+        self.save_button.setEnabled(bool(self._curves))
+
+    def _pin(self) -> None:
+        position, units = self.model.position, self.viewer.dims.units
+        pins = self.spectra.pins_at(self._watch.spectral(), position, units) if position else []
+        self._outcome = "" if pins else "Move the mouse over the picture of a layer with spectra."
+        self.model.pin(*pins)
+        self._show_readout()
+
+    def _save(self) -> None:
+        self._outcome = ask_and_save(self, self.plot, self._curves)
+        self._show_readout()
+
     def _recolor(self, event: Any = None) -> None:
-        self.plot.set_colors(colors_of(self.viewer.theme))
+        colors = colors_of(self.viewer.theme)
+        self.plot.set_colors(colors)
+        self.line_tools.set_colors(colors)
         self._request()
 
     def _sliced(self) -> tuple[Any, Any] | None:
@@ -173,50 +321,45 @@ class SpectrumDock(DockedWidget):
         if found is not None:
             move_slice(*found, self.viewer.dims, energy)
 
+    def _ask(self, energy: float) -> None:
+        if all(curve.axis.calibrated for curve in self._curves):
+            self.line_tools.ask(energy)
+
     def _point(self, energy: float) -> None:
         self._pointed = energy
+        self._outcome = ""
         self._show_readout()
 
     def _show_readout(self) -> None:
-        self.readout.setText(self._words())
+        words = self._readout_words()
+        metrics = self.readout.fontMetrics()
+        # As high for the same number of curves, so that the plot does not jump with the mouse.
+        number = min(max(LEAST_READOUT_LINES, 1 + len(self._curves)), MOST_READOUT_LINES)
+        lines = words.split("\n")
+        if len(lines) > number:
+            lines[number - 1 :] = ["…"]
+        middle, width = Qt.TextElideMode.ElideMiddle, self.readout.width() - READOUT_MARGIN
+        text = "\n".join(metrics.elidedText(line, middle, width) for line in lines)
+        if text != self.readout.text():
+            self.readout.setText(text)
+            self.readout.setFixedHeight(number * metrics.lineSpacing() + READOUT_MARGIN)
+            self.readout.setToolTip(f"{READOUT_TIP}\n{words}")
+        message = self._message()
+        self.message.setText(message)
+        self.message.setVisible(bool(message))
 
-    def _words(self) -> str:
-        if self.spectra.problems:
-            return "\n".join(self.spectra.problems)
-        if not any(layer.visible for layer in self._watch.spectral()):
-            return NO_SPECTRA
+    def _readout_words(self) -> str:
         if not self._curves:
-            return (
-                "Adding up the spectra…"
-                if self.spectra.is_waiting
-                else "Move the mouse over the picture."
-            )
+            waits = self.spectra.is_waiting
+            return "Adding up the spectra…" if waits else "Move the mouse over the picture."
         place = self.spectra.place if self.model.extent == "pixel" else ""
         if self._pointed is None:
             return place
-        return "   ".join(filter(None, [place, pointed_at(self._pointed, self._curves)]))
+        # What is under the mouse first; pins and regions, which are drawn below it, after it.
+        pointed = pointed_at(self._pointed, sorted(self._curves, key=lambda curve: curve.is_kept))
+        return "   ".join(filter(None, [place, pointed]))
 
-
-def pointed_at(energy: float, curves: list[Curve]) -> str:
-    """Return energy, channel and the counts there of each curve, in words."""
-    first = curves[0].axis
-    by_channel = any(not curve.axis.calibrated for curve in curves)
-    channels = [
-        min(max(round(energy), 0), curve.axis.size - 1)
-        if by_channel
-        else curve.axis.channel(energy)
-        for curve in curves
-    ]
-    where = f"channel {channels[0]}"
-    if first.calibrated:
-        where = f"{first.centers[channels[0]]:.3f} keV, {where}"
-    counts = "   ".join(
-        f"{curve.label}: {in_figures(curve.counts[channel])}"
-        for curve, channel in zip(curves, channels, strict=True)
-    )
-    return f"{where}\n{counts}"
-
-
-def in_figures(counts: float) -> str:
-    """Return counts with no more digits than help."""
-    return f"{counts:,.0f}" if counts >= 1000 else f"{counts:.4g}"
+    def _message(self) -> str:
+        if not any(layer.visible for layer in self._watch.spectral()):
+            return NO_SPECTRA
+        return "\n".join(filter(None, [*self.spectra.problems, *self.spectra.notes, self._outcome]))

@@ -1,0 +1,70 @@
+"""How far counts are off, one standard deviation a channel, where that is known; without Qt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+POISSON = "Poisson"
+AVERAGE = "estimated, average"
+
+
+def poisson_error(photons: NDArray[Any], divisor: float = 1.0) -> NDArray[np.float64]:
+    """Return the standard deviation of photons that were counted and then divided.
+
+    Parameters
+    ----------
+    photons : numpy.ndarray
+        Whole counts, added over all that was combined.
+    divisor : float
+        What they were divided by to be shown: n for the mean of n repeats or pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``sqrt(photons) / divisor``, in counts per channel. An empty channel gets 0, although a
+        photon may well have been expected there.
+
+    Examples
+    --------
+    >>> poisson_error(np.array([0, 4, 100]), 2)
+    array([0., 1., 5.])
+    """
+    return np.sqrt(np.asarray(photons, np.float64)) / divisor
+
+
+def denoised_error(expected: NDArray[Any], record: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """Return the estimated standard deviation of a pixel's denoised counts, on the average.
+
+    The dose gain G of the report says that the mean squared error over all voxels is that of the
+    raw counts over G. A voxel where f counts are expected gets its share by its raw variance:
+    f, or f/n where n scans were averaged. One voxel may be much better or worse; sums over many
+    pixels are another matter, and get no error here.
+
+    Parameters
+    ----------
+    expected : numpy.ndarray
+        Denoised counts of a pixel.
+    record : mapping
+        A layer's ``metadata["denoising"]``.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        ``sqrt(variance / G)``, in counts per channel; None where the report has no dose gain.
+
+    Examples
+    --------
+    >>> denoised_error(np.array([1.0, 4.0]), {"report": {"dose_gain": 4.0}})
+    array([0.5, 1. ])
+    """
+    report = record.get("report")
+    gain = report.get("dose_gain") if isinstance(report, Mapping) else None
+    if not isinstance(gain, int | float) or not math.isfinite(gain) or gain <= 0:
+        return None
+    scans = record.get("repeats", 1) if record.get("combination") == "mean" else 1
+    return np.asarray(np.sqrt(np.maximum(expected, 0.0) / (float(gain) * scans)))
