@@ -148,8 +148,8 @@ def hover() -> None:
     drawn = []
     set_curves = dock.plot.set_curves
 
-    def counted(curves) -> None:
-        set_curves(curves)
+    def counted(*curves, **options) -> None:
+        set_curves(*curves, **options)
         drawn.append(time.perf_counter())
 
     dock.plot.set_curves = counted

@@ -4,6 +4,7 @@ import numpy as np
 
 from napari_xrf_denoise.describe import describe_image
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.io._found import NO_CALIBRATION
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
@@ -44,3 +45,15 @@ def test_what_lies_beside_the_counts_is_listed():
 def test_warnings_of_the_reading_are_repeated():
     found = image(metadata={"warnings": ["give a gain"]})
     assert "warning: give a gain" in describe_image(found)
+
+
+def test_a_missing_calibration_is_told_once_and_no_channel_is_called_an_energy():
+    energies = EnergyAxis.uncalibrated(50)
+    found = image().replace(energy=energies, metadata={"warnings": [NO_CALIBRATION]})
+    lines = [line for line in describe_image(found) if "--energy-gain" in line]
+    assert lines == [told(found, "energy: channels 0 to 49, not calibrated")]
+
+
+def test_an_offset_that_is_rounding_is_called_zero():
+    found = image().replace(energy=EnergyAxis(3e-16, 0.02, 50))
+    assert told(found, "energy") == "energy: 0 to 0.98 keV, 0.02 keV a channel"

@@ -6,7 +6,12 @@ import numpy as np
 
 from .denoising.faults import find_faults
 from .denoising.survey import survey
+from .energy_axis import EnergyAxis
+from .io._found import NO_CALIBRATION
 from .spectrum_image import SpectrumImage
+
+_NO_ENERGY = 1e-6
+"""In channels."""
 
 
 def describe_image(image: SpectrumImage) -> list[str]:
@@ -24,15 +29,13 @@ def describe_image(image: SpectrumImage) -> list[str]:
     """
     repeats, height, width, size = image.shape
     axis = image.energy
-    centers = axis.centers
     found = survey(image)
     assert found.profiles is not None
     totals = found.profiles.pixels.sum(axis=0, dtype=np.float64) / repeats
     lines = [
         f"axes: {repeats} repeat(s) of kind {image.repeat_kind}, {height} x {width} pixels (y, x), "
         f"{size} channels; {image.counts.dtype}",
-        f"energy: {centers[0]:.4g} to {centers[-1]:.4g} {axis.unit}, {axis.gain:.6g} {axis.unit} "
-        f"a channel{'' if axis.is_linear else ' on average (not linear)'}",
+        _energies(axis),
         f"pixel size: {image.pixel_size[0]:g} x {image.pixel_size[1]:g} {image.pixel_unit} (y, x)",
         f"counts a pixel and repeat: {totals.mean():.4g} on average, {totals.min():.4g} to "
         f"{totals.max():.4g}",
@@ -56,5 +59,21 @@ def describe_image(image: SpectrumImage) -> list[str]:
         )
     else:
         lines.append("counts: whole numbers; with one repeat the variance cannot be checked")
-    faults = [*image.metadata.get("warnings", ()), *find_faults(found, image)]
+    told = [text for text in image.metadata.get("warnings", ()) if text != NO_CALIBRATION]
+    faults = [*told, *find_faults(found, image)]
     return lines + [f"warning: {entry}" for entry in faults]
+
+
+def _energies(axis: EnergyAxis) -> str:
+    first, last = axis.centers[0], axis.centers[-1]
+    if not axis.calibrated:
+        return (
+            f"energy: channels {first:g} to {last:g}, not calibrated; give energy_offset and "
+            "energy_gain in keV (--energy-offset, --energy-gain)"
+        )
+    # What a fit leaves of zero is no energy.
+    first = 0.0 if abs(first) < _NO_ENERGY * axis.gain else first
+    return (
+        f"energy: {first:.4g} to {last:.4g} keV, {axis.gain:.6g} keV a channel"
+        f"{'' if axis.is_linear else ' on average (not linear)'}"
+    )

@@ -348,12 +348,13 @@ class SpectrumImage:
                 part = slice(place, place + 1 or None)
             if part.step not in (None, 1):
                 raise DataError(
-                    f"{self.name}: {part} skips parts of axis {axis!r}; select neighbours, or "
-                    "use rebin"
+                    f"{self.name}: {_typed(part)} skips parts of axis {axis!r}; select "
+                    "neighbours, or use rebin"
                 )
             if not range(*part.indices(size)):
                 raise DataError(
-                    f"{self.name}: {part} leaves nothing of axis {axis!r} ({size} long)"
+                    f"{self.name}: {_typed(part)} leaves nothing of axis {axis!r}, which has 0 to "
+                    f"{size - 1}"
                 )
             parts.append(part)
         energies = image.repeat_energies
@@ -420,6 +421,12 @@ class SpectrumImage:
             energy=self.energy.rebin(energy),
             pixel_size=(self.pixel_size[0] * y, self.pixel_size[1] * x),
         )
+
+
+def _typed(part: slice) -> str:
+    """Return a slice as one types it, 0:4."""
+    ends = (part.start, part.stop) if part.step is None else (part.start, part.stop, part.step)
+    return ":".join("" if end is None else str(end) for end in ends)
 
 
 def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
@@ -505,9 +512,16 @@ def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None
     value = counts[tuple(where)]
     where[1] += first_row
     place = ", ".join(f"{axis} {index}" for axis, index in zip(AXES, where, strict=True))
+    remedy = (
+        "export counts from which no background was subtracted"
+        if value < 0
+        else "pixels that were not measured must hold 0 in the file (numpy.nan_to_num), and can be "
+        "left out with a mask then"
+    )
+    n_pixels = int(bad.any(axis=(0, 3)).sum())
     raise DataError(
         f"{name}: expected counts that are finite and not negative, found {value} at {place} "
-        f"({int(bad.sum())} such values); remove the background subtraction, or mask these pixels"
+        f"({int(bad.sum())} such values, in {n_pixels} pixels); {remedy}"
     )
 
 

@@ -301,7 +301,7 @@ def test_a_file_of_broken_links_says_where_they_lead(tmp_path, link):
         file["1.1"] = link
     assert bliss.recognise(path) is None
     for options in ({}, {"dataset": "1.1"}):
-        with pytest.raises(FormatError, match=r"master\.h5.*1\.1 -> .*1\.1"):
+        with pytest.raises(FormatError, match=r"master\.h5.*1\.1( ->|: is a link)"):
             read_image(path, **options)
 
 

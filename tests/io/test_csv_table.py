@@ -241,3 +241,59 @@ def test_what_was_written_keeps_its_last_channel(tmp_path):
     counts[..., -1] = 5000  # cut off in a peak
     image = SpectrumImage(counts, EnergyAxis(0.0, 0.01, 60))
     assert read(write(tmp_path / "a.csv", image)).shape == (1, 1, 1, 60)
+
+
+def kev(n=40, gain=0.02, offset=0.0):
+    return [f"{offset + gain * channel:.4f}" for channel in range(n)]
+
+
+WRONG = [(5, "9.2"), (5, "0.02"), (17, "0.3#0"), (39, "0")]
+
+
+@pytest.mark.parametrize(
+    ("place", "cell", "index"),
+    # A wrong number in the first cell of a table without names may stand for their column.
+    [(*wrong, False) for wrong in WRONG] + [(*wrong, True) for wrong in [*WRONG, (0, "7")]],
+)
+def test_energies_of_which_one_is_wrong_are_not_taken_for_counts(tmp_path, place, cell, index):
+    header = kev()
+    header[place] = cell
+    path = save(tmp_path / "odd.csv", ROWS, header=header, index=index)
+    with pytest.raises(FormatError, match="row 1 looks like energies") as error:
+        read(path)
+    assert f"column {place + 1 + index} ('{cell}')" in str(error.value)
+
+
+def test_energies_in_ev_of_which_one_is_out_of_order_are_named(tmp_path):
+    header = [20 * channel for channel in range(300)]
+    header[100] = 20000
+    rows = np.random.default_rng(0).poisson(1, (5, 300))
+    with pytest.raises(FormatError, match=r"row 1 looks like energies, .*column 101 \('20000'\)"):
+        read(save(tmp_path / "ev.csv", rows, header=header))
+
+
+@pytest.mark.parametrize("offset", [0.0, -0.1])
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95, 0.99])
+def test_a_file_cut_within_its_header_is_no_row_of_counts(tmp_path, offset, share):
+    path = save(tmp_path / "cut.csv", [], header=kev(200, offset=offset))
+    content = path.read_bytes().rstrip()
+    for end in range(8):  # within any digit of a cell
+        path.write_bytes(content[: int(share * len(content)) - end])
+        with pytest.raises(FormatError, match=r"cut\.csv: expected rows of counts .*cut off"):
+            read(path)
+
+
+def test_rows_of_counts_are_not_taken_for_damaged_energies(tmp_path):
+    line = np.exp(-0.5 * ((np.arange(400) - 200) / 30) ** 2)
+    rows = np.random.default_rng(1).poisson(5 + 400 * line, (6, 400))
+    with pytest.warns(CalibrationWarning):
+        image = read(save(tmp_path / "counts.csv", rows, header=None))
+    np.testing.assert_array_equal(image.counts[:, 0, 0], rows)
+
+
+def test_a_wrong_cell_of_a_column_table_is_named_as_it_lies_in_the_file(tmp_path):
+    columns = list(zip(ENERGIES, *ROWS, strict=True))
+    columns[6] = (*columns[6][:2], "x", *columns[6][3:])
+    path = save(tmp_path / "columns.csv", columns, header=["keV", "a", "b", "c", "d"])
+    with pytest.raises(FormatError, match=r"column 3, row 8: .*'x'"):
+        read(path, energy_axis=0)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_xrf_denoise import EnergyAxis, read, write
+from napari_xrf_denoise import DataError, EnergyAxis, FormatError, read, write
 from napari_xrf_denoise.io import _found
 from napari_xrf_denoise.io._found import Found, build
 from napari_xrf_denoise.io._options import ReadOptions
@@ -92,3 +92,49 @@ def test_axes_that_the_file_names_x_and_y_become_columns_and_rows(names, turned)
     np.testing.assert_array_equal(image.counts[0], counts)
     assert image.pixel_size == ((7.0, 2.0) if turned else (2.0, 7.0))
     np.testing.assert_array_equal(image.scalers["I0"], scaler)
+
+
+def test_axes_of_one_length_are_not_told_apart_by_it(tmp_path):
+    np.save(tmp_path / "cube.npy", np.ones((32, 32, 32), dtype=np.uint16))
+    with pytest.raises(FormatError, match=r"\(32, 32, 32\)") as error:
+        read(tmp_path / "cube.npy")
+    assert "--energy-axis" in str(error.value)
+    assert "energy_axis=0" not in str(error.value)
+
+
+def scan(**fields):
+    counts = np.ones((3, 5, 8), dtype=np.uint16)
+    return Found(counts=counts, energy_axis=2, energy=EnergyAxis(0, 0.01, 8), **fields)
+
+
+def test_an_energy_axis_against_the_word_of_the_file_is_told():
+    _, warnings = build(scan(), Path("scan.h5"), ReadOptions(energy_axis=0))
+    assert "axis 2, of 8 channels, is the energy" in warnings[0]
+    assert "energy_axis=0, of 3, overrules it, so that its energies are dropped" in warnings[0]
+
+
+@pytest.mark.parametrize("axis", [2, -1])
+def test_an_energy_axis_that_the_file_says_too_is_no_matter(axis):
+    assert build(scan(), Path("scan.h5"), ReadOptions(energy_axis=axis))[1] == []
+
+
+def stack():
+    counts = np.arange(2 * 3 * 5 * 8, dtype=np.uint16).reshape(2, 3, 5, 8)
+    return Found(counts=counts, energy_axis=3, repeat_axis=0, stacked=True), counts
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_axes_of_stacked_datasets_are_counted_as_they_lie_in_one(axis):
+    found, counts = stack()
+    image, _ = build(found, Path("scan.h5"), ReadOptions(energy_axis=axis, energy_gain=0.01))
+    expected = [np.moveaxis(element, axis, -1) for element in counts]
+    np.testing.assert_array_equal(image.counts, expected)
+
+
+def test_an_axis_that_stacked_datasets_have_not_is_refused_with_their_shape():
+    for options, words in (
+        ({"energy_axis": 3}, r"\(3, 5, 8\); expected -3 to 2"),
+        ({"repeat_axis": 0}, r"\(3, 5, 8\), are the repeats themselves.*--dataset"),
+    ):
+        with pytest.raises(DataError, match=words):
+            build(stack()[0], Path("scan.h5"), ReadOptions(**options))

@@ -99,7 +99,7 @@ def test_a_dataset_that_was_never_filled_is_refused(tmp_path):
     path = tmp_path / "stopped.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("counts", (20, 30, 512), dtype="u2", chunks=(1, 30, 512))
-    with pytest.raises(FormatError, match=r"stopped\.h5, dataset counts: .*never filled"):
+    with pytest.raises(FormatError, match=r"stopped\.h5, dataset /counts: .*never filled"):
         read(path, dataset="counts", energy_axis=-1)
 
 
@@ -200,7 +200,7 @@ def test_a_compression_that_is_not_installed_says_what_to_install(path, monkeypa
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     with h5py.File(path, "r+") as file:
         file.create_dataset("packed", data=CUBE, compression="gzip")
-    with pytest.raises(MissingDependencyError, match=r"dataset packed: .*deflate; pip install"):
+    with pytest.raises(MissingDependencyError, match=r"dataset /packed: .*deflate.*; pip install"):
         read(path, dataset="packed", energy_axis=0)
 
 
@@ -224,3 +224,65 @@ def test_maps_stored_picture_by_picture_are_unpacked_once(tmp_path, monkeypatch,
     image = read(tmp_path / "a.h5", dataset="counts", energy_axis=0, energy_gain=0.01)
     assert is_dask(image.counts) == lazy
     np.testing.assert_array_equal(image.counts[0], counts.transpose(1, 2, 0))
+
+
+def test_a_single_number_is_no_dataset_of_counts(path):
+    with h5py.File(path, "r+") as file:
+        file["monitor"] = 3.0
+    with pytest.raises(FormatError, match=r"dataset /monitor: .*1 to 4 axes.*a single number"):
+        read(path, dataset="monitor")
+
+
+def test_datasets_of_more_axes_than_counts_have_are_named_with_their_shape(tmp_path):
+    path = tmp_path / "five.h5"
+    with h5py.File(path, "w") as file:
+        file["counts"] = CUBE[None, None]
+    for options in ({}, {"dataset": "counts"}):
+        with pytest.raises(FormatError, match=r"4 axes.*\(1, 1, 60, 5, 7\).*one map"):
+            read(path, **options)
+
+
+def test_an_empty_dataset_is_told_from_one_of_another_shape(path):
+    with h5py.File(path, "r+") as file:
+        file["none"] = CUBE[:0]
+    with pytest.raises(FormatError, match=r"shape \(0, 5, 7\), which holds none.*stopped"):
+        read(path, dataset="none", energy_axis=-1)
+
+
+@pytest.mark.parametrize("n_written", [1, 3])
+def test_a_dataset_of_which_hardly_a_chunk_was_written_is_refused_at_once(tmp_path, n_written):
+    path = tmp_path / "hardly.h5"
+    with h5py.File(path, "w") as file:
+        counts = file.create_dataset(
+            "counts", (3000, 3000, 4096), "u2", chunks=(32, 32, 64), compression="gzip"
+        )
+        counts[: 32 * n_written, :32, :64] = 1
+    # 94 x 94 x 64 chunks, of which one or three were written.
+    with pytest.raises(
+        FormatError, match=r"\(3000, 3000, 4096\), 68\.7 GiB.*99\.99 % of its chunks"
+    ):
+        read(path, dataset="counts", energy_axis=-1)
+
+
+def test_counts_that_compress_well_are_not_taken_for_unwritten(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_xrf_denoise.io._hdf5_checks._FEWEST_WRITTEN", 0.01)
+    path = tmp_path / "dark.h5"
+    dark = np.zeros((40, 50, 512), dtype=np.uint16)
+    dark[3, 4, 100] = 1
+    with h5py.File(path, "w") as file:
+        file.create_dataset("counts", data=dark, chunks=(10, 50, 512), compression="gzip")
+        assert file["counts"].id.get_storage_size() < 0.01 * dark.nbytes
+    assert read(path, dataset="counts", energy_axis=-1, energy_gain=0.01).counts.sum() == 1
+
+
+def test_an_unknown_compression_without_a_name_is_given_by_its_number(path):
+    with h5py.File(path, "r+") as file:
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_chunk((60, 5, 7))
+        creation.set_filter(31999, h5py.h5z.FLAG_OPTIONAL, (1,))
+        space = h5py.h5s.create_simple(CUBE.shape)
+        dataset = h5py.h5d.create(file.id, b"odd", h5py.h5t.STD_I16LE, space, creation)
+        dataset.write_direct_chunk((0, 0, 0), CUBE.tobytes(), 0)
+    expected = (FormatError, MissingDependencyError)
+    with pytest.raises(expected, match=r"compressed with filter 31999[,;]"):
+        read(path, dataset="odd", energy_axis=0)

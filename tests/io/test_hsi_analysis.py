@@ -96,7 +96,7 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path):
         file["XRFdata"] = h5py.SoftLink("/lost")
         file["ENERGY"] = KEV
     assert hsi_analysis.recognise(path) is None
-    with pytest.raises(FormatError, match=r"links\.h5, dataset XRFdata"):
+    with pytest.raises(FormatError, match=r"links\.h5, dataset /XRFdata"):
         read_image(path)
 
 

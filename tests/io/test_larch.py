@@ -252,3 +252,9 @@ def test_a_file_cut_off_anywhere_is_refused(path, share):
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FormatError, match=r"Map\.001\.h5"):
         load(path)
+
+
+def test_a_last_row_that_the_map_has_not_is_told(tmp_path):
+    image, warnings = load(write_map(tmp_path / "map.h5", last_row=99))
+    assert image.shape == (4, *SHAPE)
+    assert any("Last_Row = 99" in text and "5 rows" in text for text in warnings)

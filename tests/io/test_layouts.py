@@ -159,8 +159,28 @@ def test_counts_of_a_second_layout_are_told(tmp_path):
     path = write(tmp_path / "both.h5", image)
     with h5py.File(path, "a") as file:
         file["MAPS_RAW/data_a"] = np.full((40, 3, 4), 7, dtype=np.int16)
-    with pytest.warns(UserWarning, match=r"read as nexus, and is maps as well .*--dataset"):
+    with pytest.warns(UserWarning, match=r"read as nexus, .*MAPS_RAW/data_a.*--dataset"):
         found = read(path)
     np.testing.assert_array_equal(found.counts, image.counts)
     named = read(path, dataset="MAPS_RAW/data_a", energy_axis=0, energy_gain=0.01)
     assert named.counts.max() == 7
+
+
+def test_what_cannot_be_read_is_refused_in_a_few_words(tmp_path):
+    (tmp_path / "notes.h5").write_text("My beamtime log\n")
+    (tmp_path / "table.csv").write_text("0,1,2\n", encoding="utf-16")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "notes.txt").write_text("My beamtime log\n")
+    for name, words in (
+        ("notes.h5", ("HDF5 by its name", "found text")),
+        ("table.csv", ("UTF-16", "saved as UTF-8")),
+        ("empty", ("a folder that is empty",)),
+        ("log", ("a folder with notes.txt",)),
+    ):
+        with pytest.raises(FormatError) as error:
+            read(tmp_path / name)
+        message = str(error.value).removeprefix(str(tmp_path))
+        assert len(message) < 300
+        for part in (*words, "docs/formats.md"):
+            assert part in message

@@ -266,3 +266,12 @@ def test_a_file_cut_off_anywhere_is_refused(fly_scan, share):
     fly_scan.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FormatError, match=r"2xfm_0011__0\.h5"):
         load(fly_scan)
+
+
+def test_the_energy_axis_of_a_fly_scan_is_counted_as_it_lies_in_the_file(tmp_path):
+    path = tmp_path / "fly.h5"
+    write_fly_scan(path)
+    plain, _ = load(path, energy_gain=0.01)
+    image, warnings = load(path, energy_axis=0, energy_gain=0.01)
+    np.testing.assert_array_equal(image.counts, plain.counts)
+    assert not [text for text in warnings if "overrules" in text]

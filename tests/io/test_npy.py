@@ -133,3 +133,29 @@ def test_an_array_is_not_claimed(tmp_path):
 def test_an_offset_alone_is_no_calibration(tmp_path):
     with pytest.raises(DataError, match=r"cube\.npy: energy_offset=0\.1 alone.*energy_gain"):
         read(save(tmp_path / "cube.npy"), energy_axis=0, energy_offset=0.1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_header_is_named_as_that(tmp_path, seed):
+    path = save(tmp_path / "flip.npy")
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    # Behind the six bytes that say what the file is.
+    for place in rng.integers(6, 100, 4):
+        content[place] = int(rng.integers(256))
+    path.write_bytes(content)
+    try:
+        read(path, energy_axis=0, energy_gain=0.01)
+    except DataError as error:
+        assert str(path) in str(error)
+
+
+def test_an_array_larger_than_its_file_is_told_with_both_sizes(tmp_path):
+    path = tmp_path / "huge.npy"
+    header = {"descr": "<u2", "fortran_order": False, "shape": (10**6, 10**6, 4096)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(1000))
+    # 8192 x 10^12 bytes are 7450.6 times 2^40; the header takes 128.
+    with pytest.raises(FormatError, match=r"needs .*7450\.6 TiB.*has 1,128 bytes.*copy it again"):
+        read(path, energy_axis=-1)

@@ -199,8 +199,8 @@ def test_what_stands_beside_the_target_of_a_link_is_found(tmp_path):
     assert (image.energy.offset, image.energy.gain) == (0.1, 0.02)
     np.testing.assert_array_equal(image.scalers["live_time"], LIVE)
     assert nxdata.recognise(path) is not None  # one dataset, though it has three names
-    for name, target in (("mca_lost", r"gone\.h5, /x"), ("mca_loop", "/entry/mca_loop")):
-        with pytest.raises(FormatError, match=rf"{name} -> {target}, which leads nowhere"):
+    for name, target in (("mca_lost", r"gone\.h5, /x"), ("mca_loop", "itself in a circle")):
+        with pytest.raises(FormatError, match=rf"{name}: is a link to {target}"):
             read_image(path, dataset=f"/entry/{name}")
 
 
@@ -434,3 +434,60 @@ def test_times_of_an_unknown_unit_are_left_out_and_told(tmp_path):
     image = read_image(path)
     assert "live_time" not in image.scalers
     assert "fortnights" in warnings_of(image)
+
+
+def two_entries(path, root="entry2"):
+    """Write a default entry, and marked spectra of another shape elsewhere."""
+    with h5py.File(path, "w") as file:
+        file.attrs["default"] = "entry"
+        file.create_group("entry").attrs["default"] = "plot"
+        add_axes(nxdata_group(file))
+        other = nxdata_group(file, f"{root}/plot", "spectra", CUBE[:3])
+        other.attrs["axes"] = ["sy", "sx", "e"]
+        other["e"] = 1000 * KEV
+        other["e"].attrs["units"] = "eV"
+    return path
+
+
+def test_other_marked_spectra_of_the_file_are_told(tmp_path):
+    path = two_entries(tmp_path / "two.nxs")
+    with pytest.warns(UserWarning, match=r"/entry2/plot/spectra \(3, 7, 40\).*--dataset"):
+        image = read(path)
+    np.testing.assert_array_equal(image.counts[0], CUBE)
+
+
+def test_marked_spectra_beside_another_layout_are_told_and_keep_their_axes(tmp_path):
+    path = two_entries(tmp_path / "both.h5")
+    with h5py.File(path, "r+") as file:
+        file["xrfmap/det1/counts"] = CUBE[:2]
+        file.create_group("xrfmap/scan_metadata")
+    assert sniff(path) == "pyxrf"
+    with pytest.warns(UserWarning) as caught:
+        assert read(path).counts.shape == (1, 2, 7, 40)
+    told = " ".join(str(warning.message) for warning in caught)
+    assert "read as pyxrf" in told
+    for name in ("/entry/plot/counts (5, 7, 40)", "/entry2/plot/spectra (3, 7, 40)"):
+        assert name in told
+    image = read(path, dataset="/entry2/plot/spectra")
+    np.testing.assert_array_equal(image.counts[0], CUBE[:3])
+    np.testing.assert_allclose(image.energy.centers, KEV, atol=1e-6)
+
+
+def test_one_dataset_under_several_names_is_no_other_counts(tmp_path, recwarn):
+    path = tmp_path / "linked.nxs"
+    with h5py.File(path, "w") as file:
+        group = nxdata_group(file)
+        add_axes(group)
+        again = file.create_group("entry/again")
+        again.attrs.update({"NX_class": "NXdata", "signal": "counts"})
+        again["counts"] = group["counts"]
+    read(path)
+    assert not [warning for warning in recwarn if "other counts" in str(warning.message)]
+
+
+def test_maps_whose_energy_comes_first_are_not_guessed_when_they_are_named(tmp_path):
+    path = tmp_path / "maps.h5"
+    with h5py.File(path, "w") as file:
+        file["MAPS/Spectra/mca_arr"] = np.moveaxis(CUBE, -1, 0)
+    with pytest.raises(FormatError, match="which axis is the energy"):
+        read(path, dataset="/MAPS/Spectra/mca_arr")

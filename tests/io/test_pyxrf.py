@@ -217,3 +217,10 @@ def test_a_file_cut_off_anywhere_is_refused(path, share):
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FormatError, match=r"scan2D_1042\.h5"):
         load(path)
+
+
+@pytest.mark.parametrize("axis", [2, -1])
+def test_the_energy_axis_is_counted_as_it_lies_in_the_file(path, axis):
+    image, warnings = load(path, energy_axis=axis, energy_gain=0.01)
+    np.testing.assert_array_equal(image.counts, ELEMENTS)
+    assert warnings == []

@@ -328,3 +328,9 @@ def test_spec_files_without_spectra_and_other_text_are_not_claimed(tmp_path):
         assert not spectrum_text.opens(path)
         with pytest.raises(FormatError, match=r"other\.dat"):
             spectrum_text.read(path, ReadOptions())
+
+
+def test_an_altered_first_line_is_refused_by_its_name(tmp_path):
+    path = save(tmp_path / "altered.mca", amptek().replace("SPECTRUM>>", "SPECTRUM>>,", 1))
+    with pytest.raises(FormatError, match=r"altered\.mca: expected the lines <<PMCA SPECTRUM>>"):
+        image_of(path)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tifffile
@@ -262,3 +265,33 @@ def test_results_of_one_repeat_keep_float32(tmp_path, assert_same):
     counts = np.random.default_rng(0).gamma(1, 1, (1, 4, 5, 33)).astype(np.float32)
     image = SpectrumImage(counts, EnergyAxis(0, 0.01, 33), name="result")
     assert_same(read(write(tmp_path / "result.ome.tif", image)), image)
+
+
+def test_damaged_tags_are_an_error_and_nothing_is_printed(tmp_path):
+    path = save(tmp_path / "flip.tif")
+    content = bytearray(path.read_bytes())
+    # The first directory begins behind the header of 8 bytes and its number of tags; each tag has
+    # 12 bytes, of which the third and fourth are the type of its value.
+    for tag in range(3, 9):
+        content[8 + 2 + 12 * tag + 2] = 255
+    path.write_bytes(content)
+    code = f"from napari_xrf_denoise import read; read({str(path)!r}, energy_axis=0)"
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert process.stdout == ""
+    assert process.stderr.startswith("Traceback")
+    last = process.stderr.strip().splitlines()[-1]
+    assert "FormatError" in last
+    assert "flip.tif" in last
+    assert "operand" not in last
+
+
+def test_a_file_that_ends_within_a_directory_is_called_cut_off(tmp_path, make_image):
+    whole = write(tmp_path / "whole.tif", make_image((1, 8, 9, 60))).read_bytes()
+    path = tmp_path / "cut.tif"
+    for end in range(len(whole) - 900, len(whole) - 500):  # directories stand behind the counts
+        path.write_bytes(whole[:end])
+        with pytest.raises(FormatError, match=r"cut\.tif: .*(?:cut off|missing)") as error:
+            read(path)
+        assert "unpack" not in str(error.value)

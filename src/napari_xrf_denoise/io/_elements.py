@@ -14,7 +14,9 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError
 
 from ._found import IN_MEMORY_BYTES, place
-from ._hdf5 import get_dataset, on_disk, read_counts
+from ._hdf5 import on_disk, read_counts
+from ._hdf5_links import get_linked
+from ._lost_links import lost_link
 from ._mca import rising_axis
 
 _MOST_NUMBERS = 2**28
@@ -40,6 +42,15 @@ def is_dataset(item: Any, ndim: int | None = None) -> bool:
     except _UNREADABLE:  # a damaged type, which NumPy has not
         return False
     return kind in "iuf" and ndim in (None, item.ndim)
+
+
+def holds_counts(group: Any, name: str) -> bool:
+    """Whether a name is a dataset of three axes, or a link to one that leads nowhere.
+
+    Who reads it is then told where it leads; a map that is not recognised would be told nothing.
+    """
+    item = child(group, name)
+    return is_dataset(item, 3) or (item is None and lost_link(group, name) is not None)
 
 
 def members(group: Any) -> list[str]:
@@ -97,10 +108,11 @@ def read_elements(file: Any, path: Path, names: Sequence[str], energy_axis: int)
     DataError
         If they differ in shape.
     """
-    datasets = [get_dataset(file, path, name) for name in names]
+    datasets = [get_linked(file, path, name) for name in names]
+    places = [Path(dataset.file.filename) for dataset in datasets]
     first = datasets[0]
     for name, dataset in zip(names, datasets, strict=True):
-        if dataset.ndim != 3 or 0 in dataset.shape:
+        if dataset.ndim != 3:
             raise FormatError(
                 f"{place(path, name)}: expected counts with three axes, two of pixels and one of "
                 f"channels, found shape {dataset.shape}; name the counts with dataset='/path' "
@@ -112,14 +124,17 @@ def read_elements(file: Any, path: Path, names: Sequence[str], energy_axis: int)
                 f"{name} is {dataset.shape}: read those that fit with dataset=[...] (--dataset)"
             )
     if len(datasets) == 1:
-        return read_counts(first, path, energy_axis)[None]
+        return read_counts(first, places[0], energy_axis)[None]
     size = sum(dataset.size * dataset.dtype.itemsize for dataset in datasets)
     if size <= IN_MEMORY_BYTES:
-        arrays = [read_counts(dataset, path, energy_axis) for dataset in datasets]
-        return np.stack(arrays)
+        return np.stack(
+            [read_counts(*pair, energy_axis) for pair in zip(datasets, places, strict=True)]
+        )
     import dask.array
 
-    return dask.array.stack([on_disk(dataset, path, energy_axis) for dataset in datasets])
+    return dask.array.stack(
+        [on_disk(*pair, energy_axis) for pair in zip(datasets, places, strict=True)]
+    )
 
 
 def pixel_values(group: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:

@@ -12,9 +12,11 @@ from napari_xrf_denoise.replacing import replacing
 from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
 from ._folders import replacing_folder
-from ._found import NO_CALIBRATION, build
+from ._found import NO_CALIBRATION, Found, build
 from ._layouts import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
 from ._options import ReadOptions
+
+_MOST_NAMED = 12
 
 
 def read(
@@ -96,7 +98,7 @@ def read(
     layout = layout_for(file, options)
     try:
         found = layout.read(file, options)
-        image, fresh = build(found, file, options, _other_layouts(file, layout, options))
+        image, fresh = build(found, file, options, _other_counts(file, layout, found, options))
     except OSError as error:
         raise FormatError(
             f"{file}: reading failed ({error}); check the disk or the network and read it again"
@@ -169,14 +171,16 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
     return file
 
 
-def _other_layouts(path: Path, layout: Layout, options: ReadOptions) -> list[str]:
-    """Return a warning for each layout whose counts were not read, unless the user chose."""
-    if options.datasets:
+def _other_counts(path: Path, layout: Layout, found: Found, options: ReadOptions) -> list[str]:
+    """Return a warning if there are counts that were not read, unless the user chose."""
+    others = [] if options.datasets else others_in(path, layout, found.dataset)
+    if not others:
         return []
+    more = f"; and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
     return [
-        f"the file was read as {layout.name}, and is {other.layout.name} as well ({other.reason}); "
-        "name the counts that you want with dataset='/path' (--dataset /path)"
-        for other in others_in(path, layout)
+        f"the file was read as {layout.name}, and holds other counts as well: "
+        f"{'; '.join(others[:_MOST_NAMED])}{more}. Choose those that you want with "
+        "dataset='/path' (--dataset /path)"
     ]
 
 

@@ -68,6 +68,9 @@ class Found:
         Place inside the file, for messages.
     settled : bool
         The reader has applied the axis options itself.
+    stacked : bool
+        The reader has put several datasets, or one, along a first axis of repeats that no dataset
+        has: the user counts axes without it.
     axis_names : sequence of str
         What the file calls the axes, empty where it says nothing: pixels whose x stands before y
         are turned.
@@ -87,6 +90,7 @@ class Found:
     warnings: Sequence[str] = ()
     dataset: str = ""
     settled: bool = False
+    stacked: bool = False
     axis_names: Sequence[str] = ()
 
 
@@ -113,7 +117,9 @@ def build(
     energy_axis, repeat_axis = _axes(found, counts.shape, options, where)
     energy = _energy(found, counts.shape, energy_axis, options, where)
     pixel_size, pixel_unit = _pixels(found, counts.ndim, energy_axis, repeat_axis)
-    fresh = [*found.warnings, *more_warnings, *([] if energy.calibrated else [NO_CALIBRATION])]
+    fresh = [*found.warnings, *more_warnings, *_overruled(found, counts.shape, options)]
+    if not energy.calibrated:
+        fresh.append(NO_CALIBRATION)
     name = found.name or file_stem(path)
     try:
         image = SpectrumImage.from_array(
@@ -196,10 +202,16 @@ def ask_for_energy_axis(where: str, shape: tuple[int, ...]) -> NoReturn:
     """
     longest = int(np.argmax(shape))
     picture = " (a single picture would have no energy axis at all)" if len(shape) == 2 else ""
+    if shape.count(shape[longest]) == 1:
+        hint = (
+            f"if it is the longest, of {shape[longest]} channels, that is energy_axis={longest} "
+            f"(--energy-axis {longest})"
+        )
+    else:
+        hint = "the longest axes are of one length, so that this does not tell them apart either"
     raise FormatError(
         f"{where}: expected to be told which axis is the energy; found an array of shape {shape} "
-        f"that does not say{picture}. Give energy_axis=... (--energy-axis); if it is the longest, "
-        f"of {shape[longest]} channels, that is energy_axis={longest} (--energy-axis {longest})"
+        f"that does not say{picture}. Give energy_axis=... (--energy-axis); {hint}"
     )
 
 
@@ -223,6 +235,8 @@ def _axes(
 ) -> tuple[int, int | None]:
     """Return the positions of energy and repeats; the user's word beats the file's."""
     energy_axis, repeat_axis = found.energy_axis, found.repeat_axis
+    if found.stacked and _names_axes(options):
+        return _axes_of_stack(shape, options, where)
     if not found.settled:
         energy_axis = energy_axis if options.energy_axis is None else options.energy_axis
         repeat_axis = repeat_axis if options.repeat_axis is None else options.repeat_axis
@@ -249,6 +263,22 @@ def _axes(
     return energy_axis, repeat_axis
 
 
+def _names_axes(options: ReadOptions) -> bool:
+    return options.energy_axis is not None or options.repeat_axis is not None
+
+
+def _axes_of_stack(shape: tuple[int, ...], options: ReadOptions, where: str) -> tuple[int, int]:
+    """Return the axes of datasets that a reader stacked, as the user counts them in one."""
+    if options.repeat_axis is not None:
+        raise DataError(
+            f"{where}: repeat_axis={options.repeat_axis} cannot be given, since datasets, each of "
+            f"shape {shape[1:]}, are the repeats themselves; leave it out (--repeat-axis), or read "
+            "one of them with dataset='/path' (--dataset /path)"
+        )
+    assert options.energy_axis is not None
+    return 1 + existing_axis("energy_axis", options.energy_axis, shape[1:], where), 0
+
+
 def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -> int:
     """Return the position of an axis counted from 0.
 
@@ -264,6 +294,25 @@ def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -
             f"{-len(shape)} to {len(shape) - 1} ({option})"
         )
     return axis % len(shape)
+
+
+def _overruled(found: Found, shape: tuple[int, ...], options: ReadOptions) -> list[str]:
+    """Return a warning where the user's energy axis is another than the file's."""
+    known, said = found.energy_axis, options.energy_axis
+    if found.settled or known is None or said is None:
+        return []
+    shape = shape[1:] if found.stacked else shape
+    known = (known - found.stacked) % len(shape)
+    said = said % len(shape)
+    if said == known:
+        return []
+    dropped = found.energy is not None and found.energy.calibrated and options.energy_gain is None
+    return [
+        f"the file says that axis {known}, of {shape[known]} channels, is the energy; "
+        f"energy_axis={said}, of {shape[said]}, overrules it"
+        + (", so that its energies are dropped" if dropped else "")
+        + "; leave energy_axis out (--energy-axis) if that was not meant"
+    ]
 
 
 def _energy(

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.errors import FormatError, MissingDependencyError
+from napari_xrf_denoise.errors import FormatError
 
 from ._found import IN_MEMORY_BYTES, place
+from ._hdf5_checks import MOST_AXES, check_dataset
+from ._hdf5_tree import identity, walk
+from ._lost_links import lost_link, lost_links
 from ._memory import physical_memory
 from ._stamp import Stamp
 
 _LAZY_BLOCK_BYTES = 64 * 2**20
 _MEMORY_SHARE = 0.25
 """Share of the memory that a file may take whose bands of rows would each unpack all of it."""
-_SUSPICIOUS_BYTES = 2**40
-_BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
 
 
 @contextmanager
@@ -64,6 +66,9 @@ def get_dataset(file: Any, path: Path, name: str) -> Any:
     import h5py
 
     where = place(path, name)
+    lost = lost_link(file, name)
+    if lost is not None:
+        raise FormatError(f"{place(path, lost.place)}: {lost}")
     try:
         dataset = file.get(name)
     except (KeyError, OSError, RuntimeError, ValueError) as error:
@@ -84,9 +89,7 @@ def get_dataset(file: Any, path: Path, name: str) -> Any:
             f"{where}: expected counts as whole or real numbers, found {dtype}. "
             f"{describe_candidates(file)}"
         )
-    _check_sources(dataset, path, where)
-    _check_filters(dataset, where)
-    _check_claim(dataset, where)
+    check_dataset(dataset, path, where)
     return dataset
 
 
@@ -184,32 +187,77 @@ class DatasetOnDisk:
             return _read(get_dataset(file, self.path, self.name), key, where)
 
 
-def candidates(file: Any, most_visited: int = 20_000) -> list[tuple[str, tuple[int, ...], str]]:
-    """Return (path, shape, type) of the datasets that could hold counts, largest first."""
+class Candidate(NamedTuple):
+    """A dataset of numbers with several axes, which may hold counts."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape} {self.dtype}"
+
+
+def candidates(file: Any, most_visited: int = 20_000) -> list[Candidate]:
+    """Return (path, shape, type) of the datasets here that could hold counts, largest first."""
+    found = _arrays(file, most_visited)
+    return [one for one, is_here in found if is_here and len(one.shape) <= MOST_AXES]
+
+
+def _arrays(file: Any, most_visited: int) -> list[tuple[Candidate, bool]]:
+    """Return datasets of numbers with two axes or more, largest first, and which lie in the file.
+
+    The others lie in files that its links lead to.
+    """
     import h5py
 
-    found: list[tuple[str, tuple[int, ...], str]] = []
-    visited = 0
-
-    def visit(name: str, item: Any) -> bool | None:
-        nonlocal visited
-        visited += 1
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and 2 <= item.ndim <= 4:
-            found.append((f"/{name}", item.shape, str(item.dtype)))
-        return True if visited >= most_visited else None
-
-    file.visititems(visit)
-    return sorted(found, key=lambda entry: -int(np.prod(entry[1], dtype=object)))
+    found: dict[Any, tuple[Candidate, bool]] = {}
+    for group, name, item in walk(file, most_visited):
+        # A path that goes through another file is not one that begins in this.
+        if not isinstance(item, h5py.Dataset) or group.file.filename != file.filename:
+            continue
+        if item.dtype.kind in "iuf" and item.shape is not None and item.ndim >= 2:
+            place = f"{group.name.rstrip('/')}/{name}"
+            one = Candidate(place, item.shape, str(item.dtype))
+            found.setdefault(identity(item), (one, item.file.filename == file.filename))
+    return sorted(found.values(), key=lambda entry: -math.prod(entry[0].shape))
 
 
-def describe_candidates(file: Any, most: int = 12) -> str:
-    """Return a sentence that names the datasets to choose from."""
-    found = candidates(file)
-    if not found:
-        return "The file holds no dataset of numbers with 2 to 4 axes, so no counts to read"
-    listed = "; ".join(f"{name} {shape} {dtype}" for name, shape, dtype in found[:most])
-    more = f" and {len(found) - most} smaller ones" if len(found) > most else ""
-    return f"Datasets with 2 to 4 axes, the largest first: {listed}{more}"
+def describe_candidates(file: Any, most: int = 12, most_visited: int = 20_000) -> str:
+    """Return sentences that name the datasets to choose from, and links that lead nowhere."""
+    found = [one for one, _ in _arrays(file, most_visited)]
+    usable = [one for one in found if len(one.shape) <= MOST_AXES]
+    if usable:
+        listed = "; ".join(map(str, usable[:most]))
+        more = f" and {len(usable) - most} smaller ones" if len(usable) > most else ""
+        words = f"Datasets with 2 to {MOST_AXES} axes, the largest first: {listed}{more}"
+    elif found:
+        words = (
+            f"Its datasets have more than {MOST_AXES} axes: {'; '.join(map(str, found[:most]))}; "
+            "save those of one map (repeat, y, x, energy) as a dataset of its own"
+        )
+    else:
+        words = (
+            f"The file holds no dataset of numbers with 2 to {MOST_AXES} axes, so no counts to read"
+        )
+    lost = [f"{link.place} -> {link.target}" for link in lost_links(file)]
+    return f"{words}. Links that lead nowhere: {'; '.join(lost[:most])}" if lost else words
+
+
+def refuse_lost_links(file: Any, path: Path, most_visited: int = 20_000) -> None:
+    """Refuse a file with no counts of its own, but with links that lead nowhere.
+
+    Raises
+    ------
+    FormatError
+        For the first of them.
+    """
+    lost = [] if _arrays(file, most_visited) else lost_links(file)
+    if not lost:
+        return
+    first, *others = lost
+    more = f". Other links that lead nowhere: {len(others)}" if others else ""
+    raise FormatError(f"{place(path, first.place)}: {first}{more}")
 
 
 class SafeSink:
@@ -286,57 +334,3 @@ def _read(dataset: Any, key: Any, where: str) -> NDArray[Any]:
             f"{where}: the counts cannot be read ({error}); the file is damaged, copy it again"
         ) from error
     return np.asarray(counts, dtype=dataset.dtype.newbyteorder("="))
-
-
-def _check_claim(dataset: Any, where: str) -> None:
-    """Refuse, before memory is asked for, a size that the file cannot hold."""
-    claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
-    if dataset.is_virtual or dataset.external or claimed == 0:
-        return  # what is stored elsewhere has no size here
-    stored = dataset.id.get_storage_size()
-    if stored == 0:
-        raise FormatError(
-            f"{where}: expected counts, found a dataset of shape {dataset.shape} that was never "
-            "filled; the measurement may have been stopped"
-        )
-    if claimed > _SUSPICIOUS_BYTES and claimed > _BEST_COMPRESSION * stored:
-        raise FormatError(
-            f"{where}: claims shape {dataset.shape}, {claimed / 2**40:.1f} TiB, of which the file "
-            f"stores {stored} bytes; it is damaged, or the measurement was stopped"
-        )
-
-
-def _check_sources(dataset: Any, path: Path, where: str) -> None:
-    """Refuse a virtual dataset whose files are missing, which HDF5 would read as zeros."""
-    if not dataset.is_virtual:
-        return
-    for source in dataset.virtual_sources():
-        name = source.file_name
-        if name != "." and "%" not in name and not (path.parent / name).exists():
-            raise FormatError(
-                f"{where}: its counts lie in {name}, which is missing; copy that file beside "
-                f"{path.name}"
-            )
-
-
-def _check_filters(dataset: Any, where: str) -> None:
-    """Load further compressions if the counts need one."""
-    import h5py
-
-    creation = dataset.id.get_create_plist()
-    for index in range(creation.get_nfilters()):
-        code, _, _, label = creation.get_filter(index)
-        if h5py.h5z.filter_avail(code):
-            continue
-        try:
-            import hdf5plugin  # noqa: F401  (registers its filters)
-        except ImportError as error:
-            raise MissingDependencyError(
-                f"{where}: is compressed with {label.decode(errors='replace') or code}; "
-                'pip install "napari-xrf-denoise[formats]"'
-            ) from error
-        if not h5py.h5z.filter_avail(code):
-            raise FormatError(
-                f"{where}: is compressed with filter {code} ({label!r}), which neither h5py nor "
-                "hdf5plugin knows; write it again without compression"
-            )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
 
-from ._hdf5_links import attribute, follow, text
+from ._hdf5_links import text
+from ._hdf5_tree import attribute, follow
 from ._mca import rising_axis
 
 LARGEST_IN_KEV = 1_000

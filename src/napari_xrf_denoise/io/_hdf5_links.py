@@ -1,4 +1,4 @@
-"""HDF5 files that consist of links: following them, and naming those that lead nowhere.
+"""Counts behind links in HDF5 files: in which file they lie, and what stands beside them.
 
 h5py gives an object the name that it was opened by, so what stands beside the counts has to be
 looked for at both ends of a link. Where a soft link leads to an external one that name is not even
@@ -11,70 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.errors import FormatError
-
 from . import _found, _hdf5
-from ._found import place
+from ._hdf5_tree import follow, identity, link_at
 
 _LONGEST_CHAIN = 16
-_DAMAGED = (KeyError, OSError, RuntimeError, TypeError, ValueError)
-"""What h5py raises, depending on which bytes of a link, a type or an attribute are wrong."""
-
-
-def follow(group: Any, name: str) -> Any:
-    """Return the group or dataset that a name leads to, None if there is none.
-
-    So it is with links that lead nowhere or in a circle, and with damaged objects.
-    """
-    try:
-        item = group.get(name)
-        # A damaged type shows only when it is asked for.
-        return item if hasattr(item, "keys") or (item.shape, item.dtype) else None
-    except (AttributeError, *_DAMAGED):
-        return None
-
-
-def attribute(item: Any, name: str) -> Any:
-    """Return an attribute of a group or dataset, None if it is missing or damaged."""
-    try:
-        return item.attrs.get(name)
-    except _DAMAGED:
-        return None
-
-
-def members(group: Any) -> list[str]:
-    """Return the names in a group that are text, none where there is no group."""
-    if not hasattr(group, "keys"):
-        return []
-    return [name for name in group if isinstance(name, str)]  # names that are no UTF-8 are bytes
-
-
-def broken_link(group: Any, name: str) -> str | None:
-    """Return words for a link that leads nowhere, None for everything else."""
-    import h5py
-
-    if follow(group, name) is not None:
-        return None
-    link = _link(group, name)
-    here = f"{group.name.rstrip('/')}/{name}"
-    if isinstance(link, h5py.ExternalLink):
-        return f"{here} -> {link.filename}, {link.path}"
-    return f"{here} -> {link.path}" if isinstance(link, h5py.SoftLink) else here
-
-
-def _link(group: Any, name: str) -> Any:
-    try:
-        return group.get(name, getlink=True)
-    except _DAMAGED:
-        return None
-
-
-def identity(item: Any) -> tuple[int, Any]:
-    """Return what is equal for two names of one object."""
-    import h5py
-
-    info = h5py.h5o.get_info(item.id)
-    return info.fileno, info.addr
 
 
 def homes(group: Any, name: str) -> Iterator[Any]:
@@ -83,7 +23,7 @@ def homes(group: Any, name: str) -> Iterator[Any]:
 
     for _ in range(_LONGEST_CHAIN):
         yield group
-        link = _link(group, name)
+        link = link_at(group, name)
         if not isinstance(link, h5py.SoftLink | h5py.ExternalLink):
             return
         if isinstance(link, h5py.ExternalLink):
@@ -98,30 +38,6 @@ def homes(group: Any, name: str) -> Iterator[Any]:
             return
 
 
-def walk(group: Any, most_visited: int) -> Iterator[tuple[Any, str, Any]]:
-    """Yield (group, name, dataset) of all datasets below a group, through links too.
-
-    A group with several names, or inside itself by a link, is visited once.
-    """
-    import h5py
-
-    visited = {identity(group)}
-    waiting = [group]
-    n_seen = 0
-    while waiting:
-        here = waiting.pop(0)
-        for name in members(here):
-            n_seen += 1
-            if n_seen > most_visited:
-                return
-            item = follow(here, name)
-            if isinstance(item, h5py.Dataset):
-                yield here, name, item
-            elif isinstance(item, h5py.Group) and identity(item) not in visited:
-                visited.add(identity(item))
-                waiting.append(item)
-
-
 def get_linked(file: Any, path: Path, name: str) -> Any:
     """Return a dataset that can hold counts, in whichever file it lies.
 
@@ -132,14 +48,7 @@ def get_linked(file: Any, path: Path, name: str) -> Any:
     """
     item = follow(file, name)
     if item is None:
-        holder, _, last = name.rstrip("/").rpartition("/")
-        group = follow(file, holder or "/")
-        if last in members(group):
-            raise FormatError(
-                f"{place(path, name)}: expected counts, found the link {broken_link(group, last)}, "
-                "which leads nowhere; copy the file that it names beside this one"
-            )
-        return _hdf5.get_dataset(file, path, name)
+        return _hdf5.get_dataset(file, path, name)  # which says why there is none
     return _hdf5.get_dataset(item.file, Path(item.file.filename), _own_name(item))
 
 

@@ -32,8 +32,9 @@ from . import (
     zarr_store,
 )
 from ._found import Found
+from ._hdf5 import open_hdf5
 from ._options import ReadOptions
-from ._signatures import check_file, kind_of_content
+from ._signatures import check_file, kind_by_name, kind_of_content
 
 
 def _never(path: Path) -> str | None:
@@ -286,6 +287,12 @@ def sniff(path: str | Path) -> str | None:
     return None if found is None else found.layout.name
 
 
+_READABLE = (
+    "what can be read are HDF5 and Zarr, stacks of TIFF, NumPy arrays, CSV tables, EDF, Ripple, "
+    "vendors' EDS maps and spectra in text (docs/formats.md)"
+)
+
+
 def describe(path: str | Path) -> Recognition:
     """Return which layout a file would be read in, and why.
 
@@ -296,7 +303,7 @@ def describe(path: str | Path) -> Recognition:
     Raises
     ------
     FormatError
-        If the file cannot be read at all; the message says what it is, and what can be read.
+        If the file cannot be read at all; the message says what it is.
     """
     file = Path(path)
     check_file(file)
@@ -308,18 +315,19 @@ def describe(path: str | Path) -> Recognition:
             return Recognition(
                 layout, f"{kind_of_content(file)}, of which the content alone does not say more"
             )
-    readable = "; ".join(layout.description for layout in LAYOUTS)
+    by_name = kind_by_name(file)
     raise FormatError(
-        f"{file}: expected a file of spectra, found {kind_of_content(file)}. What can be read: "
-        f"{readable}"
+        f"{file}: expected a file of spectra{f' ({by_name} by its name)' if by_name else ''}, "
+        f"found {kind_of_content(file)}; {_READABLE}"
     )
 
 
 def layout_for(path: Path, options: ReadOptions) -> Layout:
     """Return the layout to read a file in.
 
-    A dataset that the user names in an HDF5 file is read as it lies there, whatever else the
-    layout of the file would say, unless that layout knows more of it.
+    A dataset that the user names in an HDF5 file is read with the axes and energies that NeXus
+    attributes give it, else as it lies there, whatever else the layout of the file would say,
+    unless that layout knows more of it.
 
     Raises
     ------
@@ -332,7 +340,8 @@ def layout_for(path: Path, options: ReadOptions) -> Layout:
     if not options.datasets or layout.knows_datasets:
         return layout
     if hdf5.opens(path):
-        return next(layout for layout in LAYOUTS if layout.read is hdf5.read)
+        # It knows what may stand beside the counts, and reads any others as they lie there.
+        return next(layout for layout in LAYOUTS if layout.read is nxdata.read)
     if not layout.has_datasets:
         raise SettingsError(
             f"{path}: dataset={options.dataset!r} names a part of an HDF5, Zarr, SPEC or vendor's "
@@ -350,25 +359,30 @@ def writable_suffixes() -> tuple[str, ...]:
 _SEPARATE = ("nexus", "pyxrf", "larch", "maps", "hsi_analysis", "bliss", "nxdata")
 """Layouts of which one file can hold several, each with counts of its own."""
 
+_MARKING_ALL = ("nexus", "bliss")
+"""Layouts that mark the same counts several times, or have a list of their own of what there is."""
 
-def others_in(path: Path, layout: Layout) -> list[Recognition]:
-    """Return the further layouts whose counts a file holds beside those of one.
+
+def others_in(path: Path, layout: Layout, dataset: str) -> list[str]:
+    """Return words for the counts that a file holds beside those that were read.
 
     Parameters
     ----------
     path : pathlib.Path
     layout : Layout
-        In which it is read.
+        In which it was read.
+    dataset : str
+        Where the counts lie that were read.
     """
     if layout.name not in _SEPARATE:
         return []
     rest = [other for other in LAYOUTS if other.name in _SEPARATE and other is not layout]
-    found = (_reason(other, path) for other in rest)
-    return [
-        Recognition(other, reason)
-        for other, reason in zip(rest, found, strict=True)
-        if reason is not None
-    ]
+    with open_hdf5(path):  # HDF5 shares one that is open, so that it is opened once for all
+        found = [reason for other in rest if (reason := _reason(other, path)) is not None]
+        if layout.name in _MARKING_ALL:
+            return found
+        marked = nxdata.beside(path, dataset)
+    return found + [one for one in marked if not any(one in reason for reason in found)]
 
 
 def _opens(layout: Layout, path: Path) -> bool:

@@ -24,6 +24,20 @@ def check_memory(n_bytes: int, where: str) -> None:
         )
 
 
+def size_in_words(n_bytes: int) -> str:
+    """Return a size in the unit that it is read best in.
+
+    Examples
+    --------
+    >>> size_in_words(1128), size_in_words(3 * 2**31), size_in_words(8192 * 10**12)
+    ('1128 bytes', '6 GiB', '7450.6 TiB')
+    """
+    for unit, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20)):
+        if n_bytes >= size:
+            return f"{round(n_bytes / size, 1):g} {unit}"
+    return f"{n_bytes} bytes"
+
+
 def physical_memory() -> int | None:
     """Return the bytes of memory, or None where the system does not say."""
     try:

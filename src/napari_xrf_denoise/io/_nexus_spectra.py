@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ._hdf5_energies import centers_in_kev, length
-from ._hdf5_links import attribute, follow, identity, members, text, walk
+from ._hdf5_links import text
+from ._hdf5_tree import attribute, follow, identity, members, walk
 
 FEWEST_CHANNELS = 16
 """Fewer are no spectrum; a detector gives hundreds at least."""
@@ -63,9 +64,11 @@ def clear(file: Any, found: list[Spectra]) -> list[Spectra]:
 
 def find(file: Any) -> list[Spectra]:
     """Return all datasets that may hold spectra, each once, by the name that says most."""
+    import h5py
+
     found: dict[Any, Spectra] = {}
     for group, name, dataset in walk(file, _MOST_VISITED):
-        spectra = _judge(group, name, dataset)
+        spectra = _judge(group, name, dataset) if isinstance(dataset, h5py.Dataset) else None
         if spectra is None:
             continue
         known = found.get(identity(dataset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from itertools import islice
 from pathlib import Path
 
 from napari_xrf_denoise.errors import FormatError
@@ -10,6 +11,7 @@ from napari_xrf_denoise.errors import FormatError
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NPY = b"\x93NUMPY"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MOST_LISTED = 1_000
 SFS = b"AAMVHFSS"  # the container of Bruker's .bcf
 
 _OTHERS = (
@@ -30,6 +32,14 @@ _OTHERS = (
     (b"{", "perhaps a JSON document"),
     (b"\xff\xfe", "text in UTF-16, which must be saved as UTF-8"),
 )
+
+_BY_NAME = {
+    **dict.fromkeys((".h5", ".hdf5", ".nxs", ".hspy", ".emd"), "HDF5"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".npy": "a NumPy array",
+    ".bcf": "a Bruker map",
+    ".zarr": "a Zarr store",
+}
 
 
 def check_file(path: Path) -> None:
@@ -89,12 +99,25 @@ def has_hdf5_signature(path: Path) -> bool:
 def kind_of_content(path: Path) -> str:
     """Return words for what a file's first bytes show."""
     if path.is_dir():
-        return "a folder"
+        return _kind_of_folder(path)
     start = first_bytes(path, 512)
     words = _known(start)
     if words is not None:
         return words
     return "text" if _is_text(start) else f"bytes that begin with {start[:8].hex(' ')}"
+
+
+def kind_by_name(path: Path) -> str | None:
+    """Return words for what a file is by the end of its name, None where that says little."""
+    return _BY_NAME.get(path.suffix.lower())
+
+
+def _kind_of_folder(path: Path) -> str:
+    names = sorted(entry.name for entry in islice(path.iterdir(), _MOST_LISTED))
+    if not names:
+        return "a folder that is empty"
+    few = f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
+    return f"a folder with {few}, neither a Zarr store nor TIFF pictures one by one"
 
 
 def looks_like_text(path: Path) -> bool:

@@ -38,17 +38,9 @@ from . import _hdf5_energies
 from ._bliss_grid import Grid, find_grid
 from ._found import Found, place
 from ._hdf5 import describe_candidates, open_hdf5
-from ._hdf5_links import (
-    attribute,
-    broken_link,
-    follow,
-    get_linked,
-    homes,
-    identity,
-    members,
-    read_linked,
-    text,
-)
+from ._hdf5_links import get_linked, homes, read_linked, text
+from ._hdf5_tree import attribute, follow, identity, members
+from ._lost_links import lost_link
 from ._options import ReadOptions
 from ._signatures import has_hdf5_signature
 
@@ -302,19 +294,25 @@ def _broken(file: Any, scans: Sequence[str]) -> list[str]:
     """Return the links among scans and detectors that lead nowhere, in words."""
     broken = []
     for scan in scans:
-        if scan and (words := broken_link(file, scan)):
-            broken.append(words)
+        if scan and follow(file, scan) is None:
+            broken.append(_whither(file, scan))
             continue
         group = follow(file, scan) if scan else file
         for part in ("instrument", "measurement"):
             parent = follow(group, part) if part in members(group) else None
             for name in members(parent):
-                words = broken_link(parent, name)
-                if not words and "data" in members(follow(parent, name)):
-                    words = broken_link(follow(parent, name), "data")
-                if words:
-                    broken.append(words)
+                item = follow(parent, name)
+                if item is None:
+                    broken.append(_whither(parent, name))
+                elif "data" in members(item) and follow(item, "data") is None:
+                    broken.append(_whither(item, "data"))
     return broken
+
+
+def _whither(group: Any, name: str) -> str:
+    """Return where a link that leads nowhere stands, and what it names."""
+    lost = lost_link(group, name)
+    return f"{group.name.rstrip('/')}/{name}" + (f" -> {lost.target}" if lost else "")
 
 
 def _read(
@@ -338,6 +336,7 @@ def _read(
         counts=_stack(cubes) if several else cubes[0],
         energy_axis=cubes[0].ndim if several else cubes[0].ndim - 1,
         repeat_axis=0 if several else None,
+        stacked=several,
         energy=energies[0],
         repeat_kind="detector" if several else "scan",
         spacing=[*([None] * several), *grid.spacing, None] if grid.unit else (),

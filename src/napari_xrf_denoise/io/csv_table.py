@@ -21,16 +21,24 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
+from ._csv_header import (
+    FEWEST_CHANNELS,
+    OWN_LABELS,
+    Header,
+    energy_axis,
+    in_kev,
+    number,
+    out_of_order,
+    read_header,
+    rises,
+)
 from ._found import Found
 from ._options import ReadOptions
 from ._signatures import looks_like_text
 
 SUFFIXES = (".csv",)
 _READ_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
-_EV_ABOVE = 1000.0
 _HIGHEST_KEV = 200.0
-_OWN_LABELS = ("energy_keV", "channel")
-_FEWEST_CHANNELS = 16
 _SNIFFED_BYTES = 2**20
 _NEIGHBOURS = 16
 
@@ -51,12 +59,12 @@ def recognise(path: Path) -> str | None:
         return None
     delimiter = _delimiter(lines)
     header, row = (_cells(line.text, delimiter) for line in lines)
-    if len(header) != len(row) or len(header) < _FEWEST_CHANNELS:
+    if len(header) != len(row) or len(header) < FEWEST_CHANNELS:
         return None
-    first = _header(header)
-    if first.energies is None or any(_number(cell) is None for cell in row[first.n_labels :]):
+    first = read_header(header)
+    if first.energies is None or any(number(cell) is None for cell in row[first.n_labels :]):
         return None
-    energies, calibrated = _kev(first)
+    energies, calibrated = in_kev(first)
     # Numbered columns may be any table; only our own header says that they are channels.
     plausible = energies[-1] <= _HIGHEST_KEV if calibrated else first.unit == "channel"
     if not plausible:
@@ -121,7 +129,7 @@ def write(path: Path, image: SpectrumImage) -> None:
     # Nine digits give back the same float32, seventeen the same float64.
     digits = ".9g" if image.counts.dtype.itemsize <= 4 else ".17g"
     with path.open("x", encoding="ascii", newline="") as file:
-        unit = _OWN_LABELS[0 if energy.calibrated else 1]
+        unit = OWN_LABELS[0 if energy.calibrated else 1]
         file.write(",".join([unit, *(repr(float(value)) for value in energy.centers)]) + "\n")
         for repeat in range(image.n_repeats):
             for _, band in image.select(repeats=repeat).blocks():
@@ -134,15 +142,6 @@ def write(path: Path, image: SpectrumImage) -> None:
 class _Line:
     number: int  # in the file, from 1
     text: str
-
-
-@dataclass(frozen=True)
-class _Header:
-    energies: NDArray[np.float64] | None
-    n_labels: int  # columns before the first channel, 0 or 1
-    is_row: bool  # False when the first row holds counts already
-    unit: str = ""  # "keV" or "channel" where the header says so
-    is_own: bool = False  # written by this program
 
 
 @dataclass(frozen=True)
@@ -168,22 +167,40 @@ def _load(path: Path, *, by_columns: bool) -> _Table:
             f"{path}: expected rows of numbers separated by commas, semicolons, tabs or blanks, "
             f"found one column that begins with {lines[0].text[:40]!r}"
         )
-    header = _header(header_cells)
+    header = read_header(header_cells)
+    _check_header(path, lines, header_cells, header, by_columns)
     body = lines[1:] if header.is_row else lines
-    if not body:
-        raise FormatError(f"{path}: expected rows of counts below the header, found none")
     _check_width(path, body, delimiter, len(header_cells))
-    counts = _numbers(path, body, delimiter, header.n_labels)
+    counts = _numbers(path, body, delimiter, header.n_labels, by_columns)
     if header.n_labels == 0 and header.energies is None and _numbers_rows(counts[:, 0]):
         counts = counts[:, 1:]
     _suggest_columns(path, counts, header)
-    return _Table(counts, _energy_axis(header), header.is_own)
+    return _Table(counts, energy_axis(header), header.is_own)
+
+
+def _check_header(
+    path: Path, lines: list[_Line], cells: list[str], header: Header, by_columns: bool
+) -> None:
+    """Refuse energies that are damaged, which would pass as a row of counts, or stand alone."""
+    wrong = None if header.is_row else out_of_order(cells)
+    if len(lines) == 1 and (header.is_row or wrong is not None):
+        raise FormatError(
+            f"{path}: expected {'columns' if by_columns else 'rows'} of counts after the energies, "
+            "found none; the file may be cut off: copy or export it again"
+        )
+    if wrong is not None:
+        row, column = ("column", "row") if by_columns else ("row", "column")
+        raise FormatError(
+            f"{path}: {row} {lines[0].number} looks like energies, but {column} {wrong + 1} "
+            f"({cells[wrong][:40]!r}) does not rise as the others do; correct it, or, if these are "
+            f"counts, put a {row} of energies before them"
+        )
 
 
 def _lines(text: str) -> Any:
-    for number, line in enumerate(io.StringIO(text), start=1):
+    for place, line in enumerate(io.StringIO(text), start=1):
         if line.strip() and not line.startswith("#"):
-            yield _Line(number, line.rstrip("\r\n"))
+            yield _Line(place, line.rstrip("\r\n"))
 
 
 def _delimiter(lines: list[_Line]) -> str | None:
@@ -204,67 +221,6 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
     return [cell.strip() for cell in line.split(delimiter)]
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _header(cells: list[str]) -> _Header:
-    """Tell energies from a first row of counts: energies rise along the row, counts do not."""
-    numbers = [_number(cell) for cell in cells]
-    label = cells[0].lower()
-    unit = "channel" if "channel" in label else "keV" if "kev" in label else ""
-    rest = [number for number in numbers[1:] if number is not None]
-    if not rest:
-        return _Header(None, int(numbers[0] is None and not cells[0]), is_row=True)
-    if len(rest) < len(numbers) - 1:
-        return _Header(None, 0, is_row=False)  # the cell that is no number is found with the counts
-    values = np.array(rest)
-    if numbers[0] is None:
-        energies = values if _rises(values) else None
-        own = cells[0] in _OWN_LABELS
-        return _Header(energies, 1, is_row=energies is not None, unit=unit, is_own=own)
-    if len(values) >= _FEWEST_CHANNELS // 2 and _rises(values):
-        everything = np.array([numbers[0], *rest])
-        n_labels = 0 if _rises(everything) and everything[0] < everything[1] else 1
-        return _Header(everything[n_labels:], n_labels, is_row=True)
-    return _Header(None, 0, is_row=False)
-
-
-def _rises(values: NDArray[np.float64]) -> bool:
-    """Whether values rise, some perhaps rounded to equal neighbours."""
-    steps = np.diff(values)
-    return bool(np.all(np.isfinite(values)) and np.all(steps >= 0) and np.mean(steps > 0) > 0.5)
-
-
-def _kev(header: _Header) -> tuple[NDArray[np.float64], bool]:
-    """Return the energies in keV and True, or channel numbers and False."""
-    energies = header.energies
-    assert energies is not None
-    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV a channel is no step
-    # that a detector has.
-    numbered = energies[0] == np.rint(energies[0]) and bool(np.all(np.diff(energies) == 1))
-    if header.unit == "channel" or (numbered and header.unit != "keV"):
-        return energies, False
-    if header.unit != "keV" and np.max(np.abs(energies)) > _EV_ABOVE:
-        return energies / 1000, True
-    return energies, True
-
-
-def _energy_axis(header: _Header) -> EnergyAxis | None:
-    if header.energies is None:
-        return None
-    energies, calibrated = _kev(header)
-    if not calibrated:
-        return None
-    if np.all(np.diff(energies) > 0):
-        return EnergyAxis.from_centers(energies)
-    gain, offset = np.polyfit(np.arange(energies.size), energies, 1)
-    return EnergyAxis(float(offset), float(gain), energies.size)
-
-
 def _check_width(path: Path, lines: list[_Line], delimiter: str | None, width: int) -> None:
     for line in lines:
         found = len(_cells(line.text, delimiter))
@@ -276,7 +232,7 @@ def _check_width(path: Path, lines: list[_Line], delimiter: str | None, width: i
 
 
 def _numbers(
-    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int
+    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int, by_columns: bool
 ) -> NDArray[np.float64]:
     width = len(_cells(lines[0].text, delimiter))
     try:
@@ -289,19 +245,20 @@ def _numbers(
             ndmin=2,
         )
     except ValueError:
-        _name_bad_cell(path, lines, delimiter, n_labels)
+        _name_bad_cell(path, lines, delimiter, n_labels, by_columns)
 
 
 def _name_bad_cell(
-    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int
+    path: Path, lines: list[_Line], delimiter: str | None, n_labels: int, by_columns: bool
 ) -> NoReturn:
+    row, column = ("column", "row") if by_columns else ("row", "column")
     for line in lines:
-        for column, cell in enumerate(_cells(line.text, delimiter), start=1):
-            if column > n_labels and _number(cell) is None:
+        for place, cell in enumerate(_cells(line.text, delimiter), start=1):
+            if place > n_labels and number(cell) is None:
                 found = f"{cell[:40]!r}" if cell else "an empty cell"
                 raise FormatError(
-                    f"{path}: row {line.number}, column {column}: expected counts as a number, "
-                    f"found {found}; correct the cell or leave the row out"
+                    f"{path}: {row} {line.number}, {column} {place}: expected counts as a number, "
+                    f"found {found}; correct the cell or leave the {row} out"
                 )
     raise FormatError(f"{path}: expected rows of numbers, found cells that cannot be read")
 
@@ -310,7 +267,7 @@ def _transposed(path: Path, lines: list[_Line], delimiter: str | None) -> list[_
     rows = [_cells(line.text, delimiter) for line in lines]
     _check_width(path, lines, delimiter, len(rows[0]))
     columns = zip(*rows, strict=True)
-    return [_Line(number, ",".join(column)) for number, column in enumerate(columns, start=1)]
+    return [_Line(place, ",".join(column)) for place, column in enumerate(columns, start=1)]
 
 
 def _numbers_rows(column: NDArray[np.float64]) -> bool:
@@ -319,10 +276,10 @@ def _numbers_rows(column: NDArray[np.float64]) -> bool:
     return column.size >= 3 and (np.array_equal(column, rows) or np.array_equal(column, rows + 1))
 
 
-def _suggest_columns(path: Path, counts: NDArray[np.float64], header: _Header) -> None:
+def _suggest_columns(path: Path, counts: NDArray[np.float64], header: Header) -> None:
     """Refuse a table that lies on its side: few columns, the first of them energies."""
     n_rows, n_columns = counts.shape
-    on_its_side = n_rows > _FEWEST_CHANNELS > n_columns + 1 and _rises(counts[:, 0])
+    on_its_side = n_rows > FEWEST_CHANNELS > n_columns + 1 and rises(counts[:, 0])
     if header.energies is None and (on_its_side or n_rows > 8 * n_columns):
         raise FormatError(
             f"{path}: expected rows to be spectra, found {n_rows} rows of {n_columns} numbers; if "

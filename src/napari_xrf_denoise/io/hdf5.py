@@ -11,7 +11,8 @@ from napari_xrf_denoise.arrays import is_dask
 from napari_xrf_denoise.errors import DataError, FormatError, SettingsError
 
 from ._found import Found, ask_for_energy_axis, existing_axis, place
-from ._hdf5 import describe_candidates, get_dataset, open_hdf5, read_counts
+from ._hdf5 import describe_candidates, open_hdf5, read_counts, refuse_lost_links
+from ._hdf5_links import get_linked
 from ._options import ReadOptions
 from ._signatures import has_hdf5_signature
 
@@ -34,12 +35,16 @@ def read(path: Path, options: ReadOptions) -> Found:
     names = options.datasets
     with open_hdf5(path) as file:
         if not names:
+            refuse_lost_links(file, path)
             raise FormatError(
                 f"{path}: expected an HDF5 layout that is known, found another; name the counts "
                 f"with dataset='/path' (--dataset /path). {describe_candidates(file)}"
             )
-        datasets = [get_dataset(file, path, name) for name in names]
-        arrays = [read_counts(dataset, path, options.energy_axis) for dataset in datasets]
+        datasets = [get_linked(file, path, name) for name in names]
+        arrays = [
+            read_counts(dataset, Path(dataset.file.filename), options.energy_axis)
+            for dataset in datasets
+        ]
     if len(arrays) == 1:
         return Found(counts=arrays[0], dataset=names[0])
     return _as_repeats(arrays, names, path, options)

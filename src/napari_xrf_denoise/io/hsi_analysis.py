@@ -15,7 +15,7 @@ from napari_xrf_denoise.errors import DataError, FormatError
 from ._found import Found, place
 from ._hdf5 import get_dataset, open_hdf5, read_counts
 from ._hdf5_energies import centers_in_kev, length, stored_energies, unusable
-from ._hdf5_links import follow, members
+from ._hdf5_tree import follow, members
 from ._options import ReadOptions
 from ._signatures import has_hdf5_signature
 

@@ -38,6 +38,7 @@ from ._elements import (
     axis_of_centers,
     child,
     element_groups,
+    holds_counts,
     is_dataset,
     members,
     numbers,
@@ -101,6 +102,12 @@ def read(path: Path, options: ReadOptions) -> Found:
         finished = _finished_rows(root, path)
         counts = read_elements(file, path, names, energy_axis=2)
         _, height, width, size = counts.shape
+        if finished is not None and finished > height:
+            warnings.append(
+                f"Last_Row = {finished - 1} of group {root.name} cannot be, since the map has "
+                f"{height} rows; all were read, also those that were perhaps not finished: look "
+                "at the last rows"
+            )
         if finished is not None and finished < height:
             warnings.append(
                 f"the last {height - finished} of {height} rows were not finished and are left "
@@ -124,6 +131,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         counts=counts,
         energy_axis=3,
         repeat_axis=0,
+        stacked=True,
         energy=first,
         repeat_energies=known if differ and len(known) == len(energies) else None,
         repeat_kind="detector",
@@ -152,7 +160,7 @@ def _groups(root: Any) -> list[str]:
     elements = element_groups(root, _ELEMENTS)
     if elements and not all(_is_empty(child(root, f"{name}/counts")) for name in elements):
         return elements
-    return [name for name in _SUMS if is_dataset(child(root, f"{name}/counts"), 3)][:1]
+    return [name for name in _SUMS if holds_counts(root, f"{name}/counts")][:1]
 
 
 def _is_empty(dataset: Any) -> bool:

@@ -131,6 +131,7 @@ def _read_raw(file: Any, path: Path) -> Found:
         counts=counts,
         energy_axis=1,
         repeat_axis=0,
+        stacked=True,
         repeat_kind="detector",
         metadata={"repeat_datasets": names},
         scalers=scalers,

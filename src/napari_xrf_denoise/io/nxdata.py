@@ -15,7 +15,7 @@ detector, spectrum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,15 @@ from . import bliss, hdf5, nexus
 from ._found import Found, ask_for_energy_axis, existing_axis, place, x_comes_first
 from ._hdf5 import describe_candidates, open_hdf5
 from ._hdf5_energies import energy_beside, in_seconds, numbers, stored_energies, unusable
-from ._hdf5_links import attribute, follow, get_linked, homes, identity, members, read_linked, text
+from ._hdf5_links import get_linked, homes, read_linked, text
+from ._hdf5_tree import attribute, follow, identity, members
 from ._nexus_spectra import Spectra, clear, containers, find
 from ._options import ReadOptions
 from ._signatures import has_hdf5_signature
 
-_OTHER_LAYOUTS = {"xrfmap", "xrmmap", "MAPS", "MAPS_RAW"}
+_ENERGY_FIRST = {"MAPS", "MAPS_RAW"}
+"""Groups of other layouts that name counts ``mca…`` too, whose first axis is the energy."""
+_OTHER_ROOTS = {"xrfmap", "xrmmap", *_ENERGY_FIRST}
 _SCALERS = {"live_time": "live_time", "elapsed_time": "real_time", "i0": "i0", "it": "it"}
 
 
@@ -48,9 +51,9 @@ def recognise(path: Path) -> str | None:
     if nexus.recognise(path) is not None or bliss.recognise(path) is not None:
         return None
     with open_hdf5(path) as file:
-        if _OTHER_LAYOUTS & set(members(file)):
+        if _OTHER_ROOTS & set(members(file)):
             return None
-        found = clear(file, find(file))
+        found = clear(file, _marked(file))
         return f"{found[0]}: {found[0].reason}" if len(found) == 1 else None
 
 
@@ -60,9 +63,29 @@ def opens(path: Path) -> bool:
         return False
     try:
         with open_hdf5(path) as file:
-            return bool(find(file))
+            return bool(_marked(file))
     except FormatError:
         return False
+
+
+def beside(path: Path, taken: str) -> list[str]:
+    """Return words for the marked spectra of a file that were not read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An HDF5 file.
+    taken : str
+        The dataset that was read.
+    """
+    with open_hdf5(path) as file:
+        read_one = follow(file, taken) if taken else None
+        known = None if read_one is None else identity(read_one)
+        return [
+            str(spectra)
+            for spectra in _marked(file)
+            if spectra.is_clear and identity(spectra.dataset) != known
+        ]
 
 
 def read(path: Path, options: ReadOptions) -> Found:
@@ -96,10 +119,15 @@ def read(path: Path, options: ReadOptions) -> Found:
         return _read(path, spectra, options)
 
 
+def _marked(file: Any, but_in: Set[str] = _OTHER_ROOTS) -> list[Spectra]:
+    """Return the datasets that may hold spectra, without those in groups of other layouts."""
+    return [one for one in find(file) if one.path.split("/")[1] not in but_in]
+
+
 def _named(file: Any, path: Path, name: str) -> Spectra:
     """Return the dataset that the user named, with what the file says about it."""
     dataset = get_linked(file, path, name)
-    for spectra in find(file):
+    for spectra in _marked(file, _ENERGY_FIRST):
         if identity(spectra.dataset) == identity(dataset):
             return spectra
     holder, _, last = name.rstrip("/").rpartition("/")
@@ -109,7 +137,7 @@ def _named(file: Any, path: Path, name: str) -> Spectra:
 
 def _chosen(file: Any, path: Path) -> Spectra:
     """Return the only spectra of the file, or refuse with those to choose from."""
-    found = find(file)
+    found = _marked(file)
     found = clear(file, found) or found
     if len(found) == 1:
         return found[0]
@@ -145,7 +173,7 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> Found:
     turned = x_comes_first(spectra.axes, energy_axis, repeat_axis)
     scalers, odd = _scalers(groups, shape, energy_axis, repeat_axis)
     return Found(
-        counts=read_linked([dataset], energy_axis, rows[1 if turned else 0])[0],
+        counts=read_linked([dataset], energy_axis, rows[1 if turned else 0] if rows else 0)[0],
         energy_axis=spectra.energy_axis,
         repeat_axis=spectra.repeat_axis,
         energy=energy,

@@ -27,6 +27,7 @@ from ._elements import (
     attributes,
     child,
     element_groups,
+    holds_counts,
     is_dataset,
     numbers,
     read_elements,
@@ -96,6 +97,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         counts=counts,
         energy_axis=3,
         repeat_axis=0,
+        stacked=True,
         energy=EnergyAxis(0.0, _KEV_PER_CHANNEL, size),
         repeat_kind="detector",
         spacing=(None, *aspect(scalers.get("x"), scalers.get("y")), None),
@@ -111,7 +113,7 @@ def _groups(root: Any) -> list[str]:
     elements = element_groups(root, r"det(\d+)")
     if elements:
         return elements
-    return ["detsum"] if is_dataset(child(root, "detsum/counts"), 3) else []
+    return ["detsum"] if holds_counts(root, "detsum/counts") else []
 
 
 def _scalers(root: Any, shape: tuple[int, int]) -> tuple[dict[str, NDArray[Any]], list[str]]:

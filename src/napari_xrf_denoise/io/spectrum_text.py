@@ -152,12 +152,13 @@ def _number(text: str) -> float | None:
 
 def _read_amptek(path: Path, lines: Sequence[str]) -> Found:
     sections = _sections(lines)
-    if "END" not in sections or "DATA" not in sections:
+    missing = [name for name in (_AMPTEK.strip("<>"), "DATA", "END") if name not in sections]
+    if missing:
         raise FormatError(
-            f"{path}: expected counts between <<DATA>> and <<END>>, found the sections "
-            f"{', '.join(sections)}; the file is cut off, export it again"
+            f"{path}: expected the lines <<{'>>, <<'.join(missing)}>> too, found the sections "
+            f"{', '.join(sections) or 'none'}; the file is cut off or was altered, export it again"
         )
-    header = dict(_entry(line, " - ") for line in sections["PMCA SPECTRUM"])
+    header = dict(_entry(line, " - ") for line in sections[_AMPTEK.strip("<>")])
     counts = whole_counts(sections["DATA"], f"{path}, section <<DATA>>")
     energy, warnings = _amptek_energy(sections.get("CALIBRATION", []), counts.size)
     named = (("live_time", "LIVE_TIME"), ("real_time", "REAL_TIME"))

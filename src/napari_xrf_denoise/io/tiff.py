@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def recognise(path: Path) -> str | None:
 
     if not opens(path):
         return None
-    with tifffile.TiffFile(path) as tif:
+    with _complaints(), tifffile.TiffFile(path) as tif:
         description = tif.pages.first.description
     if provenance_in(description) is None:
         return None
@@ -209,29 +210,37 @@ def _open(path: Path) -> Iterator[Any]:
     """
     import tifffile
 
+    problem: Exception | None = None
+    with _complaints() as complaints:
+        try:
+            with tifffile.TiffFile(path) as tif:
+                tif.series  # noqa: B018  (parsed here, so that complaints come before counts)
+                complaints.check()
+                yield tif
+                complaints.check()
+        except (FormatError, DataError, MemoryError):
+            raise
+        except Exception as error:
+            # Damaged files make tifffile raise nearly anything: IndexError, struct.error.
+            problem = error
+    if problem is not None:
+        raise FormatError(
+            f"{path}: expected a complete TIFF file, but tifffile cannot read it "
+            f"({complaints.words_for(problem)}); it may be cut off or compressed in a way that "
+            "needs the package imagecodecs: copy it again, or save it without compression"
+        ) from problem
+
+
+@contextmanager
+def _complaints() -> Iterator[_Complaints]:
+    """Keep what tifffile logs, which would else be printed."""
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
     logger.addHandler(complaints)
-    problem: Exception | None = None
     try:
-        with tifffile.TiffFile(path) as tif:
-            tif.series  # noqa: B018  (parsed here, so that complaints come before counts)
-            complaints.check()
-            yield tif
-            complaints.check()
-    except (FormatError, DataError, MemoryError):
-        raise
-    except Exception as error:
-        # Damaged files make tifffile raise nearly anything: IndexError, struct.error, zlib.error.
-        problem = error
+        yield complaints
     finally:
         logger.removeHandler(complaints)
-    if problem is not None:
-        raise FormatError(
-            f"{path}: expected a complete TIFF file, but tifffile cannot read it ({problem}); it "
-            "may be cut off or compressed in a way that needs the package imagecodecs: copy it "
-            "again, or save it without compression"
-        ) from problem
 
 
 class _Complaints(logging.Handler):
@@ -249,6 +258,16 @@ class _Complaints(logging.Handler):
     def check(self) -> None:
         if self._messages:
             raise ValueError(self._messages[0])
+
+    def words_for(self, error: Exception) -> str:
+        """Return what is wrong with a file: what was logged says more than what was raised."""
+        if self._messages:
+            return self._messages[0].partition(" raised error(")[0]  # how struct.error is called
+        if isinstance(error, struct.error):
+            return "it ends within a directory"
+        # That of a wrong type or key tells of tifffile, not of the file.
+        is_told = isinstance(error, ValueError | OSError | zlib.error)
+        return str(error) if is_told else f"a tag is damaged, {type(error).__name__}"
 
 
 def _counts(tif: Any, series: Any, path: Path) -> Any:

@@ -179,8 +179,9 @@ def _with_frames(
         kind, repeat_axis = "detector", 0
     else:
         counts = arrays[0]
-    found = _found(path, first, _dense(counts), warnings, extra_axes=counts.ndim - arrays[0].ndim)
-    return replace(found, repeat_kind=kind, repeat_axis=repeat_axis)
+    extra_axes = counts.ndim - arrays[0].ndim
+    found = _found(path, first, _dense(counts), warnings, extra_axes=extra_axes)
+    return replace(found, repeat_kind=kind, repeat_axis=repeat_axis, stacked=extra_axes > 0)
 
 
 def _stack(arrays: Sequence[Any]) -> Any:
