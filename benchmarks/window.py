@@ -20,7 +20,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QGraphicsView
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
@@ -142,8 +142,7 @@ def hover() -> None:
     spin(1.0)
     canvas = viewer.window._qt_viewer.canvas.native
     paints = Paints()
-    plot = dock.plot.findChildren(QObject, "qt_scrollarea_viewport")[0]
-    plot.installEventFilter(paints)
+    dock.plot.findChildren(QGraphicsView)[0].viewport().installEventFilter(paints)
     middle = QPoint(canvas.width() // 2, canvas.height() // 2)
     drawn = []
     set_curves = dock.plot.set_curves

@@ -105,10 +105,10 @@ def test_axes_and_calibration_that_a_file_lacks_are_given_as_options(run, tmp_pa
     assert status == 1
     assert "cube.npy" in err
     assert "--energy-axis" in err
-    status, out, err = run("info", "cube.npy", "--energy-axis", "0")
+    status, out, _ = run("info", "cube.npy", "--energy-axis", "0")
     assert status == 0
-    assert "channel" in out
-    assert "--energy-gain" in err
+    assert "channels 0 to 39, not calibrated" in out
+    assert "--energy-gain" in out
     status, out, _ = run("info", "cube.npy", "--energy-axis", "0", "--energy-gain", "0.02")
     assert "0 to 0.78 keV, 0.02 keV a channel" in out
 
@@ -134,16 +134,35 @@ def test_an_existing_result_is_refused_before_any_work(run, map_file, tmp_path, 
         (["denoise", "vase.h5", "--seed", "99999999999999999999"], "below 2**63"),
         (["denoise", "vase.h5", "--repeats", "::0"], "--repeats: expected first:last+1"),
         (["denoise", "vase.h5", "--repeat-kind", "x"], "--repeat-kind: expected scan, frame"),
-        (["denoise", "vase.h5", "--mask", "none.npy"], "none.npy does not exist"),
-        (["denoise", "vase.h5", "--device", "toaster"], "device 'toaster' cannot be used here"),
+        (["denoise", "vase.h5", "--mask", "none.npy"], "--mask none.npy: there is no such file"),
+        (
+            ["denoise", "vase.h5", "--device", "toaster"],
+            "--device: expected auto, cpu, cuda or mps",
+        ),
         (["denoise", "vase.h5", "-o", "y.jpg"], "y.jpg: expected a name that ends in"),
         (["denoise", "vase.h5", "--set", "steps"], "--set: expected name=value, found 'steps'"),
         (["denoise", "vase.h5", "--set", "depth=3"], "unknown setting 'depth'"),
         (["denoise", "vase.h5", "--repeats", "a:b"], "--repeats: expected first:last+1"),
-        (["denoise", "vase.h5", "--repeats", "4:9"], "vase.h5: map: slice(4, 9, None) leaves"),
+        (
+            ["denoise", "vase.h5", "--repeats", "0:99"],
+            "vase.h5: --repeats 0:99: the file has repeats 0 to 0, such as 0:1",
+        ),
+        (
+            ["convert", "vase.h5", "y.h5", "--y", "100:200"],
+            "--y 100:200: the file has rows 0 ",
+        ),
+        (["convert", "vase.h5", "y.h5", "--x", "4:11"], "--x 4:11: the file has columns 0 to 9"),
+        (
+            ["denoise", "none.h5", "--repeats", "9:3"],
+            "--repeats 9:3: first is after last",
+        ),
+        (["denoise", "none.h5", "--energy", "5:2"], "--energy 5:2: low is above high"),
+        (["convert", "vase.h5", "y.h5", "--energy", "90:99"], "vase.h5: energy axis: no channel"),
+        (["denoise", "vase.h5", "--unit", "2"], "expected counts that are multiples of 2, found 1"),
+        (["denoise", "vase.h5", "--unit", "0"], "--unit: expected a number above 0, found 0"),
         (["denoise", "vase.h5", "--energy", "5"], "--energy: expected low:high in keV"),
         (["denoise", "vase.h5", "--energy", "90:99"], "no channel between 90 and 99 keV"),
-        (["denoise", "vase.h5", "--pairs", "repeats"], "at least 2 repeats, found 1"),
+        (["denoise", "vase.h5", "--pairs", "repeats"], "(--pairs repeats) needs at least 2"),
         (["convert", "vase.h5", "y.h5", "--rebin", "2,2"], "--rebin: expected three whole numbers"),
         (["apply", "none.safetensors", "vase.h5"], "none.safetensors: no such model file"),
         (["apply", "vase.h5", "vase.h5"], "vase.h5: damaged, or not a model"),
@@ -158,6 +177,111 @@ def test_mistakes_are_one_message_and_leave_nothing_behind(
     assert words in err
     assert "Traceback" not in err
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--figures", "pictures"), ("--figures", "new/pictures"), ("--save-model", "m.safetensors")],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    run, map_file, tmp_path, monkeypatch, option, name
+):
+    monkeypatch.setattr("napari_xrf_denoise.io.read", lambda *a, **k: pytest.fail("work began"))
+    # Permissions say nothing of such a folder: Linux' /proc is one, a full disk another.
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    touch = type(closed).touch
+
+    def refuse(path, *options, **named):
+        if closed in path.parents:
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        touch(path, *options, **named)
+
+    monkeypatch.setattr(type(closed), "touch", refuse)
+    status, _, err = run("denoise", map_file, option, closed / name)
+    assert status == 1
+    assert f"{closed} cannot be written; choose another folder" in err
+    assert list(closed.iterdir()) == []
+
+
+def test_a_file_is_no_folder_for_figures(run, map_file, tmp_path):
+    (tmp_path / "notes.txt").write_text("gold")
+    status, _, err = run("denoise", map_file, "--figures", "notes.txt")
+    assert status == 1
+    assert "notes.txt is no folder; choose another folder" in err
+
+
+def test_a_device_is_refused_without_loading_torch(run, map_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    status, _, err = run("denoise", map_file, "--device", "gpu")
+    assert (status, err) == (1, "error: --device: expected auto, cpu, cuda or mps, found 'gpu'")
+
+
+def test_a_file_that_is_named_twice_is_one_file(run, map_file, tmp_path):
+    status, out, _ = run("denoise", map_file, map_file, "-o", "once.h5", "--method", "pca")
+    assert status == 0
+    assert out.count("result: once.h5") == 1
+    assert xrf.read(tmp_path / "once.h5").shape == (1, 12, 10, 128)
+
+
+def test_a_log_says_that_a_run_began_and_results_alone_are_on_the_other_stream(run, map_file):
+    status, out, err = run("denoise", map_file, "--method", "pca")
+    assert status == 0
+    assert err.startswith("Denoising vase.h5")
+    assert out.startswith("method: pca")
+
+
+def test_info_of_a_damaged_file_says_no_more_than_that(run, map_file, tmp_path):
+    (tmp_path / "cut.h5").write_bytes(map_file.read_bytes()[:3000])
+    status, out, err = run("info", "cut.h5")
+    assert (status, out) == (1, "")
+    assert "cut.h5" in err
+
+
+def test_info_says_each_warning_once(run, tmp_path):
+    counts = np.random.default_rng(0).poisson(2, (9, 10, 40)).astype(np.uint16)
+    np.save(tmp_path / "cube.npy", counts)
+    status, out, err = run("info", "cube.npy", "--energy-axis", "-1")
+    assert status == 0
+    assert (out + err).count("--energy-gain") == 1
+
+
+def test_an_error_names_its_file_once(run, tmp_path):
+    empty = xrf.SpectrumImage(np.zeros((1, 3, 3, 20), dtype=np.uint8), name="empty")
+    xrf.write(tmp_path / "empty.h5", empty)
+    status, _, err = run("denoise", "empty.h5")
+    assert status == 1
+    assert "error: empty.h5: all counts are zero" in err
+
+
+def test_a_channel_of_20_kev_is_thought_to_be_one_of_20_ev(run, tmp_path):
+    np.save(tmp_path / "cube.npy", np.ones((4, 5, 512), dtype=np.uint16))
+    options = ("cube.npy", "--energy-axis", "-1", "--energy-gain")
+    _, out, err = run("info", *options, "20")
+    hint = "makes the last channel 10,220 keV; if eV are meant, give --energy-gain 0.02"
+    assert (out + err).count(hint) == 1
+    _, out, err = run("info", *options, "0.02")
+    assert "if eV are meant" not in out + err
+
+
+@pytest.fixture
+def halves_file(tmp_path, map_file):
+    raw = xrf.read(map_file)
+    return xrf.write(tmp_path / "halves.h5", raw.replace(counts=raw.counts / np.float32(2)))
+
+
+def test_counts_that_were_divided_are_photons_again(run, halves_file, map_file, tmp_path):
+    status, _, err = run("denoise", halves_file)
+    assert status == 1
+    assert "all are multiples of 0.5: divide them by it" in err
+    assert "--unit 0.5" in err
+    status, _, err = run("convert", halves_file, "photons.h5", "--unit", "0.5")
+    assert status == 0, err
+    found = xrf.read(tmp_path / "photons.h5").counts
+    np.testing.assert_array_equal(found, xrf.read(map_file).counts)
+    status, out, err = run("denoise", halves_file, "--unit", "0.5", "--method", "pca")
+    assert status == 0, err
+    assert "not whole" not in out + err
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones(run, map_file):

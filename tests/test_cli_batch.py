@@ -64,6 +64,16 @@ def test_a_bad_file_is_named_with_its_error_and_the_others_go_on(run, files, tmp
     assert names(tmp_path / "out") == ["gold_denoised.h5", "ore_denoised.h5"]
 
 
+def test_two_results_of_one_name_are_refused_before_any_work(run, files, tmp_path):
+    (tmp_path / "more").mkdir()
+    other = tmp_path / "more" / files[0].name
+    other.write_bytes(files[0].read_bytes())
+    status, out, err = run("denoise", files[0], other, "-o", "out", *FAST)
+    assert (status, out) == (1, "")
+    assert "would both have the result gold_denoised.h5; rename one of them" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_resume_keeps_what_is_done_and_does_the_rest(run, files, tmp_path):
     run("denoise", files[0], "-o", "out", "--resume", *FAST)
     first = tmp_path / "out" / "gold_denoised.h5"
@@ -164,7 +174,9 @@ def test_results_can_have_another_format_and_pictures(run, files, tmp_path):
     [
         (["-o", "all.h5"], "a batch (several files, or --resume) needs a folder"),
         (["--format", ".png"], "cannot be written as '.png'"),
-        (["--device", "toaster"], "device 'toaster' cannot be used here"),
+        (["-o", "ALL.HDF5"], "needs a folder, found ALL.HDF5"),
+        (["--device", "toaster"], "--device: expected auto, cpu, cuda or mps, found 'toaster'"),
+        (["--y", "8:2"], "--y 8:2: first is after last"),
         (["--set", "ranks=3"], "unknown setting 'ranks'"),
         (["--save-model", "m.safetensors"], "--save-model takes one file"),
     ],

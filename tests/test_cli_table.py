@@ -9,6 +9,7 @@ from rich.console import Console
 from napari_xrf_denoise import cli_table
 from napari_xrf_denoise.batch_task import Task
 from napari_xrf_denoise.cli_table import BatchView, LiveTable, batch_view
+from napari_xrf_denoise.denoising.progress import Progress
 
 
 def a_task(name, state="waiting", **fields):
@@ -46,6 +47,20 @@ def test_a_log_tells_now_and_then_how_far_a_long_file_is(capsys, monkeypatch):
         view.show(0, a_task("a.h5", "running", fraction=seconds / 100, stage="training"))
     assert capsys.readouterr().err.splitlines() == [
         "[1/1] a.h5", "[1/1] a.h5 30 %, training", "[1/1] a.h5 60 %, training",
+    ]  # fmt: skip
+
+
+def test_a_log_of_one_long_run_has_a_line_now_and_then(capsys, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(cli_table.time, "monotonic", lambda: now[0])
+    move = cli_table.log_progress("Denoising a.h5")
+    for seconds in range(0, 70, 5):
+        now[0] = 1000.0 + seconds
+        move(Progress("training", seconds / 100, None))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "Denoising a.h5", "Denoising a.h5: 30 %, training", "Denoising a.h5: 60 %, training",
     ]  # fmt: skip
 
 

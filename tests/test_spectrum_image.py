@@ -154,8 +154,10 @@ def test_a_mask_of_another_shape_is_refused():
 
 
 def test_an_empty_selection_is_refused():
-    with pytest.raises(DataError, match="leaves nothing of axis 'repeat'"):
+    with pytest.raises(DataError, match="5:9 leaves nothing of axis 'repeat', which has 0 to 1"):
         SpectrumImage(cube()).select(repeats=slice(5, 9))
+    with pytest.raises(DataError, match="::2 skips parts of axis 'y'; select neighbours"):
+        SpectrumImage(cube()).select(y=slice(None, None, 2))
 
 
 def test_rebin_adds_neighbours_and_leaves_out_the_remainder():

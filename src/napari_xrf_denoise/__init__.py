@@ -35,6 +35,7 @@ _PUBLIC = {
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
     "align_repeats": "alignment",
+    "in_photons": "photon_unit",
     "EnergyAxis": "energy_axis",
     "Cancelled": "errors",
     "DataError": "errors",

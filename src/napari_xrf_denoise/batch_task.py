@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .result_names import without_name
+
 State = Literal["waiting", "running", "done", "failed", "skipped", "stopped"]
 
 
@@ -70,8 +72,7 @@ class Task:
     @property
     def short_message(self) -> str:
         """The message for a row that names the file already."""
-        named = self.message.removeprefix(f"{self.source}: ")
-        return named.removeprefix(f"{self.source.name}: ")
+        return without_name(self.message, self.source)
 
 
 OnChange = Callable[[int, Task], object]

@@ -94,8 +94,8 @@ class Work:
             if not self.task.overwrite:
                 why = f" and {difference}" if difference else ""
                 raise FileExistsError(
-                    f"{target.name} exists already{why}; allow it to be replaced (overwrite), or "
-                    "choose another folder"
+                    f"{target.name} exists already{why}; allow it to be replaced "
+                    "(--overwrite), or choose another folder"
                 )
         self._show(stage="reading")
         result = self._job.make(source, on_progress=self._follow, should_stop=self._should_stop)

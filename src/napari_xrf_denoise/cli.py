@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .cli_errors import complain, each
+from .cli_errors import complain, each, warn
 from .cli_input import (
     AlignOption,
     ColumnsOption,
@@ -28,6 +28,7 @@ from .cli_input import (
     RepeatKindOption,
     RepeatsOption,
     RowsOption,
+    UnitOption,
 )
 from .cli_output import (
     DeviceOption,
@@ -35,6 +36,7 @@ from .cli_output import (
     OutputOption,
     OverwriteOption,
     ResumeOption,
+    check_device,
     check_format,
     check_target,
     find_target,
@@ -132,9 +134,15 @@ def info(
     given = Input(energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset)
 
     def show(path: Path) -> None:
+        told: list[str] = []
+        image = given.read(path, told.append)
         typer.echo(f"{path}\n  layout: {describe(path)}")
-        for line in describe_image(given.read(path)):
+        for line in describe_image(image):
             typer.echo(f"  {line}")
+        # Warnings that the image has itself are among its lines.
+        for text in told:
+            if not text.endswith(tuple(image.metadata.get("warnings", ()))):
+                warn(text)
 
     each(files, show, EXPECTED_ERRORS)
 
@@ -166,6 +174,7 @@ def denoise(
     mask: MaskOption = None,
     rebin: RebinOption = None,
     align: AlignOption = False,
+    unit: UnitOption = None,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -188,8 +197,9 @@ def denoise(
     """
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align, seed,
+        repeats, y, x, energy, mask, rebin, align, seed, unit,
     )  # fmt: skip
+    check_device(device)
     options: dict[str, Any] = {"method": method, "preset": preset, "pairs": pairs, "seed": seed}
     try:
         options |= parse_settings(settings or [], OPTIONS)
@@ -219,6 +229,7 @@ def apply(
     mask: MaskOption = None,
     rebin: RebinOption = None,
     align: AlignOption = False,
+    unit: UnitOption = None,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -235,8 +246,9 @@ def apply(
 
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align,
+        repeats, y, x, energy, mask, rebin, align, unit=unit,
     )  # fmt: skip
+    check_device(device)
     order = Order(given, Model.load(model), device)
     _carry_out(order, files, output, suffix, overwrite, resume)
 
@@ -270,7 +282,7 @@ def _carry_out(
     from .cli_batch import run_batch
 
     files = find_files(entries)
-    if len(files) == 1 and files == entries and not resume:
+    if len(files) == 1 and set(files) == set(entries) and not resume:
         target = find_target(files[0], output, suffix, overwrite)
         each(files, partial(_run_one, order, target, overwrite, save_model), EXPECTED_ERRORS)
         return
@@ -282,10 +294,11 @@ def _carry_out(
 def _run_one(
     order: Order, target: Path, overwrite: bool, save_model: Path | None, path: Path
 ) -> None:
-    image, rest = order.given.read_part(path)
-    check_format(image, target)
     with progress_bars() as show:
-        result = order.denoise(image, rest, on_progress=show(f"Denoising {path.name}"))
+        move = show(f"Denoising {path.name}")
+        image, rest = order.given.read_part(path)
+        check_format(image, target)
+        result = order.denoise(image, rest, on_progress=move)
     print_report(result)
     save(result.image, target, overwrite)
     if save_model is not None:
@@ -305,6 +318,7 @@ def convert(
     mask: MaskOption = None,
     rebin: RebinOption = None,
     align: AlignOption = False,
+    unit: UnitOption = None,
     energy_axis: EnergyAxisOption = None,
     repeat_axis: RepeatAxisOption = None,
     repeat_kind: RepeatKindOption = None,
@@ -318,13 +332,18 @@ def convert(
 
     given = Input(
         energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align,
+        repeats, y, x, energy, mask, rebin, align, unit=unit,
     )  # fmt: skip
     check_target(target, overwrite, file)
-    image, _ = given.read_part(file)
-    write(target, image, overwrite=overwrite)
-    count, height, width, size = image.shape
-    typer.echo(f"{target}: {count} repeat(s), {height} x {width} pixels (y, x), {size} channels")
+
+    def carry_over(path: Path) -> None:
+        image, _ = given.read_part(path)
+        write(target, image, overwrite=overwrite)
+        count, height, width, size = image.shape
+        words = f"{count} repeat(s), {height} x {width} pixels (y, x), {size} channels"
+        typer.echo(f"{target}: {words}")
+
+    each([file], carry_over, EXPECTED_ERRORS)
 
 
 def _open_napari(paths: list[Path]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .batch import Task, check_settings, outcome_words, plan, run
-from .batch_sources import Sources
+from .batch_sources import READABLE, Sources
 from .cli_errors import end_with, warn
 from .cli_table import batch_view
 from .errors import SettingsError
@@ -122,7 +122,8 @@ def run_batch(
 def _plan(
     files: list[Path], output: Path | None, suffix: str, overwrite: bool, resume: bool
 ) -> list[Task]:
-    if output is not None and not output.is_dir() and output.name.endswith(writable_suffixes()):
+    endings = (*READABLE, *writable_suffixes())
+    if output is not None and not output.is_dir() and output.name.lower().endswith(endings):
         raise SettingsError(
             f"--output: a batch (several files, or --resume) needs a folder, found {output}"
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from .result_names import without_name
+
 
 def warn(text: str, path: Path | None = None) -> None:
     """Print a warning, with the file that it belongs to where that is not clear."""
@@ -19,7 +21,7 @@ def complain(error: Exception, path: Path | None = None) -> None:
     # An OSError with a number begins with it, which tells a user nothing.
     message = (isinstance(error, OSError) and error.strerror) or str(error)
     if path is not None and path.name not in message:
-        message = f"{path}: {message}"
+        message = f"{path}: {without_name(message, path)}"
     typer.secho(f"error: {message}", fg="red", err=True)
 
 

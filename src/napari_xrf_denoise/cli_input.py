@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from .cli_errors import warn
+from .cli_ranges import parse_factors, parse_slice, parse_window, slice_within
 from .errors import SettingsError
 
 if TYPE_CHECKING:
@@ -71,6 +73,15 @@ AlignOption = Annotated[
         help="Bring detector elements or scans onto one energy scale first, photon by photon.",
     ),
 ]
+UnitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--unit",
+        help="What one photon is in the file, where all counts are multiples of it (0.5).",
+    ),
+]
+LARGEST_GAIN = 1.0
+"""keV a channel: above, energies are hardly those of X-rays."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,11 @@ class Input:
     """How files are read, and which part of each is used.
 
     The fields are the options of the command line, as they were typed; `seed` is that of `align`.
+
+    Raises
+    ------
+    SettingsError
+        If an option could not be meant for any file.
     """
 
     energy_axis: int | None = None
@@ -94,6 +110,23 @@ class Input:
     rebin: str | None = None
     align: bool = False
     seed: int = 0
+    unit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeat_kind not in (None, "scan", "frame", "detector"):
+            raise SettingsError(
+                f"--repeat-kind: expected scan, frame or detector, found {self.repeat_kind!r}"
+            )
+        for text, option in ((self.repeats, "--repeats"), (self.y, "--y"), (self.x, "--x")):
+            parse_slice(text, option)
+        parse_window(self.energy, "--energy")
+        parse_factors(self.rebin, "--rebin")
+        if self.unit is not None and not (isfinite(self.unit) and self.unit > 0):
+            raise SettingsError(f"--unit: expected a number above 0, found {self.unit:g}")
+        if self.mask is not None:
+            from .cli_mask import check_mask
+
+            check_mask(self.mask)
 
     def said(self) -> dict[str, Any]:
         """Return what is said about files beyond what they say themselves, as plain values."""
@@ -123,11 +156,19 @@ class Input:
                 energy_offset=self.energy_offset,
                 energy_gain=self.energy_gain,
                 dataset=self.dataset,
-                repeat_kind=self._repeat_kind(),
+                repeat_kind=cast("RepeatKind | None", self.repeat_kind),
             )
         for entry in caught:
             tell(str(entry.message))
-        return image
+        if self.energy_gain is None or self.energy_gain <= LARGEST_GAIN:
+            return image
+        hint = (
+            f"--energy-gain {self.energy_gain:g} is in keV, which makes the last channel "
+            f"{image.energy.centers[-1]:,.6g} keV; if eV are meant, give --energy-gain "
+            f"{self.energy_gain / 1000:g}"
+        )
+        tell(f"{path}: {hint}")
+        return image.with_metadata(warnings=(*image.metadata.get("warnings", ()), hint))
 
     def read_part(
         self, path: Path, tell: Callable[[str], object] = warn
@@ -140,87 +181,37 @@ class Input:
             The repeats to use; the others, which can score a result, if they are scans.
         """
         whole = self.read(path, tell)
+        if self.unit is not None:
+            from .photon_unit import in_photons
+
+            whole = in_photons(whole, self.unit)
         if self.align:
             from .alignment import align_repeats
 
             # With all channels: photons that cross the border of a window belong to it.
             whole = align_repeats(whole, seed=self.seed)
+        n_repeats, height, width, _ = whole.shape
+        chosen = slice_within(self.repeats, "--repeats", n_repeats, "repeats")
         whole = whole.select(
-            y=parse_slice(self.y, "--y"),
-            x=parse_slice(self.x, "--x"),
-            energy=self._window(),
-            mask=None if self.mask is None else _read_mask(self.mask),
+            y=slice_within(self.y, "--y", height, "rows"),
+            x=slice_within(self.x, "--x", width, "columns"),
+            energy=parse_window(self.energy, "--energy"),
+            mask=self._mask((height, width)),
         )
-        if self.rebin is not None:
-            y, x, energy = self._factors()
+        if factors := parse_factors(self.rebin, "--rebin"):
+            y, x, energy = factors
             whole = whole.rebin(y=y, x=x, energy=energy)
-        chosen = parse_slice(self.repeats, "--repeats")
         if chosen is None:
             return whole, None
         image = whole.select(repeats=chosen)
-        used = range(*chosen.indices(whole.n_repeats))
-        rest = [index for index in range(whole.n_repeats) if index not in used]
+        rest = [index for index in range(n_repeats) if not chosen.start <= index < chosen.stop]
         if not rest or whole.repeat_kind != "scan":
             return image, None
         return image, whole.replace(counts=whole.counts[rest])
 
-    def _repeat_kind(self) -> RepeatKind | None:
-        if self.repeat_kind not in (None, "scan", "frame", "detector"):
-            raise SettingsError(
-                f"--repeat-kind: expected scan, frame or detector, found {self.repeat_kind!r}"
-            )
-        return self.repeat_kind  # type: ignore[return-value]
-
-    def _window(self) -> tuple[float, float] | None:
-        if self.energy is None:
+    def _mask(self, shape: tuple[int, int]) -> Any:
+        if self.mask is None:
             return None
-        try:
-            low, high = (float(part) for part in self.energy.split(":"))
-        except ValueError as error:
-            raise SettingsError(
-                f"--energy: expected low:high in keV, found {self.energy!r}"
-            ) from error
-        return low, high
+        from .cli_mask import read_mask
 
-    def _factors(self) -> list[int]:
-        parts = (self.rebin or "").split(",")
-        if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
-            raise SettingsError(
-                f"--rebin: expected three whole numbers as y,x,energy, found {self.rebin!r}"
-            )
-        return [int(part) for part in parts]
-
-
-def parse_slice(text: str | None, option: str) -> slice | None:
-    """Return the slice that ``first:last+1``, or one number, stands for.
-
-    Raises
-    ------
-    SettingsError
-        If the text is neither.
-    """
-    if text is None:
-        return None
-    try:
-        parts = [int(part) if part.strip() else None for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if len(parts) == 2:
-        return slice(*parts)
-    if len(parts) == 1 and parts[0] is not None:
-        return slice(parts[0], parts[0] + 1 or None)
-    raise SettingsError(f"{option}: expected first:last+1 such as 0:4, found {text!r}")
-
-
-def _read_mask(path: Path) -> Any:
-    import numpy as np
-
-    if not path.is_file():
-        raise SettingsError(f"--mask: {path} does not exist")
-    if path.suffix == ".npy":
-        picture = np.load(path, allow_pickle=False)
-    else:
-        import tifffile
-
-        picture = tifffile.imread(path)
-    return np.asarray(picture) > 0
+        return read_mask(self.mask, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .cli_errors import warn
-from .cli_table import duration
+from .cli_table import duration, log_progress
 from .errors import DataError, SettingsError
 from .result_names import result_name
 from .saving import check_folder, save_or_rescue
@@ -40,6 +41,18 @@ ResumeOption = Annotated[
         help="Go on with a batch, of napari too: results of the same file and settings are kept.",
     ),
 ]
+DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch has nowhere, before torch is loaded.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if not DEVICES.fullmatch(name):
+        raise SettingsError(f"--device: expected auto, cpu, cuda or mps, found {name!r}")
 
 
 def find_target(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Path:
@@ -125,18 +138,25 @@ def print_report(result: Denoised) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
-    """Give a function that makes a progress bar with a title and returns what moves it."""
+    """Give a function that makes a progress bar with a title and returns what moves it.
+
+    Where nobody sees bars, as in a log, there is a line now and then.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bars
 
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield log_progress
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}"),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=console, transient=True) as bars:
 
         def start(title: str) -> OnProgress:
             task = bars.add_task(title, total=1.0, left="")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from .denoising.progress import OnProgress, Progress
+
 LINE_SECONDS = 30
 """Least time between two lines about one file that is being denoised."""
 BAR_WIDTH = 10
@@ -136,6 +138,21 @@ class LiveTable(BatchView):
                 Text(task.stage or task.short_message),
             )
         return table
+
+
+def log_progress(title: str) -> OnProgress:
+    """Print that one job begins, and return what prints now and then how far it is."""
+    typer.echo(title, err=True)
+    last = time.monotonic()
+
+    def move(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last < LINE_SECONDS:
+            return
+        last = time.monotonic()
+        typer.echo(f"{title}: {100 * progress.fraction:.0f} %, {progress.stage}", err=True)
+
+    return move
 
 
 def batch_view(tasks: Sequence[Task]) -> BatchView:

@@ -1,4 +1,4 @@
-"""What results of many files are called."""
+"""What files and their results are called."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ def is_result_name(path: Path) -> bool:
     (True, False)
     """
     return result_stem(path).endswith(DENOISED)
+
+
+def without_name(message: str, path: Path) -> str:
+    """Return a message without the name of its file, or of the image in it, that it begins with.
+
+    Examples
+    --------
+    >>> without_name("vase: all counts are zero", Path("scans/vase.h5"))
+    'all counts are zero'
+    """
+    for name in (str(path), path.name, path.stem, result_stem(path)):
+        message = message.removeprefix(f"{name}: ")
+    return message

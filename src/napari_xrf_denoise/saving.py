@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from .errors import DataError
 from .result_names import result_stem
@@ -15,17 +15,24 @@ if TYPE_CHECKING:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or cannot be made.
+    """Refuse a folder that cannot be written, or cannot be made; nothing is left behind.
 
     Raises
     ------
-    PermissionError
+    NotADirectoryError, PermissionError
     """
-    place = folder.resolve()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        raise PermissionError(f"{folder}: {place} cannot be written; choose another folder")
+    asked = folder.resolve()
+    place = next((parent for parent in (asked, *asked.parents) if parent.exists()), asked)
+    named = f"{folder}" if place == asked else f"{folder}: {place}"
+    if not place.is_dir():
+        raise NotADirectoryError(f"{named} is no folder; choose another folder")
+    # Permissions do not tell of every folder: some hold no files of users, or no more files.
+    probe = place / f".{uuid4().hex}.part"
+    try:
+        probe.touch()
+    except OSError as error:
+        raise PermissionError(f"{named} cannot be written; choose another folder") from error
+    probe.unlink()
 
 
 def save_or_rescue(image: SpectrumImage, target: Path, overwrite: bool) -> None:

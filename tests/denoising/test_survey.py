@@ -96,6 +96,19 @@ def test_values_with_gaps_are_not_poisson(repeats):
 
 
 @pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("unused", [0, 3])
+def test_an_overflow_channel_says_nothing_of_the_statistics(repeats, unused):
+    counts = measured()[:repeats]
+    counts[..., 46 - unused :] = 0
+    counts[..., 49 - unused] = 60  # in every voxel, as no Poisson counts are
+    assert survey(SpectrumImage(counts)).odd is None
+    assert survey(SpectrumImage(counts)).is_poisson
+    # What is wrong with the other channels is found all the same.
+    counts[..., :46] = np.minimum(counts[..., :46], 7)
+    assert "cut off at 7" in str(survey(SpectrumImage(counts)).odd)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
 def test_the_survey_does_not_depend_on_the_bands(repeats, monkeypatch):
     image = SpectrumImage(measured()[:repeats])
     whole, blocks = survey(image), SpectrumImage.blocks

@@ -141,3 +141,24 @@ def test_pairs_are_said_as_chosen(raw, small_map):
     model = DenoiseModel(available=(raw, other), sources=(raw, other), method="pca")
     model.change("pairs", "repeats")
     assert "Pairs: the repeats." in plan(model)[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "preset", "words"),
+    [
+        ("stack", "balanced", ["48 at most", "4 networks of 48 features, 300 steps at most"]),
+        ("pca", "fast", ["Components: found from the data"]),
+        ("spectrum", "balanced", ["2 networks of 8 features, 100 steps."]),
+        ("spectrum", "tutorial", ["One network of 6 layers, 4 features, 10000 epochs."]),
+    ],
+)
+def test_the_plan_names_rank_and_networks(raw, method, preset, words):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method=method, preset=preset)
+    told = plan(model)[1]
+    assert all(entry in told for entry in words)
+
+
+def test_a_rank_that_was_given_is_named(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method="pca")
+    model.change("rank", 5)
+    assert "5 components." in plan(model)[1]

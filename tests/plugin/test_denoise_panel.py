@@ -212,6 +212,8 @@ def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, pane
     assert "keV" in panel.live.pictures.words.text()
     assert {"training", "held-out"} == set(panel.live.loss_plot.points)
     assert set(panel.live.gain_plot.points) == {"dose gain"}
+    assert panel.report_label.isVisible()
+    assert not panel.course.is_open
 
 
 def test_the_report_has_a_row_for_each_line(qtbot, viewer_with_map, panel):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 Counts = NDArray[np.float32] | FactoredCounts
 """Of a result, shape (y, x, energy)."""
+FEW_CHANNELS = 64
+"""No spectrometer has fewer; where another axis is longer, that one may be meant."""
 FEW_PIXELS = 64
 """Fewer pixels than this have too little in common for a component analysis."""
 WORSE = "worse_than_pca"
@@ -160,7 +162,7 @@ def denoise(
     choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
     if np.isfinite(found.fano.factor):
         choices["fano_factor"] = found.fano.factor
-    warnings = _warnings(image, found)
+    warnings = [*_doubtful_axis(data, image, energy_axis, repeat_axis), *_warnings(image, found)]
     if choices.pop(WORSE, False):
         warnings.append(
             "by held-out counts the components alone (method='pca') are nearer to the truth than "
@@ -311,6 +313,25 @@ def _check_reference(
 def _warnings(image: SpectrumImage, found: Survey) -> list[str]:
     """Return in words what is wrong with the counts."""
     return [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
+
+
+def _doubtful_axis(
+    data: Any, image: SpectrumImage, energy_axis: int, repeat_axis: int | None
+) -> list[str]:
+    """Return a warning where a plain array's energies seem to lie along another axis."""
+    if not is_plain_array(data) or image.shape[-1] >= FEW_CHANNELS:
+        return []
+    shape = list(np.shape(data[0] if _is_list_of_images(data) else data))
+    if repeat_axis is not None:
+        shape[repeat_axis] = 0
+    longest = int(np.argmax(shape))
+    if shape[longest] < FEW_CHANNELS:
+        return []
+    return [
+        f"axis {energy_axis} ({image.shape[-1]} long) was taken for the energy although axis "
+        f"{longest} is longer ({shape[longest]}); if that is the energy, give "
+        f"energy_axis={longest}"
+    ]
 
 
 def _score_model(

@@ -17,6 +17,7 @@ from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.spectrum_image import BLOCK_BYTES, SpectrumImage
 
+from .faults.values import advice_for
 from .settings import Pairs
 from .survey import Survey
 
@@ -47,8 +48,8 @@ def choose_pairs(image: SpectrumImage, pairs: Pairs, found: Survey) -> Pairs:
     if not found.whole:
         raise DataError(
             f"{image.name}: thinning splits photons and needs whole counts, found values like "
-            f"{_first_fraction(image):g}; give the raw counts, or two or more repeats and "
-            "pairs='repeats'"
+            f"{_first_fraction(image):g}; {advice_for(found.fractions)}, or give two or more "
+            "repeats and pairs='repeats' (--pairs repeats)"
         )
     return "thinning"
 
@@ -62,8 +63,8 @@ def check_pairs(image: SpectrumImage, pairs: Pairs) -> None:
     """
     if pairs == "repeats" and image.n_repeats < 2:
         raise SettingsError(
-            f"{image.name}: pairs='repeats' needs at least 2 repeats, found 1; use "
-            "pairs='thinning', or read the repeats with repeat_axis=..."
+            f"{image.name}: pairs='repeats' (--pairs repeats) needs at least 2 repeats, found 1; "
+            "use 'thinning', or name the axis of the repeats with repeat_axis (--repeat-axis)"
         )
 
 

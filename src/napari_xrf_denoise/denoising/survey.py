@@ -12,6 +12,7 @@ from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
+from .faults.channels import find_overflow
 from .faults.values import OddValues, odd_values
 from .profiles import Profiles, ProfileSums
 from .progress import Watch
@@ -79,6 +80,11 @@ class Survey:
         return float(self.totals.sum())
 
     @property
+    def fractions(self) -> NDArray[np.float64]:
+        """Some of the values above 0 where counts are not whole; else none."""
+        return np.zeros(0) if self.profiles is None else self.profiles.fractions
+
+    @property
     def is_poisson(self) -> bool:
         """Whether nothing speaks against Poisson counts."""
         return self.whole and self.fano.is_poisson and self.odd is None
@@ -121,12 +127,17 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
                 f"{image.name}: axis 'repeat': repeats {first} and {second} are identical; "
                 "expected independent measurements, found a copy; leave one of them out"
             )
+    spectrum = profiles.spectra.sum(axis=0)
+    # An overflow channel is no part of the spectrum, and says nothing of the others' statistics.
+    size = spectrum.size
+    overflow = find_overflow(spectrum)
+    end = size if overflow is None else overflow
     return Survey(
         totals,
-        profiles.spectra.sum(axis=0),
+        spectrum,
         whole,
-        moments.fano(profiles.spectra, image.repeat_kind),
-        odd_values(profiles.values) if whole else None,
+        moments.fano(profiles.spectra[:, :end], image.repeat_kind),
+        odd_values(profiles.values.without_last(size - end)) if whole else None,
         profiles,
     )
 
@@ -166,13 +177,16 @@ class _Moments:
         Parameters
         ----------
         spectra : numpy.ndarray, shape (repeat, energy)
+            Of the channels to look at: all, or the first ones.
         kind : {"scan", "frame", "detector"}
             Scans and frames have one share of all counts, detector elements one in each window of
             channels.
         """
-        if self.repeats < 2 or self.mean.sum() == 0:
-            return Fano(float("nan"), float("nan"))
         size = spectra.shape[1]
+        own, cross, square = self.own[:, :size], self.cross[:, :size], self.square[:size]
+        means = self.mean[:size]
+        if self.repeats < 2 or means.sum() == 0:
+            return Fano(float("nan"), float("nan"))
         width = size
         if kind == "detector":
             enough = max(SHARE_VOXELS / self.pixels, SHARE_COUNTS * size / spectra.sum())
@@ -181,14 +195,12 @@ class _Moments:
         windows = np.add.reduceat(spectra, starts, axis=1)
         share = windows / np.maximum(windows.mean(axis=0), 1e-12)
         share = np.repeat(share, np.diff(np.append(starts, size)), axis=1)
-        scatter = float((self.own - 2 * share * self.cross + share**2 * self.square).sum())
+        scatter = float((own - 2 * share * cross + share**2 * square).sum())
         # What the mean of all repeats takes away of the scatter; 1 where all shares are equal.
         freedom = self.repeats - (share**2).sum(axis=0) / self.repeats
         # What the shares, which were taken from the same counts, take away of it.
-        fitted = np.add.reduceat(self.square, starts) / np.maximum(
-            np.add.reduceat(self.mean, starts), 1e-12
-        )
-        expected = float(freedom @ self.mean - freedom[starts] @ fitted)
-        mean = float(self.mean.sum())
-        spread = 2 * float(self.square.sum()) / (self.repeats - 1) + mean / self.repeats
+        fitted = np.add.reduceat(square, starts) / np.maximum(np.add.reduceat(means, starts), 1e-12)
+        expected = float(freedom @ means - freedom[starts] @ fitted)
+        mean = float(means.sum())
+        spread = 2 * float(square.sum()) / (self.repeats - 1) + mean / self.repeats
         return Fano(scatter / max(expected, 1e-12), spread**0.5 / mean)

@@ -115,7 +115,7 @@ class _CurvePlot(QWidget):
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._name, self._colors = name, colors
         self._plot = _small_plot(self)
-        self._plot.setXRange(0, 100)
+        self._plot.setXRange(0, 100, padding=0)
         self._curves: dict[str, Any] = {}
         self.points: Course = {}
         layout = QVBoxLayout(self)

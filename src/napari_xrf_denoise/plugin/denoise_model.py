@@ -12,7 +12,15 @@ from psygnal import SignalGroupDescriptor
 # The engine's own rules, so that the panel never announces something else than what is done.
 from napari_xrf_denoise.denoising.engine import choose_method
 from napari_xrf_denoise.denoising.expected import Expected, expect
-from napari_xrf_denoise.denoising.settings import METHODS, Settings, resolve_settings
+from napari_xrf_denoise.denoising.settings import (
+    METHODS,
+    PcaSettings,
+    Settings,
+    SpectrumSettings,
+    StackSettings,
+    TutorialSettings,
+    resolve_settings,
+)
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
 from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
@@ -230,9 +238,29 @@ def _learning(model: DenoiseModel, image: SpectrumImage) -> list[str]:
         lines.append("Where held-out counts prefer the components alone, pca is taken instead.")
     return [
         *lines,
+        *_networks(settings),
         _pairs(image, settings),
         f"Expected: {about_seconds(need.seconds)}, {about_bytes(need.n_bytes)} of memory.",
     ]
+
+
+def _networks(settings: Settings) -> list[str]:
+    """Return the rank and the networks of a run."""
+    lines = []
+    if isinstance(settings, StackSettings | PcaSettings):
+        rank = f"{settings.rank} components."
+        if settings.rank is None:
+            rank = f"Components: found from the data, {settings.max_rank} at most."
+        lines.append(rank)
+    if isinstance(settings, TutorialSettings):
+        network = f"{settings.layers} layers, {settings.features} features"
+        lines.append(f"One network of {network}, {settings.epochs} epochs.")
+    elif isinstance(settings, StackSettings | SpectrumSettings):
+        number = max(1, settings.folds)
+        networks = "One network" if number == 1 else f"{number} networks"
+        most = " at most" if isinstance(settings, StackSettings) else ""
+        lines.append(f"{networks} of {settings.features} features, {settings.steps} steps{most}.")
+    return lines
 
 
 def _applying(model: DenoiseModel) -> list[str]:
@@ -248,7 +276,7 @@ def _pairs(image: SpectrumImage, settings: Settings) -> str:
         return "Pairs: the repeats."
     if settings.pairs == "thinning" or image.n_repeats == 1:
         return "Pairs: photons split at random (thinning)."
-    if hasattr(settings, "strategy"):
+    if isinstance(settings, TutorialSettings):
         return "Pairs: each repeat and the mean of the others."
     return (
         "Pairs: photons split at random (thinning), or the repeats if their counts do not "

@@ -358,6 +358,9 @@ class DenoisePanel(DockedWidget):
         self.viewer.add_image(data, **attributes)
 
     def _show_change(self, info: EmissionInfo) -> None:
+        if info.signal.name == "status" and self.model.status in ("loading", "idle"):
+            # First what the network does is worth the room, then what came of it.
+            self.course.button.setChecked(self.model.status == "loading")
         # These change ten times a second.
         often = {
             "stage": self._show_stage,

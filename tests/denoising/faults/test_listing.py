@@ -60,7 +60,7 @@ def test_clean_spectra_raise_no_alarm(repeats):
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 1, 1, 1), (1, 1, 1, 5000), (3, 1, 1, 100), (1, 2, 2, 4096), (2, 1, 5, 7)]
+    "shape", [(1, 1, 1, 8), (1, 1, 1, 5000), (3, 1, 1, 100), (1, 2, 2, 4096), (2, 1, 5, 17)]
 )
 def test_odd_shapes_raise_no_alarm(shape):
     image = SpectrumImage(np.random.default_rng(0).poisson(900, shape))
@@ -91,6 +91,14 @@ def test_the_measured_detector_elements_have_scales_of_their_own(shared_data):
     assert survey(image).is_poisson
 
 
+@pytest.mark.parametrize(("channels", "words"), [(1, "only 1 channel:"), (7, "only 7 channels:")])
+def test_too_few_channels_for_a_spectrum_are_said(channels, words):
+    image = SpectrumImage(np.random.default_rng(0).poisson(9, (1, 12, 12, channels)))
+    said = only(faults_of(image))
+    assert said.startswith(words)
+    assert "--energy-axis" in said
+
+
 def test_too_few_counts_are_said():
     few = SpectrumImage(np.random.default_rng(0).poisson(0.01, (1, 20, 20, 20)))
     assert "only " in only(faults_of(few))
@@ -107,6 +115,7 @@ def test_statistics_that_are_not_poisson_are_said_once(scans):
     said = only(faults_of(one.replace(counts=one.counts / np.float32(0.3))))
     assert "not whole numbers" in said
     assert "all are multiples of 3.33333" in said
+    assert "with --unit 3.33333 or in_photons(image, 3.33333)" in said
     said = only(faults_of(image.replace(counts=image.counts // 2)))
     assert "variance over repeats" in said
 
@@ -201,6 +210,21 @@ def test_channels_that_are_no_spectrum_are_said(scans):
     assert overflow.startswith("channel 255 holds ")
     assert hot.startswith("channel 140 (11.2 keV) holds ")
     assert "--energy 0:20.36" in overflow
+
+
+@pytest.mark.parametrize("per_pixel", [60, 0.5])
+def test_an_overflow_is_the_only_thing_said_with_its_share_of_the_counts(scans, per_pixel):
+    image = scans((1,))
+
+    def fill(counts):
+        size = counts.shape[:3]
+        counts[..., -1] = per_pixel if per_pixel > 1 else np.indices(size).sum(axis=0) % 2
+
+    image = changed(image, fill)
+    said = only(faults_of(image))
+    counts = np.asarray(image.counts, dtype=float)
+    assert f"({100 * counts[..., -1].sum() / counts.sum():.2g} % of all)" in said
+    assert "the dose gain is that of these counts, too" in said
 
 
 def test_long_lists_of_repeats_are_cut_short():

@@ -29,6 +29,18 @@ def test_every_value_is_counted_once():
     assert values.common_divisor() == np.gcd.reduce(counts.ravel())
 
 
+@pytest.mark.parametrize("channels", [0, 1, 6])
+def test_the_last_channels_can_be_left_out(channels):
+    counts = np.random.default_rng(0).poisson(30, (2, 5, 4, 50)) ** 2 * 5
+    values = ValueCounts()
+    for rows in (slice(0, 3), slice(3, 5)):
+        values.add(counts[:, rows])
+    rest = counts[..., : 50 - channels]
+    np.testing.assert_array_equal(
+        values.without_last(channels).numbers, np.bincount(rest[rest <= 4095], minlength=4096)
+    )
+
+
 def test_photon_counts_of_any_rates_raise_no_alarm():
     rng = np.random.default_rng(1)
     for trial in range(30):

@@ -17,12 +17,14 @@ from .moves import find_moves
 from .pixels import count_empty_pixels
 from .repeats import RepeatStep, find_dead_repeats, find_drift, find_repeat_steps
 from .rows import find_empty_rows, find_row_steps
-from .values import common_step
+from .values import advice_for
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.denoising.profiles import Profiles
     from napari_xrf_denoise.denoising.survey import Survey
 
+FEW_CHANNELS = 8
+"""Fewer channels than this are no spectrum; a line alone is wider."""
 FEW_COUNTS = 200
 """Fewer counts than this in all show no spectrum to learn from."""
 NAMED = 6
@@ -55,7 +57,7 @@ def find_faults(found: Survey, image: SpectrumImage) -> list[str]:
     list of str
         Empty for counts without a fault.
     """
-    faults = _few_counts(found, image) + _statistics(found)
+    faults = _few_channels(image) + _few_counts(found, image) + _statistics(found)
     if found.profiles is not None and found.total > 0:
         dead = find_dead_repeats(found.totals)
         unfinished = _unfinished_repeats(found.profiles, dead)
@@ -72,6 +74,18 @@ def find_faults(found: Survey, image: SpectrumImage) -> list[str]:
         faults += _empty_pixels(found.profiles)
         faults += _channels(found.spectrum, image)
     return faults
+
+
+def _few_channels(image: SpectrumImage) -> list[str]:
+    """Too few channels for a spectrum."""
+    size = image.shape[3]
+    if size >= FEW_CHANNELS:
+        return []
+    return [
+        f"only {size} channel{'s' if size > 1 else ''}: no spectrum that could tell signal from "
+        "noise, so that neither the result nor its dose gain says much; use more channels, or "
+        "check which axis is the energy (--energy-axis or energy_axis)"
+    ]
 
 
 def _few_counts(found: Survey, image: SpectrumImage) -> list[str]:
@@ -101,12 +115,7 @@ def _few_counts(found: Survey, image: SpectrumImage) -> list[str]:
 def _statistics(found: Survey) -> list[str]:
     """Counts that are no photon counts."""
     if not found.whole:
-        step = None if found.profiles is None else common_step(found.profiles.fractions)
-        advice = (
-            "give the raw counts"
-            if step is None
-            else f"all are multiples of {step:.6g}: divide them by it to have photon counts again"
-        )
+        advice = advice_for(found.fractions)
         return [f"counts are not whole numbers, so they are not Poisson counts any more; {advice}"]
     if found.odd is not None:
         return [str(found.odd)]
@@ -289,10 +298,11 @@ def _channels(spectrum: NDArray[np.float64], image: SpectrumImage) -> list[str]:
     if overflow is not None:
         border = axis.centers[overflow - 1 : overflow + 1].mean()
         faults.append(
-            f"channel {overflow} holds {spectrum[overflow]:.0f} counts and those before it hardly "
-            "any: it counts all photons above the range and is no part of the spectrum; leave it "
-            f"out with --energy {axis.centers[0]:.4g}:{border:.6g} or "
-            "image.select(energy=...)"
+            f"channel {overflow} holds {spectrum[overflow]:.0f} counts "
+            f"({100 * spectrum[overflow] / spectrum.sum():.2g} % of all) and those before it "
+            "hardly any: it counts all photons above the range and is no part of the spectrum, "
+            "yet the dose gain is that of these counts, too; leave it out with --energy "
+            f"{axis.centers[0]:.4g}:{border:.6g} or image.select(energy=...)"
         )
     sums = [f"{counts:.0f}" for counts in spectrum]
     faults += [

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .channels import NEIGHBOURS
 from .limits import RARE, highest_rate, lowest_rate
 
 LARGEST = 4095
 """Largest value whose number is known; larger ones are too rare each to tell anything."""
+LAST_CHANNELS = NEIGHBOURS + 1
+"""Channels at the end, one of which may count all that is above the range, see `find_overflow`."""
 STRETCH = 2**20
 """Voxels that are counted at once, to save memory."""
 EXCESS = 1.5
@@ -44,12 +47,15 @@ class ValueCounts:
     ----------
     numbers : numpy.ndarray, shape (LARGEST + 1,), int64
         Voxels that hold 0, 1, 2, ...
+    last_numbers : numpy.ndarray, shape (LAST_CHANNELS, LARGEST + 1), int64
+        The same of each of the last channels, one of which may be an overflow.
     divisor : int
         Largest whole number that divides all values; 0 while all are 0.
     """
 
     def __init__(self) -> None:
         self.numbers = np.zeros(LARGEST + 1, dtype=np.int64)
+        self.last_numbers = np.zeros((LAST_CHANNELS, LARGEST + 1), dtype=np.int64)
         self.divisor = 0
 
     def add(self, band: NDArray[Any]) -> None:
@@ -58,6 +64,23 @@ class ValueCounts:
             flat = plane.reshape(-1)
             for start in range(0, flat.size, STRETCH):
                 self._add_stretch(flat[start : start + STRETCH])
+            if band.shape[3] > LAST_CHANNELS:
+                self._add_last(plane[..., -LAST_CHANNELS:].astype(np.int64))
+
+    def without_last(self, channels: int) -> ValueCounts:
+        """Return the same without so many of the last channels, at most `LAST_CHANNELS`.
+
+        Which large values they hold is not known one by one, so that the divisor stays.
+        """
+        rest = ValueCounts()
+        rest.numbers = self.numbers - self.last_numbers[LAST_CHANNELS - channels :].sum(axis=0)
+        rest.divisor = self.divisor
+        return rest
+
+    def _add_last(self, counts: NDArray[np.int64]) -> None:
+        places = counts + (LARGEST + 1) * np.arange(LAST_CHANNELS)
+        numbers = np.bincount(places[counts <= LARGEST], minlength=self.last_numbers.size)
+        self.last_numbers += numbers.reshape(self.last_numbers.shape)
 
     def _add_stretch(self, counts: NDArray[Any]) -> None:
         filled = int(np.count_nonzero(counts))
@@ -108,7 +131,8 @@ class OddValues:
         if self.divisor > 1:
             return (
                 f"counts are not single photons: all are multiples of {self.divisor}; divide them "
-                f"by {self.divisor} to have photon counts again"
+                f"by {self.divisor} to have photon counts again, with --unit {self.divisor} or "
+                f"in_photons(image, {self.divisor})"
             )
         if self.cut:
             return (
@@ -196,3 +220,25 @@ def common_step(fractions: NDArray[np.floating]) -> float | None:
     multiples = values / values[0]
     off = np.abs(multiples - np.rint(multiples))
     return float(values[0]) if np.all(off < ROUGHLY * np.maximum(1, multiples / 100)) else None
+
+
+def advice_for(fractions: NDArray[np.floating]) -> str:
+    """Return in words how to have photon counts again where counts are not whole.
+
+    Parameters
+    ----------
+    fractions : numpy.ndarray
+        Values above 0, some of them not whole.
+
+    Examples
+    --------
+    >>> advice_for(np.array([0.3, 0.7]))
+    'give the raw counts'
+    """
+    step = common_step(fractions)
+    if step is None:
+        return "give the raw counts"
+    return (
+        f"all are multiples of {step:.6g}: divide them by it to have photon counts again, with "
+        f"--unit {step:.6g} or in_photons(image, {step:.6g})"
+    )
