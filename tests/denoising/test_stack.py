@@ -396,4 +396,5 @@ def test_progress_rises_through_all_stages_to_the_end(tiny, slow_clock):
     assert fractions[-1] == 1
     stages = {step.stage for step in seen}
     assert {"training", "computing the result", "looking for hot spots", "done"} <= stages
-    assert any("loss" in step.figures for step in seen)
+    assert any("training, network 1" in step.figures for step in seen)
+    assert any(step.preview is not None for step in seen)
