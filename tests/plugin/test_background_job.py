@@ -1,3 +1,7 @@
+import os
+import sys
+import threading
+
 import pytest
 
 from napari_xrf_denoise.denoising import Progress
@@ -52,3 +56,16 @@ def test_stopping_before_the_start_is_remembered(times):
     job.start()
     assert job.wait(10)
     assert job.result is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_a_job_stands_back_behind_the_window_and_leaves_it_as_it_was():
+    def priority():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = priority()
+    job = BackgroundJob(lambda *_: priority(), "test")
+    job.start()
+    assert job.wait(10)
+    assert job.result > before
+    assert priority() == before

@@ -1,5 +1,7 @@
 """Curves of a run."""
 
+import math
+
 from napari_xrf_denoise.denoising import Progress
 from napari_xrf_denoise.plugin.denoise_course import CourseKeeper, means
 
@@ -16,3 +18,20 @@ def test_points_come_when_figures_change():
     assert not keeper.add(Progress("training", 0.25, None, {"training": 5.0}))
     assert keeper.add(Progress("training", 0.3, None, {"training": 4.0}))
     assert keeper.course() == {"training": ((20.0, 5.0), (30.0, 4.0))}
+
+
+def test_networks_one_after_the_other_have_curves_of_their_own():
+    keeper = CourseKeeper()
+    keeper.add(Progress("training", 0.2, None, {"training, network 1": 5.0}))
+    keeper.add(Progress("training", 0.6, None, {"training, network 2": 6.0}))
+    first, gap, second = keeper.course()["training"]
+    assert (first, second) == ((20.0, 5.0), (60.0, 6.0))
+    assert math.isnan(gap[1])
+
+
+def test_networks_at_the_same_time_share_one_curve():
+    keeper = CourseKeeper()
+    keeper.add(Progress("training", 0.2, None, {"training, network 1": 5.0}))
+    both = {"training, network 1": 5.0, "training, network 2": 7.0}
+    keeper.add(Progress("training", 0.3, None, both))
+    assert keeper.course() == {"training": ((20.0, 5.0), (30.0, 6.0))}

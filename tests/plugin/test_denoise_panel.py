@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
 from napari_xrf_denoise.layers import to_layer
 
@@ -262,14 +262,14 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     assert panel.method_box.isEnabled()
 
 
-def test_the_same_in_python_can_be_copied(qtbot, viewer_with_map, panel):
-    panel.python.expand()
-    panel.copy_button.click()
-    text = QApplication.clipboard().text()
-    assert text == panel.python_text.toPlainText()
-    assert "viewer.layers['map']" in text
+def test_the_same_in_python_follows_the_settings_and_names(viewer_with_map, panel):
+    assert "viewer.layers['map']" in panel.python.lines()
     viewer_with_map.layers["map"].name = "ore"
-    assert "viewer.layers['ore']" in panel.python_text.toPlainText()
+    assert "viewer.layers['ore']" in panel.python.lines()
+    panel.settings_form.field("rank").setValue(3)
+    assert "rank=3" in panel.python.lines()
+    panel.model.choose(())
+    assert not panel.python.isVisible()
 
 
 class ClosedByHand(QEvent):

@@ -1,7 +1,7 @@
 """How long a run will take and how much memory it will need, before it begins: roughly.
 
-Times were fitted to runs on two shared cores (docs/benchmarks.md, "How long it takes"); another
-machine is slower or faster by a factor that its own last run tells.
+Times were fitted to runs on two shared cores (docs/benchmarks.md, simulated and large maps);
+another machine is slower or faster by a factor that its own last run tells.
 """
 
 from __future__ import annotations

@@ -6,13 +6,18 @@ interpreter's exit, so whoever starts a job stops it before the window goes.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.denoising import Progress
 
+NICE = 5
+"""How far a job stands back behind the window where both want the same processor (Linux)."""
 Work = Callable[[Callable[["Progress"], object], Callable[[], bool]], Any]
 """``work(on_progress, should_stop)`` returns the result; it ends early by raising `Cancelled`."""
 
@@ -58,8 +63,18 @@ class BackgroundJob:
         self.progress = progress
 
     def _run(self) -> None:
+        _step_back()
         try:
             self.result = self._work(self._keep_latest, self._stop.is_set)
         except BaseException as error:
             # Whatever it is, it belongs into the panel: a thread's own traceback is seen by nobody.
             self.error = error
+
+
+def _step_back() -> None:
+    """Let the window have the processor first; Linux alone knows priorities of threads."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            before = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, before + NICE)

@@ -24,13 +24,18 @@ class CourseKeeper:
         """Take over what is new; return whether anything was."""
         if not progress.figures or progress.figures == self._last:
             return False
+        share = 100 * progress.fraction
+        if not self._last.keys() <= progress.figures.keys():
+            # Another network begins from the start: its curve is one of its own.
+            for points in self._points.values():
+                points.append((share, math.nan))
         self._last = dict(progress.figures)
         for kind, value in means(progress.figures).items():
-            self._points.setdefault(kind, []).append((100 * progress.fraction, value))
+            self._points.setdefault(kind, []).append((share, value))
         return True
 
     def course(self) -> dict[str, Points]:
-        """Return all curves by kind."""
+        """Return all curves by kind; NaN parts what does not belong together."""
         return {kind: tuple(points) for kind, points in self._points.items()}
 
 

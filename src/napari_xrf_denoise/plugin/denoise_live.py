@@ -145,7 +145,7 @@ class _CurvePlot(QWidget):
         for number, (kind, curve) in enumerate(points.items()):
             color = self._colors.curves[number % len(self._colors.curves)]
             if kind not in self._curves:
-                self._curves[kind] = self._plot.plot(antialias=False)
+                self._curves[kind] = self._plot.plot(antialias=False, connect="finite")
             x, y = zip(*curve, strict=True)
             self._curves[kind].setPen(pg.mkPen(color, width=1))
             self._curves[kind].setData(np.array(x), np.array(y))

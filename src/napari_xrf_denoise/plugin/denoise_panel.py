@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import EmissionInfo
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
-from qtpy.QtGui import QFontDatabase, QShowEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
-    QApplication,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -18,7 +17,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QMessageBox,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -42,6 +40,7 @@ from .layer_checklist import LayerChecklist
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
 from .preferences import preferences
+from .python_fold import PythonFold
 from .settings_form import SettingsForm
 from .small_widgets import choice_box, words_label
 from .small_words import about_seconds
@@ -54,7 +53,6 @@ LEAST_SIZE = QSize(230, 330)
 POLL_MS = 100
 """Time between two looks at a run."""
 TABLE_HEIGHT = 180
-PYTHON_HEIGHT = 150
 
 METHOD_TIPS = {
     "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
@@ -163,15 +161,7 @@ class DenoisePanel(DockedWidget):
         self.again_button.setToolTip("Denoise the same layers once more with one thing changed")
         self.again_menu = QMenu(self.again_button)
         self.again_button.setMenu(self.again_menu)
-        self.python_text = QPlainTextEdit()
-        self.python_text.setReadOnly(True)
-        self.python_text.setTabChangesFocus(True)
-        self.python_text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.python_text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.python_text.setFixedHeight(PYTHON_HEIGHT)
-        self.python_text.setToolTip("The same in napari's console")
-        self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy these lines, to paste them into napari's console")
+        self.python = PythonFold()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -197,12 +187,6 @@ class DenoisePanel(DockedWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.again_button)
-        python = QWidget()
-        lines = QVBoxLayout(python)
-        lines.setContentsMargins(0, 0, 0, 0)
-        lines.addWidget(self.python_text)
-        lines.addWidget(self.copy_button)
-        self.python = Fold("The same in Python", python, "Lines for napari's console")
         layout = QVBoxLayout()
         layout.addWidget(QLabel("Spectral layers"))
         layout.addWidget(self.layer_list)
@@ -250,7 +234,6 @@ class DenoisePanel(DockedWidget):
         self.save_button.clicked.connect(self._save_model)
         self.again_menu.aboutToShow.connect(self._fill_again)
         self.again_menu.triggered.connect(self._run_again)
-        self.copy_button.clicked.connect(self._copy)
 
     def _set(self, field: str) -> Any:
         # Qt keeps the function alive, which must not keep the panel of a closed window.
@@ -341,11 +324,6 @@ class DenoisePanel(DockedWidget):
         if plan(self.model)[0]:
             self._click()
 
-    def _copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.python_text.toPlainText())
-
     def _click(self) -> None:
         if self.model.status != "idle":
             self.session.stop()
@@ -418,9 +396,7 @@ class DenoisePanel(DockedWidget):
         python = ""
         if possible:
             python = model.call().as_python([layer.name for layer in model.sources])
-        if python != self.python_text.toPlainText():
-            self.python_text.setPlainText(python)
-        self.python.setVisible(possible)
+        self.python.show_lines(python)
 
     def _show_models(self) -> None:
         model = self.model

@@ -228,7 +228,7 @@ def _report(result: Denoised) -> str:
     lines = [summary[0].upper() + summary[1:] + "."]
     if report.dose_gain > 0 and math.isfinite(report.dose_gain_interval[1]):
         lines.append(f"As good as {report.dose_gain:.1f} times the measuring time.")
-    if report.measured_by:
+    if report.measured_by and report.measured_by not in summary:
         lines.append(f"Measured by: {report.measured_by}.")
     lines.append(f"Counts: the result holds {100 * report.count_ratio:.2f} % of the raw counts.")
     lines += [f"Warning: {text}" for text in report.warnings]
