@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -36,7 +37,7 @@ from .docked_widget import DockedWidget
 from .fold import Fold
 from .preferences import preferences
 from .settings_form import SettingsForm
-from .small_widgets import choice_box, words_label
+from .small_widgets import choice_box, scroll_in, words_label
 from .small_words import about_seconds
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class BatchDock(DockedWidget):
         )
         self.table = BatchTable()
         self.table.setMinimumSize(LEAST_TABLE)
-        self.table.setToolTip("Double-click a row that is done to open its result")
+        self.table.setToolTip("Double-click a row that is done, or press Enter, to open its result")
         self.way_box = QComboBox()
         for row, (way, (text, tip)) in enumerate(WAYS.items()):
             self.way_box.addItem(text, way)
@@ -108,7 +109,7 @@ class BatchDock(DockedWidget):
         self.way_stack = QStackedWidget()
         self.way_stack.addWidget(_row(self.method_box, self.preset_box))
         self.way_stack.addWidget(_row(self.model_field, self.model_button))
-        self.way_stack.setMaximumHeight(self.way_stack.sizeHint().height())
+        self.way_stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.target_field = _path_field("Folder for the results; it is made when it is missing")
         self.target_button = _button("Choose…", "Choose the folder for the results")
         self.suffix_box = choice_box(SUFFIXES, FORMAT_TIPS)
@@ -132,7 +133,7 @@ class BatchDock(DockedWidget):
         form.addRow("Results in", _row(self.target_field, self.target_button))
         form.addRow("Format", self.suffix_box)
         form.addRow(self.overwrite_box)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addWidget(_row(self.add_button, self.folder_button, self.remove_button))
         layout.addWidget(self.table, 1)
         layout.addLayout(form)
@@ -145,13 +146,14 @@ class BatchDock(DockedWidget):
             self.outcome_label,
         ):
             layout.addWidget(widget)
+        scroll_in(self, layout)
 
     def _connect(self) -> None:
         model = self.model
         self.add_button.clicked.connect(self._add_files)
         self.folder_button.clicked.connect(self._add_folder)
         self.remove_button.clicked.connect(self._remove)
-        self.table.doubleClicked.connect(self._open_result)
+        self.table.activated.connect(self._open_result)
         self.way_box.currentIndexChanged.connect(self._choose_way)
         for box, name in (
             (self.method_box, "method"),

@@ -30,8 +30,8 @@ COLUMNS = {
     "Message": "What is being done, and what came of it",
 }
 FILE, STATE, PROGRESS, GAIN, MESSAGE = range(len(COLUMNS))
-WIDTHS = {STATE: 62, PROGRESS: 88, GAIN: 124}
-"""In pixels, for the longest entry."""
+WIDTHS = {FILE: 150, STATE: 62, PROGRESS: 88, GAIN: 124}
+"""In pixels: for most names of files, else for the longest entry; messages get what is left."""
 LEAST_WIDTH = 62
 """Of every column, in pixels; a narrow table scrolls."""
 NO_INDEX = QModelIndex()
@@ -156,9 +156,9 @@ class BatchTable(QTableView):
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(LEAST_WIDTH)
         for column in range(len(COLUMNS)):
-            wide = column in (FILE, MESSAGE)
             mode = QHeaderView.ResizeMode
-            columns.setSectionResizeMode(column, mode.Stretch if wide else mode.Interactive)
+            is_rest = column == MESSAGE
+            columns.setSectionResizeMode(column, mode.Stretch if is_rest else mode.Interactive)
         for column, width in WIDTHS.items():
             self.setColumnWidth(column, width)
 

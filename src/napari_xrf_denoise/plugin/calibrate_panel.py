@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -32,6 +31,7 @@ from .energy_slice import move_slice, sliced_layer
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
 from .preview_plots import SpectrumPreview
+from .small_widgets import scroll_in, short_box, words_label
 from .sum_spectrum import SumSpectrum
 
 if TYPE_CHECKING:
@@ -72,9 +72,13 @@ class CalibratePanel(DockedWidget):
         return QSize(400, 560)
 
     def _build(self) -> None:
-        self.layer_box = _short_box("Image layer of counts")
-        self.energy_box = _short_box("Which axis of the layer is the energy, in channels")
-        self.repeat_box = _short_box("Which axis holds repeats of the same measurement")
+        self.layer_box = short_box("Image layer of counts")
+        self.energy_box = short_box(
+            "Which axis of the layer is the energy, in channels: number and length"
+        )
+        self.repeat_box = short_box(
+            "Which axis holds repeats of the same measurement: number and length"
+        )
         self.plot = SpectrumPreview(colors_of(self.viewer.theme))
         self.plot.setToolTip(
             "Sum of the spectra. Click a peak to set the one that is picked below; drag to move, "
@@ -82,7 +86,7 @@ class CalibratePanel(DockedWidget):
         )
         self.log_box = QCheckBox("Log")
         self.log_box.setToolTip("Counts on a logarithmic axis; zeros are drawn at half a count")
-        self.part_words = _text("Which part of the layer the spectrum is of")
+        self.part_words = words_label("Which part of the layer the spectrum is of")
         self.ways: dict[Way, QPushButton] = {}
         group = QButtonGroup(self)
         row = QHBoxLayout()
@@ -91,13 +95,13 @@ class CalibratePanel(DockedWidget):
             button.clicked.connect(partial(_choose_way, self.model, way))
             row.addWidget(button)
             self.ways[way] = button
-        self.words = _text("What the fields mean")
+        self.words = words_label("What the fields mean")
         self.button = QPushButton("Apply")
         self.button.setToolTip(
             "Sets the layer's axis labels, scale, offset and units. The counts stay as they are; "
             "apply again to change it."
         )
-        self.message = _text("What came of it")
+        self.message = words_label("What came of it")
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Layer", self.layer_box)
@@ -106,7 +110,7 @@ class CalibratePanel(DockedWidget):
         below = QHBoxLayout()
         below.addWidget(self.part_words, 1)
         below.addWidget(self.log_box)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addLayout(form)
         layout.addWidget(self.plot, 1)
         layout.addLayout(below)
@@ -115,28 +119,33 @@ class CalibratePanel(DockedWidget):
         layout.addWidget(self._build_numbers())
         for widget in (self.words, self.button, self.message):
             layout.addWidget(widget)
+        scroll_in(self, layout)
 
     def _build_peaks(self) -> QWidget:
         self.peaks = QWidget()
         grid = QGridLayout(self.peaks)
         grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(4)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
         group = QButtonGroup(self)
         self.pick_buttons: list[QPushButton] = []
         self.channel_fields: list[QDoubleSpinBox] = []
         self.line_boxes: list[QComboBox] = []
+        grid.addWidget(QLabel("channel"), 0, 1)
+        grid.addWidget(QLabel("line, or keV"), 0, 2)
         for number in range(2):
             pick = _choice(f"Peak {number + 1}", "The next click in the spectrum sets it", group)
             channel = _number_field(2, "Centre of the peak, in channels; channel 0 is the first")
-            channel.setPrefix("channel ")
+            channel.setAccessibleName(f"Channel of peak {number + 1}")
             line = QComboBox()
             line.setEditable(True)
             line.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
             line.addItems(LINE_NAMES)
+            line.setAccessibleName(f"Line of peak {number + 1}, or its energy in keV")
             line.setToolTip("The peak's line, such as Fe Ka, or its energy, such as 6.4 keV")
             for column, widget in enumerate((pick, channel, line)):
-                grid.addWidget(widget, number, column)
+                grid.addWidget(widget, 1 + number, column)
             self.pick_buttons.append(pick)
             self.channel_fields.append(channel)
             self.line_boxes.append(line)
@@ -147,13 +156,14 @@ class CalibratePanel(DockedWidget):
         self.offset_field = _number_field(7, "Energy of channel 0 in keV")
         self.offset_field.setRange(-1000.0, 1000.0)
         self.offset_field.setSuffix(" keV")
-        self.gain_field = _number_field(9, "Width of a channel in keV")
-        self.gain_field.setRange(1e-9, 1000.0)
+        self.gain_field = _number_field(7, "Width of a channel in keV")
+        self.gain_field.setRange(1e-7, 1000.0)
         self.gain_field.setSuffix(" keV per channel")
         for field in (self.offset_field, self.gain_field):
             field.setSingleStep(0.001)
         form = QFormLayout(self.numbers)
         form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(4)
         form.addRow("Offset", self.offset_field)
         form.addRow("Gain", self.gain_field)
         return self.numbers
@@ -296,7 +306,7 @@ class CalibratePanel(DockedWidget):
         layer = model.source
         _fill(self.layer_box, [(name, None) for name in model.names])
         shape = () if layer is None else tuple(layer.data.shape)
-        axes = [(f"axis {axis}, {length} values", axis) for axis, length in enumerate(shape)]
+        axes = [(f"{axis}: {length} values", axis) for axis, length in enumerate(shape)]
         _fill(self.energy_box, axes)
         _fill(self.repeat_box, [("none", None), *axes])
         for box, row in (
@@ -355,14 +365,6 @@ def _set_value(field: QDoubleSpinBox, value: float) -> None:
             field.setValue(value)
 
 
-def _short_box(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    return box
-
-
 def _choice(text: str, tip: str, group: QButtonGroup) -> QPushButton:
     button = QPushButton(text)
     button.setCheckable(True)
@@ -375,15 +377,7 @@ def _number_field(decimals: int, tip: str) -> QDoubleSpinBox:
     field = QDoubleSpinBox()
     field.setDecimals(decimals)
     field.setKeyboardTracking(False)
+    # In a narrow dock the buttons would take the place of the unit; the arrow keys do the same.
+    field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     field.setToolTip(tip)
     return field
-
-
-def _text(tip: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setToolTip(tip)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label

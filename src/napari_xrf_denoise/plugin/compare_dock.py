@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QPushButton,
     QTabWidget,
@@ -22,11 +21,11 @@ from .compare_residual_page import ResidualPage
 from .compare_session import CompareSession
 from .compare_table import GainTable
 from .compare_view_page import ViewPage
-from .compare_words import text_label
 from .docked_widget import DockedWidget
 from .energy_slice import move_slice
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
+from .small_widgets import scroll_in, short_box, words_label
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -81,23 +80,27 @@ class CompareDock(DockedWidget):
         return timer
 
     def _build(self) -> None:
-        self.before_box = _layer_box("Layer with the raw counts")
-        self.after_box = _layer_box("Layer with the denoised counts")
-        self.problem_label = text_label("Why these layers cannot be compared")
+        self.before_box = short_box("Layer with the raw counts")
+        self.after_box = short_box("Layer with the denoised counts")
+        self.problem_label = words_label("Why these layers cannot be compared")
         self.view_page = ViewPage(self.model)
         self.residual_page = ResidualPage(self.model, colors_of(self.viewer.theme))
         self.pages = QTabWidget()
-        self.pages.addTab(self.view_page, "View")
-        self.pages.addTab(self.residual_page, "Residuals")
-        self.pages.addTab(self._build_gains(), "Dose gain")
+        for page, title, tip in (
+            (self.view_page, "View", "Raw and denoised counts in one picture"),
+            (self.residual_page, "Residuals", "Raw minus denoised counts, in standard deviations"),
+            (self._build_gains(), "Dose gain", "How many times the dose the result is worth"),
+        ):
+            self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Before", self.before_box)
         form.addRow("After", self.after_box)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addLayout(form)
         layout.addWidget(self.problem_label)
         layout.addWidget(self.pages, 1)
+        scroll_in(self, layout)
         self.before_box.currentIndexChanged.connect(self._choose_before)
         self.after_box.currentIndexChanged.connect(self._choose_after)
         self.residual_page.button.clicked.connect(self._click)
@@ -105,7 +108,7 @@ class CompareDock(DockedWidget):
 
     def _build_gains(self) -> QWidget:
         self.table = GainTable()
-        self.gain_words = text_label("How the dose gain was measured")
+        self.gain_words = words_label("How the dose gain was measured")
         self.copy_button = QPushButton("Copy table")
         self.copy_button.setToolTip("Copies the table as text, for a spreadsheet or a report")
         self.copy_button.clicked.connect(self.table.copy)
@@ -234,11 +237,3 @@ class CompareDock(DockedWidget):
             self._blink_timer.stop()
         if model.mode != "off" or self.picture.layer is not None:
             self._request_picture()
-
-
-def _layer_box(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    return box

@@ -14,6 +14,7 @@ import pyqtgraph as pg  # isort: skip
 from typing import Any
 
 from .compare_residuals import ResidualSpectrum
+from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 
 CHANCE = 3.0
@@ -38,15 +39,7 @@ class ResidualPlot(QWidget):
         super().__init__(parent)
         self._colors = colors
         self._drawn: ResidualSpectrum | None = None
-        self._plot = pg.PlotWidget(parent=self, enableMenu=False)
-        # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
-        menu = self._plot.getPlotItem().ctrlMenu
-        menu.setParent(self, menu.windowFlags())
-        self._plot.getPlotItem().layout.setContentsMargins(2, 4, 4, 8)
-        self._plot.getAxis("left").setWidth(52)
-        self._plot.getAxis("bottom").setHeight(36)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot = plain_plot(self)
         self._curve = self._plot.plot(antialias=False)
         self._curve.setDownsampling(auto=True, method="peak")
         self._curve.setClipToView(True)
@@ -54,7 +47,7 @@ class ResidualPlot(QWidget):
         for line in self._limits:
             self._plot.addItem(line, ignoreBounds=True)
         self._plot.scene().sigMouseClicked.connect(self._click)
-        self._plot.setMinimumSize(QSize(220, 120))
+        self._plot.setMinimumSize(QSize(180, 120))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
@@ -73,10 +66,6 @@ class ResidualPlot(QWidget):
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
         self._colors = colors
-        self._plot.setBackground(colors.background)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).setPen(colors.text)
-            self._plot.getAxis(side).setTextPen(colors.text)
         self._curve.setPen(pg.mkPen(colors.curves[1], width=1))
         for line in self._limits:
             line.setPen(pg.mkPen(colors.slice, width=1, style=Qt.PenStyle.DashLine))
@@ -110,9 +99,8 @@ class ResidualPlot(QWidget):
 
     def _label(self) -> None:
         by_channel = self._drawn is not None and not self._drawn.axis.calibrated
-        text = self._colors.text
-        self._plot.setLabel("bottom", "channel" if by_channel else "energy (keV)", color=text)
-        self._plot.setLabel("left", "residual (st. dev.)", color=text)
+        bottom = "channel" if by_channel else "energy (keV)"
+        color_plot(self._plot, self._colors, "residual (st. dev.)", bottom)
 
     def _click(self, event: Any) -> None:
         box = self._plot.getPlotItem().getViewBox()

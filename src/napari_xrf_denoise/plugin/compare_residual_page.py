@@ -6,7 +6,6 @@ from functools import partial
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QProgressBar,
@@ -17,8 +16,8 @@ from qtpy.QtWidgets import (
 
 from .compare_model import CompareModel, WindowKind
 from .compare_plot import ResidualPlot
-from .compare_words import text_label
 from .plot_colors import PlotColors
+from .small_widgets import short_box, words_label
 from .small_words import about_seconds
 
 ALL, OWN = "All energies", "Own window"
@@ -36,23 +35,18 @@ class ResidualPage(QWidget):
     def __init__(self, model: CompareModel, colors: PlotColors) -> None:
         super().__init__()
         self._model = model
-        self.window_box = QComboBox()
-        self.window_box.setToolTip(
+        self.window_box = short_box(
             "Energies whose counts are compared pixel by pixel: all, a line of the denoised "
             "layer's report, or a window of your own"
         )
-        self.window_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.window_box.setMinimumContentsLength(8)
         self.low_field = _energy_field("First energy of the window, in keV (or channels)")
         self.high_field = _energy_field("Last energy of the window, in keV (or channels)")
         self.button = QPushButton("Compute residuals")
         self.progress_bar = QProgressBar()
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setToolTip("Share of the counts that is added up, in %")
-        self.stage_label = text_label("What is being done, and the time left")
-        self.outcome_label = text_label("What came of it")
+        self.stage_label = words_label("What is being done, and the time left")
+        self.outcome_label = words_label("What came of it")
         self.plot = ResidualPlot(colors)
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)

@@ -40,6 +40,8 @@ class GainTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setWordWrap(False)
+        self.setTabKeyNavigation(False)  # Tab goes on to what is below the table
+        self.setToolTip("Dose gains; a click on a column sorts them, Ctrl+C copies the table")
         for column, tip in enumerate(TIPS):
             item = QTableWidgetItem(HEADERS[column])
             item.setToolTip(tip)

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from .compare_model import FASTEST, SLOWEST, CompareModel, Mode
-from .compare_words import text_label
+from .small_widgets import words_label
 
 STEPS = 1000
 """Of the slider, so that the cut moves by single pixels of most maps."""
@@ -58,7 +58,7 @@ class ViewPage(QWidget):
         self.slider.setToolTip("Where the cut is, in % of the picture's width")
         self.slider.valueChanged.connect(partial(_choose_share, model))
         self.share_label = QLabel()
-        self.share_label.setFixedWidth(self.share_label.fontMetrics().horizontalAdvance("100 % "))
+        self.share_label.setFixedWidth(self.share_label.fontMetrics().horizontalAdvance("100 %  "))
         self.rate_field = QDoubleSpinBox()
         self.rate_field.setRange(SLOWEST, FASTEST)
         self.rate_field.setDecimals(1)
@@ -74,7 +74,7 @@ class ViewPage(QWidget):
             "is one of both"
         )
         self.contrast_box.toggled.connect(partial(setattr, model, "same_contrast"))
-        self.words = text_label("What is shown where")
+        self.words = words_label("What is shown where")
         cut = QHBoxLayout()
         cut.addWidget(self.slider, 1)
         cut.addWidget(self.share_label)

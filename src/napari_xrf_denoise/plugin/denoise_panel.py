@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from psygnal import EmissionInfo
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMenu,
     QMessageBox,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -42,14 +39,12 @@ from .plot_colors import colors_of
 from .preferences import preferences
 from .python_fold import PythonFold
 from .settings_form import SettingsForm
-from .small_widgets import choice_box, words_label
+from .small_widgets import choice_box, scroll_in, short_box, words_label
 from .small_words import about_seconds
 
 if TYPE_CHECKING:
     import napari.viewer
 
-LEAST_SIZE = QSize(230, 330)
-"""Of the panel; what does not fit scrolls."""
 POLL_MS = 100
 """Time between two looks at a run."""
 TABLE_HEIGHT = 180
@@ -133,13 +128,9 @@ class DenoisePanel(DockedWidget):
         )
         self.method_box = choice_box(METHODS, METHOD_TIPS)
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
-        self.model_box = QComboBox()
-        self.model_box.setToolTip(
+        self.model_box = short_box(
             "Learn from the counts, or apply what an earlier run has learned to them: the energy "
             "axis must be the same, and the counts alike"
-        )
-        self.model_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.device_box = choice_box(DEVICES, DEVICE_TIPS)
         self.settings_form = SettingsForm()
@@ -205,22 +196,7 @@ class DenoisePanel(DockedWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.python)
         layout.addStretch(1)
-        self._make_scrollable(layout)
-
-    def _make_scrollable(self, content: QVBoxLayout) -> None:
-        # A report with warnings is long, and must not make napari's window higher than the screen.
-        inside = QWidget()
-        inside.setLayout(content)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumSize(LEAST_SIZE)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        around = QVBoxLayout(self)
-        around.setContentsMargins(0, 0, 0, 0)
-        around.addWidget(area)
+        scroll_in(self, layout)
 
     def _connect(self) -> None:
         model = self.model

@@ -14,9 +14,10 @@ from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.layers import layer_energy
 
 from .element_names import parse_elements
-from .map_layers import is_map, partner_of, source_of
+from .map_layers import is_map, partner_of, source_key, source_of
 from .map_overlaps import overlap_words
 from .map_recipe import MapRecipe, Window
+from .small_words import CALIBRATE
 
 NO_LAYERS = (
     "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "
@@ -110,7 +111,9 @@ class ElementModel:
         if self.overlay_by_hand:
             self.overlay = tuple(layer if layer in self.maps else None for layer in self.overlay)
         else:
-            self.overlay = (*self.maps[-3:], None, None, None)[:3]
+            # Raw and denoised counts in one picture would say nothing about elements.
+            alike = [layer for layer in self.maps if source_key(layer) == source_key(self.maps[-1])]
+            self.overlay = (*alike[-3:], None, None, None)[:3]
         present = self.source in self.available
         self.choose(self.source if present else (self.available or (None,))[-1])
 
@@ -202,7 +205,7 @@ class ElementModel:
         if not self.axis.calibrated:
             return (
                 f"The energies of “{self.source.name}” are not calibrated, so that no line is "
-                "known. Use Layers > Data > Calibrate energy, or map a window of channels below."
+                f"known. Use {CALIBRATE}, or map a window of channels below."
             )
         try:
             return "" if self.recipes() else "Type an element, such as Fe, or several: Fe, Cu, Pb."

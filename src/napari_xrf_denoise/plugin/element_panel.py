@@ -5,19 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from .docked_widget import DockedWidget
@@ -33,7 +29,7 @@ from .map_scatter_model import ScatterModel
 from .map_scatter_page import ScatterPage
 from .map_window_page import WindowPage
 from .plot_colors import colors_of
-from .small_widgets import choice_box, words_label
+from .small_widgets import choice_box, scroll_in, short_box, words_label
 from .sum_spectrum import SumSpectrum
 
 if TYPE_CHECKING:
@@ -41,8 +37,6 @@ if TYPE_CHECKING:
 
 POLL_MS = 50
 """Time between two looks at what is being computed."""
-LEAST_SIZE = QSize(230, 260)
-"""Of the dock; what does not fit scrolls."""
 
 LINE_TIPS = {
     "auto": "the first of Ka, La, Ma that the energies hold",
@@ -84,12 +78,7 @@ class ElementPanel(DockedWidget):
 
     def _build(self) -> None:
         colors = colors_of(self.viewer.theme)
-        self.layer_box = QComboBox()
-        self.layer_box.setToolTip("Map of spectra with an energy axis in keV")
-        self.layer_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.layer_box.setMinimumContentsLength(8)
+        self.layer_box = short_box("Map of spectra with an energy axis in keV")
         self.elements_field = QLineEdit()
         self.elements_field.setPlaceholderText("Fe, Cu, Pb La")
         self.elements_field.setToolTip(
@@ -148,21 +137,7 @@ class ElementPanel(DockedWidget):
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
-        self._make_scrollable(layout)
-
-    def _make_scrollable(self, content: QVBoxLayout) -> None:
-        inside = QWidget()
-        inside.setLayout(content)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumSize(LEAST_SIZE)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        around = QVBoxLayout(self)
-        around.setContentsMargins(0, 0, 0, 0)
-        around.addWidget(area)
+        scroll_in(self, layout)
 
     def _connect(self) -> None:
         model = self.model
@@ -232,7 +207,8 @@ class ElementPanel(DockedWidget):
     def _sum_up(self, *_: Any) -> None:
         """Add up the spectra, once somebody wants to see them."""
         source = self.model.source
-        if self.window_fold.button.isChecked() and source is not None:
+        # Not of a layer that has just lost its energy axis.
+        if self.window_fold.button.isChecked() and source in self.model.available:
             labels = tuple(source.axis_labels)
             repeat = labels.index("repeat") if "repeat" in labels else None
             self.summing.want(source, labels.index("energy"), repeat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QFrame, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
 from napari_xrf_denoise.errors import SettingsError
 
@@ -13,7 +13,7 @@ from .line_facts import possible_elements
 from .periodic_table import PeriodicTable
 
 
-class ElementTableButton(QToolButton):
+class ElementTableButton(QPushButton):
     """Opens the periodic table over the dock, which is too narrow for it; Esc closes it.
 
     Parameters
@@ -22,9 +22,8 @@ class ElementTableButton(QToolButton):
     """
 
     def __init__(self, model: ElementModel) -> None:
-        super().__init__()
+        super().__init__("Table…")
         self._model = model
-        self.setText("…")
         self.setToolTip("Opens the periodic table; elements without a line (keV) are grey in it")
         self.popup = QFrame(self, Qt.WindowType.Popup)
         self.popup.setFrameShape(QFrame.Shape.StyledPanel)

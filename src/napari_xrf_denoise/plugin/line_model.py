@@ -15,6 +15,7 @@ from napari_xrf_denoise.peaks import Peak, find_peaks
 from napari_xrf_denoise.xray_lines import FAMILIES, all_lines, line_group
 
 from .line_marks import Mark, artifact_marks, line_marks, peak_marks, zoom_range
+from .small_words import CALIBRATE
 from .spectra_at import Curve
 from .spectrum_errors import AVERAGE
 
@@ -23,7 +24,7 @@ MOST_ANSWERS = 12
 
 NOT_CALIBRATED = (
     "Lines need energies in keV, and this layer's axis counts channels. Give it energies in "
-    "Plugins > XRF denoise > Calibrate energy."
+    f"{CALIBRATE}."
 )
 NO_COUNTS = "Peaks are searched in counts; a residual has none. Show the raw or denoised counts."
 BY_ESTIMATE = "They are judged by the result's estimated average error: weak ones may be none."

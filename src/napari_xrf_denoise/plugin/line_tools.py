@@ -308,6 +308,7 @@ class LineTools(QWidget):
             self._chip_row.removeWidget(chip)
             chip.deleteLater()
         self._chips = []
+        before: QWidget = self.table_button
         for number, element in enumerate(self.model.chosen):
             chip = QToolButton()
             chip.setText(element)
@@ -321,6 +322,8 @@ class LineTools(QWidget):
             chip.clicked.connect(partial(self._zoom, element))
             self._chip_row.addWidget(chip)
             self._chips.append(chip)
+            QWidget.setTabOrder(before, chip)
+            before = chip
 
     def _show_answers(self) -> None:
         asked = self.model.asked or 0.0

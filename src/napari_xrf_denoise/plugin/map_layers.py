@@ -65,6 +65,12 @@ def source_of(layer: Any, available: Sequence[Any]) -> Any | None:
     return named[-1] if named else None
 
 
+def source_key(layer: Any) -> str:
+    """Return what maps of the same layer have in common: its identity, or its name."""
+    record = layer.metadata[KEY]
+    return str(record.get("source_id") or record.get("source"))
+
+
 def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
     """Return the denoised layer of a raw one, or the raw layer of a denoised one.
 
@@ -78,7 +84,8 @@ def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
     Returns
     -------
     layer or None
-        One with as many pixels and channels that the record of the denoising names.
+        One with as many pixels and channels that the record of the denoising names; where it
+        names a layer that is gone or renamed, the only one that it can be.
     """
     others = [
         other for other in reversed(available) if other != layer and sizes(other) == sizes(layer)
@@ -87,6 +94,12 @@ def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
     for other in others:
         if other.name == source or _denoised_from(other) == layer.name:
             return other
+    names = {other.name for other in available}
+    alike = [layer, *others]
+    raw = [one for one in alike if _denoised_from(one) is None]
+    results = [one for one in alike if _denoised_from(one) not in (None, *names)]
+    if len(raw) == len(results) == 1 and layer in (raw[0], results[0]):
+        return results[0] if layer == raw[0] else raw[0]
     return None
 
 

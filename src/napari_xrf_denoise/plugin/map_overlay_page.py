@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVB
 
 from .element_model import ElementModel
 from .map_overlay import COLORS, Overlay
+from .small_widgets import short_box
 
 NONE = "none"
 
@@ -33,7 +34,7 @@ class OverlayPage(QWidget):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         for number, color in enumerate(COLORS):
-            box = map_box(f"Map whose counts are shown in {color}")
+            box = short_box(f"Map whose counts are shown in {color}")
             box.currentIndexChanged.connect(partial(self._choose, number))
             form.addRow(color.capitalize(), box)
             self.boxes.append(box)
@@ -74,15 +75,6 @@ class OverlayPage(QWidget):
     def _undo(self) -> None:
         self.overlay.undo()
         self.show_model()
-
-
-def map_box(tip: str) -> QComboBox:
-    """Return an empty box for maps that can be narrower than their names."""
-    box = QComboBox()
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    return box
 
 
 def fill_with_maps(

@@ -10,12 +10,12 @@ from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_xrf_denoise.errors import DataError
 
-from .map_overlay_page import fill_with_maps, map_box
+from .map_overlay_page import fill_with_maps
 from .map_scatter import paired_values
 from .map_scatter_model import HINT, ScatterModel
 from .map_scatter_plot import ScatterPlot
 from .plot_colors import PlotColors
-from .small_widgets import words_label
+from .small_widgets import short_box, words_label
 
 NO_MAPS = "Add the maps of two elements first."
 
@@ -37,8 +37,8 @@ class ScatterPage(QWidget):
         self._plotted: tuple[Any, ...] = (None, None)
         self._names: tuple[str, ...] = ("", "")
         self._problem = NO_MAPS
-        self.x_box = map_box("Map whose counts are on the horizontal axis")
-        self.y_box = map_box("Map whose counts are on the vertical axis")
+        self.x_box = short_box("Map whose counts are on the horizontal axis")
+        self.y_box = short_box("Map whose counts are on the vertical axis")
         self.plot = ScatterPlot(colors)
         self.words = words_label("What was selected")
         self.undo_button = QPushButton("Undo selection")
@@ -81,6 +81,10 @@ class ScatterPage(QWidget):
         maps = (model.x, model.y)
         data = tuple(None if layer is None else layer.data for layer in maps)
         names = tuple("" if layer is None else _short(layer) for layer in maps)
+        if all(names) and names[0] == names[1]:
+            names = tuple(
+                f"{name}, {_kind(layer)}" for name, layer in zip(names, maps, strict=True)
+            )
         is_same = all(new is old for new, old in zip(data, self._plotted, strict=True))
         if is_same and names == self._names:
             return
@@ -112,3 +116,8 @@ def _short(layer: Any) -> str:
     """Return the line or window of a map, without the layer that it is of."""
     record = layer.metadata["element_map"]
     return str(layer.name).removesuffix(f" of {record.get('source')}")
+
+
+def _kind(layer: Any) -> str:
+    """Return whether a map is of raw or of denoised counts."""
+    return "denoised" if "denoising" in layer.metadata.get("source_metadata", {}) else "raw"

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 import pyqtgraph as pg  # isort: skip
 
 from .map_scatter import MOST_POINTS, density
-from .plain_plot import AXIS_HEIGHT, AXIS_WIDTH, color_plot
+from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 
 Points = list[tuple[float, float]]
@@ -60,17 +60,7 @@ class ScatterPlot(QWidget):
         self._values: tuple[NDArray[Any], NDArray[Any]] = (np.zeros(0), np.zeros(0))
         self._names: tuple[str, ...] = ("", "")
         self._outlines: list[Any] = []
-        self._plot = pg.PlotWidget(
-            parent=self, viewBox=LassoBox(self._draw_lasso), enableMenu=False
-        )
-        # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
-        menu = self._plot.getPlotItem().ctrlMenu
-        menu.setParent(self, menu.windowFlags())
-        self._plot.getPlotItem().layout.setContentsMargins(2, 4, 4, 8)
-        self._plot.getAxis("left").setWidth(AXIS_WIDTH)
-        self._plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot = plain_plot(self, viewBox=LassoBox(self._draw_lasso))
         self._points = pg.ScatterPlotItem(size=3, pen=None, antialias=False)
         self._image = pg.ImageItem()
         self._lasso = pg.PlotCurveItem(antialias=False)

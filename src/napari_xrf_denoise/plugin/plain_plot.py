@@ -21,9 +21,16 @@ AXIS_HEIGHT = 36
 """Pixels below a plot, for numbers and the axis label."""
 
 
-def plain_plot(parent: QWidget) -> Any:
-    """Return a plot widget without a menu, which goes when its parent goes."""
-    plot = pg.PlotWidget(parent=parent, enableMenu=False)
+def plain_plot(parent: QWidget, **parts: Any) -> Any:
+    """Return a plot widget without a menu, which goes when its parent goes.
+
+    Parameters
+    ----------
+    parent : QWidget
+    **parts
+        A view or axes of one's own, as pyqtgraph's PlotWidget takes them.
+    """
+    plot = pg.PlotWidget(parent=parent, enableMenu=False, **parts)
     # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
     menu = plot.getPlotItem().ctrlMenu
     menu.setParent(parent, menu.windowFlags())

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
+from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 
 MARK_HEIGHTS = (0.95, 0.88, 0.81, 0.74, 0.67, 0.6)
@@ -38,7 +39,7 @@ class SpectrumPreview(QWidget):
         self._marks: list[Any] = []
         self._logarithmic = False
         self._counts: tuple[NDArray[Any], NDArray[Any]] = (np.zeros(0), np.zeros(0))
-        self._plot = _plot_widget(self)
+        self._plot = plain_plot(self)
         self._curve = self._plot.plot(antialias=False)
         self._curve.setDownsampling(auto=True, method="peak")
         self._curve.setClipToView(True)
@@ -54,11 +55,7 @@ class SpectrumPreview(QWidget):
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
         self._colors = colors
-        self._plot.setBackground(colors.background)
-        for side, label in (("left", "counts per channel"), ("bottom", "channel")):
-            self._plot.getAxis(side).setPen(colors.text)
-            self._plot.getAxis(side).setTextPen(colors.text)
-            self._plot.setLabel(side, label, color=colors.text)
+        color_plot(self._plot, colors, "counts per channel", "channel")
         self._curve.setPen(pg.mkPen(colors.curves[1], width=1))
 
     def set_logarithmic(self, on: bool) -> None:
@@ -131,7 +128,7 @@ class PicturePreview(QWidget):
 
     def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = _plot_widget(self)
+        self._plot = plain_plot(self)
         self._plot.setBackground(colors.background)
         self._item = pg.ImageItem(axisOrder="row-major")
         self._plot.addItem(self._item)
@@ -152,17 +149,6 @@ class PicturePreview(QWidget):
             low, high = float(picture.min()), float(np.quantile(picture, 0.998))
             self._item.setImage(picture, levels=(low, high if high > low else low + 1))
             self._plot.autoRange()
-
-
-def _plot_widget(parent: QWidget) -> Any:
-    plot = pg.PlotWidget(parent=parent, enableMenu=False)
-    # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
-    menu = plot.getPlotItem().ctrlMenu
-    menu.setParent(parent, menu.windowFlags())
-    plot.getPlotItem().layout.setContentsMargins(2, 4, 4, 8)
-    for side in ("left", "bottom"):
-        plot.getAxis(side).enableAutoSIPrefix(False)
-    return plot
 
 
 def _fill(widget: QWidget, content: QWidget) -> None:

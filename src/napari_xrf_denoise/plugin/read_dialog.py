@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, QSize, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QListWidget,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +29,8 @@ from .plot_colors import PlotColors, colors_of
 from .preview import Preview, preview_of
 from .preview_plots import PicturePreview, SpectrumPreview
 from .read_questions import Candidate, Question
+from .small_widgets import words_label
+from .small_words import CALIBRATE
 
 POLL_MS = 30
 """Time between two looks at a preview that is being read."""
@@ -129,11 +130,11 @@ class ReadDialog(QDialog):
         super().done(result)
 
     def _build(self, colors: PlotColors) -> None:
-        reason = _text(
+        reason = words_label(self.question.reason)
+        reason.setText(
             f"{self.question.path.name} does not say where its counts are, or which axis is the "
             "energy. Say it here; the preview shows what comes of it."
         )
-        reason.setToolTip(self.question.reason)
         self.dataset_list = QListWidget()
         self.dataset_list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.dataset_list.setToolTip(
@@ -157,13 +158,13 @@ class ReadDialog(QDialog):
         self.gain_field = _kev_field(" keV per channel", 0.0, 1000.0)
         self.gain_field.setSpecialValueText(NO_GAIN)
         self.gain_field.setToolTip(
-            "Width of a channel in keV. Without it energies are channel numbers; the dock "
-            "Calibrate energy gives them later, from two lines."
+            "Width of a channel in keV. Without it energies are channel numbers; "
+            f"{CALIBRATE} gives them later, from two lines."
         )
         self.picture = PicturePreview(colors)
         self.spectrum = SpectrumPreview(colors)
-        self.preview_words = _text("")
-        self.problem_words = _text("")
+        self.preview_words = words_label("What the answer makes of the file")
+        self.problem_words = words_label("What keeps the file from being read so")
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -316,15 +317,6 @@ def _kev_field(suffix: str, least: float, most: float) -> QDoubleSpinBox:
     field.setSuffix(suffix)
     field.setKeyboardTracking(False)
     return field
-
-
-def _text(words: str) -> QLabel:
-    label = QLabel(words)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
 
 
 def _colors() -> PlotColors:

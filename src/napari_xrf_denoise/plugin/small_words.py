@@ -1,6 +1,9 @@
-"""Estimates in words, no more exact than they are."""
+"""Words that several docks use: a place in the menu, and estimates no more exact than they are."""
 
 from __future__ import annotations
+
+CALIBRATE = "Plugins > XRF denoise > Calibrate energy"
+"""Where in napari's menu channels get their energies."""
 
 
 def about_seconds(seconds: float) -> str:

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -25,7 +24,7 @@ from .fold import Fold
 from .layer_watch import LayerWatch
 from .line_tools import LineTools
 from .plot_colors import colors_of
-from .small_widgets import words_label
+from .small_widgets import scroll_in, words_label
 from .spectra_at import Curve
 from .spectrum_controls import SpectrumControls
 from .spectrum_drawings import Drawings
@@ -46,8 +45,6 @@ WAIT_MS = 50
 """Time until the next look at spectra that are being read or added up."""
 
 LEAST_READOUT_LINES, MOST_READOUT_LINES = 3, 6
-LEAST_WIDTH = 250
-"""Pixels of the narrowest dock that shows all controls."""
 STILL = 4
 """Pixels that the mouse may move in a click."""
 READOUT_MARGIN = 12
@@ -101,9 +98,7 @@ class SpectrumDock(DockedWidget):
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.message = words_label("What came of a click, or why something is not shown")
         self.pin_list = PinList(self.model)
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(2, 2, 2, 2)
+        layout = QVBoxLayout()
         layout.setSpacing(4)
         layout.addWidget(self.controls)
         layout.addWidget(self.plot, 1)
@@ -113,19 +108,10 @@ class SpectrumDock(DockedWidget):
         layout.addWidget(self.pin_list)
         layout.addLayout(self._button_row())
         layout.addWidget(self._line_section())
+        scroll_in(self, layout)
         # Made with the boxes above the plot, it stands below.
         QWidget.setTabOrder(self.remove_button, self.controls.regions_box)
         QWidget.setTabOrder(self.controls.regions_box, self.save_button)
-        # What is unfolded, or listed, scrolls instead of making the window higher.
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(page)
-        area.setMinimumWidth(LEAST_WIDTH)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(area)
 
     def _line_section(self) -> Fold:
         self.line_tools = LineTools(colors_of(self.viewer.theme))

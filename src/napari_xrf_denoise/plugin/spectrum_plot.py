@@ -1,8 +1,4 @@
-"""A plot of spectra. Only this module and its parts know that pyqtgraph draws it.
-
-Pens are one pixel wide and not antialiased: measured 3 to 7 ms an update for two curves of 4,096
-channels, and more than a second with antialiasing and wider pens.
-"""
+"""A plot of spectra. Only this module and its parts know that pyqtgraph draws it."""
 
 from __future__ import annotations
 
@@ -19,6 +15,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
+from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 from .spectra_at import Curve
 from .spectrum_axis import LABELS, CountsAxis
@@ -27,10 +24,6 @@ from .spectrum_marks import Mark, MarkLayer
 from .spectrum_scale import Scale, from_heights, to_heights
 from .spectrum_view import MOUSE_TIP, ZoomBox
 
-AXIS_WIDTH = 52
-"""Pixels left of the plot, fixed so that it does not jump with the number of digits."""
-AXIS_HEIGHT = 36
-"""Pixels below the plot, for numbers and the axis label."""
 LONGEST_UNBROKEN = 32
 """Letters of a legend's entry that fit into one line of a narrow dock."""
 
@@ -64,9 +57,7 @@ class SpectrumPlot(QWidget):
         self._labels: list[str] = []
         self._curve_colors: list[str] = []
         self._axis = CountsAxis()
-        self._plot = pg.PlotWidget(
-            parent=self, enableMenu=False, viewBox=ZoomBox(), axisItems={"left": self._axis}
-        )
+        self._plot = plain_plot(self, viewBox=ZoomBox(), axisItems={"left": self._axis})
         self._build()
         self.set_colors(colors)
 
@@ -76,16 +67,7 @@ class SpectrumPlot(QWidget):
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._axis.setWidth(AXIS_WIDTH)
-        self._plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
-        # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
-        menu = self.item.ctrlMenu
-        menu.setParent(self, menu.windowFlags())
-        # pyqtgraph lets the axis label stand out a little below the axis.
-        self.item.layout.setContentsMargins(2, 4, 4, 8)
         self.item.hideButtons()
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._line = pg.InfiniteLine(angle=90, movable=True)
         self._line.setVisible(False)
         self._line.sigDragged.connect(lambda line: self.sliced.emit(float(line.value())))
@@ -115,13 +97,9 @@ class SpectrumPlot(QWidget):
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
         self._colors = colors
-        self._plot.setBackground(colors.background)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).setPen(colors.text)
-            self._plot.getAxis(side).setTextPen(colors.text)
+        color_plot(self._plot, colors, LABELS[self._scale], self.axis_label())
         self._line.setPen(pg.mkPen(colors.slice, width=1))
         self._line.setHoverPen(pg.mkPen(colors.slice, width=3))
-        self._plot.setLabel("left", LABELS[self._scale], color=colors.text)
         self._marks.set_colors(colors)
 
     def set_scale(self, scale: Scale) -> None:
