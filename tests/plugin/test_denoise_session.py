@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -253,14 +254,16 @@ def test_a_model_that_cannot_be_saved_says_why(model, added, tmp_path):
 
 def test_the_machine_is_judged_by_its_last_run(model, added, monkeypatch):
     before = expected(model).seconds
+    times = iter([100.0, 100.0 + 10 * before])
+    clock = SimpleNamespace(monotonic=lambda: next(times))
     session = session_of(model, added)
-    monkeypatch.setattr(denoise_session, "LEAST_MEASURED", 0.0)
     session.prepare()
-    began = time.monotonic()
-    finish(session, model)
-    took = time.monotonic() - began
-    assert model.speed == pytest.approx(took / before, rel=0.3)
-    assert expected(model).seconds == pytest.approx(model.speed * before)
+    with monkeypatch.context() as patch:
+        patch.setattr(denoise_session, "time", clock)
+        patch.setattr(denoise_session, "LEAST_MEASURED", 0.0)
+        finish(session, model)
+    assert model.speed == pytest.approx(10)
+    assert expected(model).seconds == pytest.approx(10 * before)
 
 
 def test_threads_are_limited_during_the_run_only(model, added):
@@ -278,3 +281,17 @@ def test_threads_are_limited_during_the_run_only(model, added):
     finish(session, model)
     assert seen == [before + 1]
     assert torch.get_num_threads() == before
+
+
+def test_stop_after_the_layer_was_added_tells_of_the_layer(model, added):
+    session = session_of(model, added)
+    session.prepare()
+    end = time.monotonic() + 60
+    while not added:
+        assert time.monotonic() < end
+        session.poll()
+        time.sleep(0.01)
+    session.stop()
+    finish(session, model)
+    assert model.outcome_kind == "report"
+    assert "Added as layer" in model.outcome

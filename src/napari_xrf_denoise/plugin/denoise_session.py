@@ -52,6 +52,8 @@ class DenoiseSession:
         self._job: BackgroundJob | None = None
         self._place: dict[str, float] = {}
         self._course = CourseKeeper()
+        self._looks = 0
+        self._is_added = False
         self._counts: SpectrumImage | None = None
         self._began = 0.0
         self._expected = 0.0
@@ -116,12 +118,15 @@ class DenoiseSession:
             self._show(job)
         if not job.is_done:
             return
-        if self._model.status == "stopping" or isinstance(job.error, Cancelled):
+        if self._is_added:
+            self._end(_report(job.result), "report")
+        elif self._model.status == "stopping" or isinstance(job.error, Cancelled):
             self._end("Stopped. No layer was added.", "stopped")
         elif job.error is not None:
             self._end(_in_words(job.error), "error")
         else:
-            self._finish(job.result)
+            # The report is shown at the next look: napari takes a while to add a layer.
+            self._add(job.result)
 
     def open_model(self, path: str | Path) -> None:
         """Read a model's file and choose it; what is wrong with it becomes the outcome."""
@@ -166,13 +171,18 @@ class DenoiseSession:
         model.seconds_left = progress.seconds_left
         # Written by the thread, shown from here on.
         model.counts = self._counts
-        if progress.preview is not None and progress.preview is not model.preview:
-            model.preview = progress.preview
-        if self._course.add(progress):
-            model.course = self._course.course()
+        self._course.add(progress)
+        # Pictures and curves are drawn in turn, so that the window is never long at it.
+        self._looks += 1
+        if self._looks % 2:
+            if progress.preview is not None and progress.preview is not model.preview:
+                model.preview = progress.preview
+        elif (course := self._course.course()) != model.course:
+            model.course = course
 
-    def _finish(self, result: Denoised) -> None:
+    def _add(self, result: Denoised) -> None:
         model = self._model
+        self._is_added = True
         seconds = time.monotonic() - self._began
         if self._expected and seconds > LEAST_MEASURED:
             model.speed = seconds / self._expected
@@ -183,12 +193,13 @@ class DenoiseSession:
             for label, start in zip(attributes["axis_labels"], attributes["translate"], strict=True)
         ]
         self._add_layer(data, attributes)
+        model.course = self._course.course()
         model.result = result
         model.offer(Trained(f"that of {result.image.name}", result.model))
-        self._end(_report(result), "report")
 
     def _end(self, outcome: str, kind: Any) -> None:
         self._job = self._counts = None
+        self._is_added = False
         model = self._model
         model.outcome, model.outcome_kind = outcome, kind
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
@@ -204,7 +215,8 @@ def load_torch() -> None:
     ImportError
     """
     try:
-        import torch  # noqa: F401
+        import torch
+        import torch._dynamo  # noqa: F401 - what the first training step would load
     except (ImportError, OSError) as error:
         raise ImportError(
             f"torch could not be loaded ({error}). Reinstall it with: pip install torch. On "
