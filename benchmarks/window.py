@@ -24,6 +24,7 @@ from qtpy.QtWidgets import QApplication, QGraphicsView
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.plugin.denoise_session import load_torch
 
 PLUGIN = "napari-xrf-denoise"
 DOCKS = ("Denoise", "Spectrum", "Element maps", "Compare", "Batch denoise", "Calibrate energy")
@@ -171,6 +172,8 @@ def hover() -> None:
 
 
 def freeze() -> None:
+    # The one import of torch is announced, and left apart.
+    load_torch()
     viewer = open_viewer((96, 96), 1024)
     panel = open_dock(viewer, "Denoise")
     open_dock(viewer, "Spectrum")
@@ -221,8 +224,7 @@ def stop() -> None:
 
 
 def docks() -> None:
-    import torch  # noqa: F401
-
+    load_torch()
     for round_ in ("first", "second"):
         viewer = open_viewer((96, 96), 1024)
         for name in DOCKS:

@@ -235,6 +235,8 @@ def layer_attributes(layer: Any) -> dict[str, Any]:
     """Return what `image_from_layer_data` needs to know of a layer, as it is now."""
     names = ("name", "axis_labels", "scale", "translate", "units", "metadata")
     attributes = {name: getattr(layer, name) for name in names}
+    # A copy: napari changes the dictionary itself when a layer gets other metadata.
+    attributes["metadata"] = dict(layer.metadata)
     flags = {name: getattr(layer, name, False) for name in ("rgb", "multiscale")}
     return {**attributes, **flags}
 

@@ -189,6 +189,7 @@ def test_large_matrices_give_the_components_that_a_whole_decomposition_gives():
     first = mean / np.linalg.norm(mean)
     outside = np.eye(700) - np.outer(first, first)
     values, whole = np.linalg.eigh(outside @ gram @ outside)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(20), atol=1e-10)
     # Those that stand out of the noise are the same, those of the noise hold as much of it.
     for place in range(11):
         assert abs(vectors[:, 1 + place] @ whole[:, -1 - place]) > 0.999

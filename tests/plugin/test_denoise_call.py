@@ -69,3 +69,13 @@ def test_names_with_quotes_are_written_so_that_python_reads_them(layers):
     layers['the "old" map\'s'] = layers["map"]
     call = Call({"method": "pca", "preset": "fast"})
     assert len(run_lines(call.as_python(['the "old" map\'s']), layers)) == 1
+
+
+def test_a_model_without_a_file_is_to_be_saved_first(layers, small_map, tmp_path, monkeypatch):
+    model = xrf.denoise(small_map, method="pca", preset="fast").model
+    call = Call(trained=Trained("that of map denoised", model))
+    lines = call.as_python(["map"])
+    assert "after Save model" in lines
+    monkeypatch.chdir(tmp_path)
+    model.save("model.safetensors")
+    assert len(run_lines(lines, layers)) == 1

@@ -5,6 +5,7 @@ from napari.layers import Image
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
 from napari_xrf_denoise.plugin.denoise_model import NO_CHOICE, NO_LAYERS, DenoiseModel, plan
+from napari_xrf_denoise.plugin.setting_changes import Changes
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_a_setting_as_in_the_preset_is_no_change(raw):
     model.change("steps", 50)
     assert model.call().settings["steps"] == 50
     model.change("steps", 300)
-    assert model.changes == {}
+    assert model.changes == Changes()
     assert "steps" not in model.call().settings
 
 
@@ -126,6 +127,14 @@ def test_settings_of_another_method_wait_for_it(raw):
     assert "steps" not in model.call().settings
     model.method = "stack"
     assert model.call().settings["steps"] == 50
+
+
+def test_a_setting_of_one_method_is_not_that_of_another_by_the_same_name(raw):
+    model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
+    model.change("steps", 900)
+    model.method = "spectrum"
+    assert "steps" not in model.call().settings
+    assert "100 steps" in plan(model)[1]
 
 
 def test_an_impossible_setting_is_said_before_the_click(raw):

@@ -156,7 +156,7 @@ def test_figures_and_a_preview_are_shown_while_it_learns(small_map, added):
     preview, counts = seen[0]
     assert preview.counts.shape == (16, 16, 128)
     # All repeats together, as they were counted.
-    assert np.asarray(preview.counts).sum() == pytest.approx(counts.counts.sum(), rel=0.1)
+    assert np.asarray(preview.counts).sum() == pytest.approx(counts[0].counts.sum(), rel=0.1)
     assert {"training", "held-out", "dose gain"} <= set(model.course)
     shares = [share for share, _ in model.course["training"]]
     assert shares == sorted(shares)
@@ -166,7 +166,8 @@ def test_figures_and_a_preview_are_shown_while_it_learns(small_map, added):
 
 def test_the_preview_of_a_spectrum_holds_its_counts(added):
     spectra, _ = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
-    model = DenoiseModel(sources=(to_layer(spectra),), method="spectrum", changes={"steps": 400})
+    model = DenoiseModel(sources=(to_layer(spectra),), method="spectrum")
+    model.change("steps", 400)
     seen = []
     model.events.preview.connect(lambda preview: preview and seen.append(preview))
     session = session_of(model, added)
@@ -180,7 +181,8 @@ def test_the_preview_of_a_spectrum_holds_its_counts(added):
 
 def test_the_preview_of_the_tutorial_holds_its_counts(added):
     spectra, _ = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
-    model = DenoiseModel(sources=(to_layer(spectra),), preset="tutorial", changes={"epochs": 600})
+    model = DenoiseModel(sources=(to_layer(spectra),), preset="tutorial")
+    model.change("epochs", 600)
     seen = []
     model.events.preview.connect(lambda preview: preview and seen.append(preview))
     session = session_of(model, added)
@@ -262,8 +264,11 @@ def test_the_machine_is_judged_by_its_last_run(model, added, monkeypatch):
         patch.setattr(denoise_session, "time", clock)
         patch.setattr(denoise_session, "LEAST_MEASURED", 0.0)
         finish(session, model)
-    assert model.speed == pytest.approx(10)
+    assert list(model.speeds.values()) == [pytest.approx(10)]
     assert expected(model).seconds == pytest.approx(10 * before)
+    # Another method or device has a pace of its own.
+    model.device = "cuda"
+    assert expected(model).seconds == pytest.approx(before)
 
 
 def test_threads_are_limited_during_the_run_only(model, added):
@@ -295,3 +300,42 @@ def test_stop_after_the_layer_was_added_tells_of_the_layer(model, added):
     finish(session, model)
     assert model.outcome_kind == "report"
     assert "Added as layer" in model.outcome
+
+
+def test_a_run_with_the_model_of_the_run_before_adds_one_layer(model, added):
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    model.trained = model.models[0]
+    session.prepare()
+    finish(session, model)
+    for _ in range(5):
+        session.poll()
+    assert len(added) == 2
+    assert model.trained is model.models[0]
+
+
+def test_a_model_that_is_opened_twice_is_there_once(model, added, tmp_path):
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    path = model.result.model.save(tmp_path / "iron.safetensors")
+    session.open_model(path)
+    session.open_model(path)
+    assert [one.name for one in model.models].count("iron.safetensors") == 1
+    assert model.trained in model.models
+
+
+def test_a_layer_that_cannot_be_added_ends_the_run_with_words(model):
+    calls = []
+
+    def refuse(data, attributes):
+        calls.append(attributes["name"])
+        raise ValueError("no room")
+
+    session = DenoiseSession(model, refuse)
+    session.prepare()
+    finish(session, model)
+    assert calls == ["map denoised"]
+    assert model.outcome_kind == "error"
+    assert "no room" in model.outcome

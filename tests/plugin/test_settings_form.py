@@ -55,11 +55,30 @@ def test_a_number_that_is_none_is_told_as_it_is_typed(form, qtbot):
     assert form.heard == [("weight_floor", "much")]
 
 
+def test_a_field_that_is_only_left_changes_nothing(form, qtbot):
+    form.show_settings(StackSettings(), {"learning_rate": 0.12345678})
+    line = form.field("learning_rate")
+    line.setFocus()
+    form.field("features").setFocus()
+    assert form.heard == []
+    assert float(line.text()) == 0.12345678
+
+
+def test_a_comma_is_a_decimal_point_unless_it_may_part_thousands(form, qtbot):
+    form.show_settings(StackSettings(), {})
+    line = form.field("weight_floor")
+    for typed, told in (("0,02", 0.02), ("1,000", "1,000")):
+        line.selectAll()
+        qtbot.keyClicks(line, typed)
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert form.heard.pop() == ("weight_floor", told)
+
+
 def test_another_method_has_its_own_fields(form):
     form.show_settings(StackSettings(), {})
     form.show_settings(TutorialSettings(), {})
     assert form.field("strategy").count() == 2
-    assert form.field("lower_limit").text() == "0"
+    assert float(form.field("lower_limit").text()) == 0
     with pytest.raises(KeyError):
         form.field("middle")
 

@@ -14,6 +14,8 @@ Method = Literal["auto", "spectrum", "stack", "pca"]
 Pairs = Literal["auto", "repeats", "thinning"]
 METHODS: tuple[Method, ...] = ("auto", "spectrum", "stack", "pca")
 PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Where networks are computed; torch's names of single ones, such as ``"cuda:1"``, do as well."""
 Preset = Literal["fast", "balanced", "best", "tutorial"]
 PRESETS: tuple[Preset, ...] = ("fast", "balanced", "best", "tutorial")
 

@@ -163,20 +163,22 @@ def leading_vectors(gram: Matrix, first: Matrix, rank: int) -> Matrix:
     along = gram @ first
     rest = gram - np.outer(along, first) - np.outer(first, along)
     rest += float(first @ along) * np.outer(first, first)
-    # Of pixels that are too few or too alike nothing else is left either, and whatever is asked
-    # for beyond would hold the mean once more: it becomes the last of all.
-    last = (np.trace(gram) or 1.0) * np.outer(first, first)
     if size >= LARGE and KRYLOV_STEPS * (number + KRYLOV_SPARE) < size:
-        basis = _krylov(rest, number + KRYLOV_SPARE)
-        _, vectors = np.linalg.eigh(basis.T @ (rest - last) @ basis)
+        basis = _krylov(rest, number + KRYLOV_SPARE, first)
+        _, vectors = np.linalg.eigh(basis.T @ rest @ basis)
         vectors = basis @ vectors
     else:
-        _, vectors = np.linalg.eigh(rest - last)
+        # Of pixels that are too few or too alike nothing else is left either, and whatever is
+        # asked for beyond would hold the mean once more: it becomes the last of all.
+        rest -= (np.trace(gram) or 1.0) * np.outer(first, first)
+        _, vectors = np.linalg.eigh(rest)
     return np.column_stack([first, vectors[:, : -number - 1 : -1]])
 
 
-def _krylov(matrix: Matrix, number: int) -> Matrix:
+def _krylov(matrix: Matrix, number: int, without: Matrix) -> Matrix:
     """Return orthonormal vectors whose span holds the leading eigenvectors of a matrix.
+
+    All are orthogonal to a unit vector, which the matrix takes to zero.
 
     Block Krylov iteration from random vectors: C. Musco and C. Musco, NeurIPS 28 (2015) 1396. All
     of it is NumPy's, during which a window stays alive; SciPy's ARPACK holds Python up.
@@ -186,8 +188,8 @@ def _krylov(matrix: Matrix, number: int) -> Matrix:
     for _ in range(KRYLOV_STEPS):
         block, _ = np.linalg.qr(matrix @ block)
         blocks.append(block)
-    basis: Matrix = np.linalg.qr(np.hstack(blocks))[0]
-    return basis
+    basis: Matrix = np.linalg.qr(np.hstack([without[:, None], *blocks]))[0]
+    return basis[:, 1:]
 
 
 def certain_rank(

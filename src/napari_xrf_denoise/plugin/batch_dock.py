@@ -308,7 +308,7 @@ class BatchDock(DockedWidget):
             settings = None  # the words say that method and preset do not go together
         self.advanced.setVisible(model.way == "settings" and settings is not None)
         if settings is not None:
-            self.settings_form.show_settings(settings, model.changes)
+            self.settings_form.show_settings(settings, model.changes.of(settings))
             self.settings_form.tab_after(self.advanced.button)
 
     def _show_choices(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +28,7 @@ from .background_job import BackgroundJob
 from .batch_answers import RememberedAnswers
 from .denoise_session import load_torch
 from .preferences import Preferences
+from .setting_changes import Changes
 
 Status = Literal["idle", "running", "stopping"]
 Way = Literal["settings", "model"]
@@ -53,8 +54,8 @@ class BatchModel:
         One for each file, as far as it has got; empty while `problem` keeps them from being made.
     way : {"settings", "model"}
     method, preset : str
-    changes : mapping
-        Settings that differ from the preset's, by name.
+    changes : Changes
+        Settings that differ from the preset's, each kept for its method.
     model_file : Path, optional
     folder : Path, optional
         For the results; that of the first file until another one is chosen.
@@ -75,7 +76,7 @@ class BatchModel:
     way: Way = "settings"
     method: str = "auto"
     preset: str = "balanced"
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
     model_file: Path | None = None
     folder: Path | None = None
     suffix: str = SUFFIXES[0]
@@ -111,10 +112,7 @@ class BatchModel:
 
     def set_up(self, name: str, value: Any) -> None:
         """Take a single setting that the user gave; one as in the preset is no change."""
-        changes = {**self.changes, name: value}
-        if getattr(self.shown_settings(), name, None) == value:
-            del changes[name]
-        self.change(changes=changes)
+        self.change(changes=self.changes.changed(self.shown_settings(), name, value))
 
     def shown_settings(self) -> Settings:
         """Return the settings of the method as the preset has them.
@@ -152,8 +150,7 @@ class BatchModel:
         """Return the settings of a run that learns, or None where a model is applied."""
         if self.way == "model":
             return None
-        known = {entry.name for entry in fields(self.shown_settings())} if self.changes else set()
-        own = {name: value for name, value in self.changes.items() if name in known}
+        own = self.changes.of(self.shown_settings())
         return {"method": self.method, "preset": self.preset, **own}
 
     @property

@@ -9,6 +9,9 @@ from typing import Any
 
 from napari_xrf_denoise.denoising import Denoised, Model, apply, denoise
 
+UNSAVED = "model.safetensors"
+"""Stands for the file of a model that has none yet."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -71,12 +74,10 @@ class Call:
         if self.trained is None:
             call = _call("xrf.denoise", [data], {**self.settings, **arguments})
         else:
-            # A model without a file is the one that the run before left in `result`.
-            where = "result.model"
-            if self.trained.path is not None:
-                where = "model"
-                lines.append(f"model = xrf.Model.load({str(self.trained.path)!r})")
-            call = _call("xrf.apply", [where, data], arguments)
+            path = self.trained.path
+            lines += ["# after Save model…"] if path is None else []
+            lines.append(f"model = xrf.Model.load({str(path or UNSAVED)!r})")
+            call = _call("xrf.apply", ["model", data], arguments)
         lines += [
             f"result = {call}",
             "viewer.add_layer(result.to_layer())",

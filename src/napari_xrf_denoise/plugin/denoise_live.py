@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,41 +70,40 @@ class LiveView(QWidget):
         self.loss_plot.show_curves({k: v for k, v in course.items() if k != DOSE_GAIN})
 
     def show_preview(
-        self, preview: Preview | None, counts: SpectrumImage | None, channel: int
+        self, preview: Preview | None, counts: Sequence[SpectrumImage], channel: int
     ) -> None:
         """Draw what the network makes of one channel, or of the spectrum where it is one.
 
         Parameters
         ----------
         preview : Preview or None
-        counts : SpectrumImage or None
-            What the run works on.
+        counts : sequence of SpectrumImage
+            What the run works on, together.
         channel : int
         """
         is_map = preview is not None and preview.rows is not None
         self.pictures.setVisible(is_map)
         self.spectrum.setVisible(preview is not None and not is_map)
-        if preview is None or counts is None:
+        if preview is None or not counts:
             return
         if is_map:
             made = np.asarray(preview.counts[..., channel])
-            self.pictures.draw(_raw_picture(counts, preview, channel), made, counts, channel)
+            raw = _raw(counts, preview.rows, preview.columns, channel)
+            self.pictures.draw(raw, made, counts[0], channel)
         else:
-            raw = None
-            if counts.shape[1] * counts.shape[2] == 1 and not is_dask(counts.counts):
-                raw = np.asarray(counts.counts[:, 0, 0]).sum(axis=0, dtype=np.float64)
-            self.spectrum.draw(raw, np.asarray(preview.counts[0, 0]), counts)
+            is_one = counts[0].shape[1:3] == (1, 1)
+            raw = _raw(counts, 0, 0, slice(None)) if is_one else None
+            self.spectrum.draw(raw, np.asarray(preview.counts[0, 0]), counts[0])
 
 
-def _raw_picture(
-    counts: SpectrumImage, preview: Preview, channel: int
-) -> NDArray[np.float64] | None:
+def _raw(counts: Sequence[SpectrumImage], *part: slice | int | None) -> NDArray[np.float64] | None:
+    """Return a part (y, x, energy) of all repeats together; None where that takes long."""
     # A lazy array would read its whole file for one energy.
-    if is_dask(counts.counts):
+    if any(is_dask(image.counts) for image in counts):
         return None
-    part = np.asarray(counts.counts[:, preview.rows, preview.columns, channel])
-    picture: NDArray[np.float64] = part.sum(axis=0, dtype=np.float64)
-    return picture
+    parts = [np.asarray(image.counts[(slice(None), *part)]) for image in counts]
+    total: NDArray[np.float64] = np.sum([one.sum(axis=0, dtype=float) for one in parts], axis=0)
+    return total
 
 
 class _CurvePlot(QWidget):

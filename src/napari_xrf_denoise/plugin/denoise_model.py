@@ -26,6 +26,7 @@ from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
 from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
 
 from .denoise_call import Call, Trained
+from .setting_changes import Changes
 from .small_words import about_bytes, about_seconds
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class DenoiseModel:
     by_hand : bool
         Whether the user chose the sources; until then they follow the active layer.
     method, preset : str
-    changes : mapping
-        Settings that differ from the preset's, by name; those of another method are kept aside.
+    changes : Changes
+        Settings that differ from the preset's, each kept for its method.
     device : str
     threads : int
         Most processor cores of a run; 0 leaves that to torch.
@@ -68,8 +69,8 @@ class DenoiseModel:
         The model to apply; None learns from the counts.
     models : tuple of Trained
         Those to choose from: opened ones, and those of earlier runs.
-    speed : float
-        Time that the last run took over what was expected of it.
+    speeds : mapping
+        Time that a run took over what was expected of it, by device and kind of settings.
     stage : str
         What is being done.
     fraction : float
@@ -79,7 +80,7 @@ class DenoiseModel:
         Losses and dose gains of the run so far, means over its networks.
     preview : Preview, optional
         What the network makes of the counts by now.
-    counts : SpectrumImage, optional
+    counts : tuple of SpectrumImage
         What the run works on.
     outcome : str
         What came of the last run, in words.
@@ -96,18 +97,18 @@ class DenoiseModel:
     by_hand: bool = False
     method: str = METHODS[0]
     preset: str = "balanced"
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
     device: str = "auto"
     threads: int = 0
     trained: Trained | None = None
     models: tuple[Trained, ...] = ()
-    speed: float = 1.0
+    speeds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     stage: str = ""
     fraction: float = 0.0
     seconds_left: float | None = None
     course: Course = field(default_factory=dict)
     preview: Preview | None = None
-    counts: SpectrumImage | None = None
+    counts: tuple[SpectrumImage, ...] = ()
     outcome: str = ""
     outcome_kind: Literal["none", "report", "stopped", "error"] = "none"
     result: Denoised | None = None
@@ -141,21 +142,14 @@ class DenoiseModel:
 
     def change(self, name: str, value: Any) -> None:
         """Take a setting that the user gave; one as in the preset is no change."""
-        changes = {**self.changes, name: value}
-        try:
-            _, _, preset = resolve(self, changed=False)
-        except (DataError, SettingsError):
-            pass
-        else:
-            if getattr(preset, name, None) == value:
-                del changes[name]
-        self.changes = changes
+        self.changes = self.changes.changed(resolve(self, changed=False)[2], name, value)
 
     def offer(self, trained: Trained, *, choose: bool = False) -> None:
         """Add a model to those to choose from, in place of one of the same name."""
         others = [other for other in self.models if other.name != trained.name]
+        replaced = self.trained is not None and self.trained.name == trained.name
         self.models = (*others, trained)
-        if choose:
+        if choose or replaced:
             self.trained = trained
 
     def call(self) -> Call:
@@ -169,8 +163,7 @@ class DenoiseModel:
         if self.trained is not None:
             return Call({}, self.device, self.trained, self.threads)
         _, _, settings = resolve(self)
-        values = settings.as_dict()
-        own = {name: values[name] for name in self.changes if name in values}
+        own = self.changes.of(settings)
         chosen = {"method": self.method, "preset": self.preset, "seed": settings.seed, **own}
         return Call(chosen, self.device, None, self.threads)
 
@@ -194,17 +187,21 @@ def resolve(model: DenoiseModel, *, changed: bool = True) -> tuple[str, str, Set
     preset = resolve_settings(method, model.preset, {})
     if not changed:
         return method, why, preset
-    known = preset.as_dict()
-    own = {name: value for name, value in model.changes.items() if name in known}
-    return method, why, resolve_settings(method, model.preset, own)
+    return method, why, resolve_settings(method, model.preset, model.changes.of(preset))
 
 
 def expected(model: DenoiseModel) -> Expected | None:
     """Return about what the run will need on this machine; None for a trained model."""
     if model.trained is not None:
         return None
-    need = expect(_stand_in(model.sources).shape, resolve(model)[2])
-    return Expected(need.seconds * model.speed, need.n_bytes)
+    settings = resolve(model)[2]
+    need = expect(_stand_in(model.sources).shape, settings)
+    return Expected(need.seconds * model.speeds.get(pace_of(model), 1.0), need.n_bytes)
+
+
+def pace_of(model: DenoiseModel) -> tuple[str, str]:
+    """Return what the speed of a run depends on: the device, and what is computed."""
+    return model.device, type(resolve(model)[2]).__name__
 
 
 def plan(model: DenoiseModel) -> tuple[bool, str]:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
+from napari_xrf_denoise.denoising.settings import DEVICES, METHODS, PRESETS
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.layers import layer_energy
 
@@ -61,7 +61,6 @@ PRESET_TIPS = {
     "best": "more training, several times slower",
     "tutorial": "the published job for spectra, 10,000 epochs: minutes",
 }
-DEVICES = ("auto", "cpu", "cuda", "mps")
 DEVICE_TIPS = {
     "auto": "a graphics card where torch finds one",
     "cpu": "the processor",
@@ -271,23 +270,26 @@ class DenoisePanel(DockedWidget):
         name = f"{self.model.result.image.name}.safetensors"
         path, _ = QFileDialog.getSaveFileName(self, "Save the model", name, MODEL_FILES)
         if path:
-            path = path if path.endswith(".safetensors") else f"{path}.safetensors"
-            # The dialog has asked whether a file may be replaced.
-            self.session.save_model(path, overwrite=True)
+            # The dialog has asked whether the file of the name that was typed may be replaced.
+            is_whole = path.endswith(".safetensors")
+            path = path if is_whole else f"{path}.safetensors"
+            self.session.save_model(path, overwrite=is_whole)
 
     def _fill_again(self) -> None:
         self.again_menu.clear()
         model = self.model
-        seed = int(model.changes.get("seed", 0)) + 1
+        if model.trained is not None:
+            self._offer("a new model", trained=None)
+            return
         for preset in PRESETS:
             if preset != model.preset and preset != "tutorial":
                 self._offer(f"preset {preset}", preset=preset)
         for method in METHODS:
             if method != model.method:
                 self._offer(f"method {method}", method=method)
-        self._offer(f"seed {seed}", changes={**model.changes, "seed": seed})
-        if model.trained is not None:
-            self._offer("a new model", trained=None)
+        settings = resolve(model, changed=False)[2]
+        seed = int(model.changes.of(settings).get("seed", settings.seed)) + 1
+        self._offer(f"seed {seed}", changes=model.changes.changed(settings, "seed", seed))
 
     def _offer(self, words: str, **changes: Any) -> None:
         action = self.again_menu.addAction(words)
@@ -356,7 +358,7 @@ class DenoisePanel(DockedWidget):
         except (DataError, SettingsError):
             self.settings_form.setEnabled(False)
         else:
-            self.settings_form.show_settings(preset, model.changes)
+            self.settings_form.show_settings(preset, model.changes.of(preset))
             self.settings_form.tab_after(self.device_box)
         possible, words = plan(model)
         self.plan_label.setText(words)
@@ -379,8 +381,10 @@ class DenoisePanel(DockedWidget):
         with QSignalBlocker(self.model_box):
             self.model_box.clear()
             self.model_box.addItems([LEARN, *(one.name for one in model.models), OPEN])
-            row = 0 if model.trained is None else 1 + model.models.index(model.trained)
-            self.model_box.setCurrentIndex(row)
+            is_there = model.trained in model.models
+            self.model_box.setCurrentIndex(
+                1 + model.models.index(model.trained) if is_there and model.trained else 0
+            )
 
     def _show_stage(self) -> None:
         model = self.model
@@ -415,13 +419,13 @@ class DenoisePanel(DockedWidget):
     def _channel(self) -> int:
         """Return the channel that the viewer shows; the middle one where it shows none."""
         counts, preview = self.model.counts, self.model.preview
-        if counts is None or preview is None or preview.rows is None:
+        if not counts or preview is None or preview.rows is None:
             return 0
         layer = sliced_layer(self._watch.spectral(), self.viewer.dims)
         if layer is None:
-            return counts.energy.size // 2
+            return counts[0].energy.size // 2
         energy = energy_of_slice(layer, layer_energy(layer), self.viewer.dims)
-        return counts.energy.channel(energy)
+        return counts[0].energy.channel(energy)
 
 
 def _stage(model: DenoiseModel) -> str:

@@ -23,7 +23,7 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 from .background_job import BackgroundJob, Work
 from .denoise_call import Call, Trained
 from .denoise_course import CourseKeeper
-from .denoise_model import DenoiseModel, expected
+from .denoise_model import DenoiseModel, expected, pace_of
 
 LOADING = "Loading torch…"
 LEAST_MEASURED = 3.0
@@ -54,7 +54,8 @@ class DenoiseSession:
         self._course = CourseKeeper()
         self._looks = 0
         self._is_added = False
-        self._counts: SpectrumImage | None = None
+        self._pace = ("", "")
+        self._counts: tuple[SpectrumImage, ...] = ()
         self._began = 0.0
         self._expected = 0.0
 
@@ -80,7 +81,8 @@ class DenoiseSession:
         first = model.sources[0]
         self._place = dict(zip(first.axis_labels, map(float, first.translate), strict=True))
         self._course = CourseKeeper()
-        self._expected = 0.0 if need is None else need.seconds / model.speed
+        self._expected = 0.0 if need is None else need.seconds
+        self._pace = ("", "") if need is None else pace_of(model)
         taken = [(layer.data, layer_attributes(layer)) for layer in model.sources]
         self._job = BackgroundJob(self._work(call, taken), "xrf-denoise")
         model.course, model.fraction, model.seconds_left = {}, 0.0, None
@@ -156,7 +158,7 @@ class DenoiseSession:
             from napari_xrf_denoise.denoising.device import threads
 
             images = [image_from_layer_data(data, attributes) for data, attributes in taken]
-            self._counts = images[0]
+            self._counts = tuple(images)
             data: SpectrumImage | list[SpectrumImage] = images[0] if len(images) == 1 else images
             with threads(call.threads) if call.threads else nullcontext():
                 return call.run(data, self.engine, on_progress=on_progress, should_stop=should_stop)
@@ -182,28 +184,34 @@ class DenoiseSession:
 
     def _add(self, result: Denoised) -> None:
         model = self._model
-        self._is_added = True
         seconds = time.monotonic() - self._began
         if self._expected and seconds > LEAST_MEASURED:
-            model.speed = seconds / self._expected
+            before = model.speeds.get(self._pace, 1.0)
+            model.speeds = {**model.speeds, self._pace: before * seconds / self._expected}
         data, attributes, _ = layer_data(result.image)
         # The result lies where its source lies, also when that was moved by hand.
         attributes["translate"] = [
             self._place.get(label, 0.0) if label in ("y", "x") else start
             for label, start in zip(attributes["axis_labels"], attributes["translate"], strict=True)
         ]
-        self._add_layer(data, attributes)
+        try:
+            self._add_layer(data, attributes)
+        except Exception as error:
+            # Else it would be tried again at every look.
+            self._end(_in_words(error), "error")
+            return
+        self._is_added = True
         model.course = self._course.course()
         model.result = result
         model.offer(Trained(f"that of {result.image.name}", result.model))
 
     def _end(self, outcome: str, kind: Any) -> None:
-        self._job = self._counts = None
+        self._job, self._counts = None, ()
         self._is_added = False
         model = self._model
         model.outcome, model.outcome_kind = outcome, kind
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
-        model.preview = model.counts = None
+        model.preview, model.counts = None, ()
         model.status = "idle"
 
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
+from napari_xrf_denoise.denoising.settings import DEVICES
+
 PLUGIN = "napari-xrf-denoise"
 PAGE = "computing"
 """Key of the page in the manifest."""
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRESETS = ("fast", "balanced", "best")
 """Those that any data can begin with; the tutorial's is for spectra alone."""
 

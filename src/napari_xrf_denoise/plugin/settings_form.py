@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from types import NoneType
@@ -18,6 +19,7 @@ from .settings_words import explain_settings
 AUTOMATIC = "auto"
 """What stands in a field whose setting is None."""
 MOST = 2**31 - 1
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 
 
 class SettingsForm(QWidget):
@@ -90,7 +92,14 @@ class SettingsForm(QWidget):
             return spin
         line = QLineEdit()
         line.setPlaceholderText(AUTOMATIC if optional else "")
-        line.editingFinished.connect(lambda: self.changed.emit(name, _typed(line.text())))
+
+        def tell() -> None:
+            # The signal also comes when the field is only left.
+            if line.isModified():
+                line.setModified(False)
+                self.changed.emit(name, _typed(line.text()))
+
+        line.editingFinished.connect(tell)
         return line
 
 
@@ -98,6 +107,8 @@ def _typed(text: str) -> float | str | None:
     """Return the number that was typed; what is none is told as it is, and refused with words."""
     if not text.strip():
         return None
+    if THOUSANDS.fullmatch(text.strip()):
+        return text  # 1,000 may be a thousand or one
     try:
         return float(text.replace(",", "."))
     except ValueError:
@@ -110,5 +121,4 @@ def _show(widget: QWidget, value: Any) -> None:
     elif isinstance(widget, QSpinBox):
         widget.setValue(value or 0)
     elif isinstance(widget, QLineEdit) and not widget.hasFocus():
-        number = isinstance(value, int | float)
-        widget.setText("" if value is None else f"{value:g}" if number else str(value))
+        widget.setText("" if value is None else str(value))
