@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.layers import Image
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
@@ -67,6 +68,19 @@ def test_the_result_lies_where_its_source_was_moved(model, added):
     session.prepare()
     finish(session, model)
     assert added[0][1]["translate"] == [0.0, 40.0, 60.0]
+
+
+def test_the_result_lies_where_its_source_was_turned_and_mirrored(model, added):
+    source = model.sources[0]
+    source.scale = (source.scale[0], -5.0, 5.0)
+    source.rotate = (0, 0, 90)
+    session = session_of(model, added)
+    session.prepare()
+    finish(session, model)
+    data, attributes = added[0]
+    result = Image(data, **attributes)
+    for place in ((0, 0, 0), (7, 3, 4), (100, 15, 2)):
+        np.testing.assert_allclose(result.data_to_world(place), source.data_to_world(place))
 
 
 def test_loading_torch_is_announced_before_the_thread_begins(model, added, monkeypatch, gate):

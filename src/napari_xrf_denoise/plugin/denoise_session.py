@@ -24,8 +24,10 @@ from .background_job import BackgroundJob, Work
 from .denoise_call import Call, Trained
 from .denoise_course import CourseKeeper
 from .denoise_model import DenoiseModel, expected, pace_of
+from .source_place import place_of
 
 LOADING = "Loading torch…"
+MAP_AXES = ("energy", "y", "x")
 LEAST_MEASURED = 3.0
 """Seconds of a run from which it tells how fast the machine is."""
 AddLayer = Callable[[Any, Mapping[str, Any]], object]
@@ -50,7 +52,7 @@ class DenoiseSession:
         self._add_layer = add_layer
         self.engine = engine
         self._job: BackgroundJob | None = None
-        self._place: dict[str, float] = {}
+        self._place: dict[str, Any] = {}
         self._course = CourseKeeper()
         self._looks = 0
         self._is_added = False
@@ -79,7 +81,7 @@ class DenoiseSession:
             self._end(str(error), "error")
             return False
         first = model.sources[0]
-        self._place = dict(zip(first.axis_labels, map(float, first.translate), strict=True))
+        self._place = place_of(first, MAP_AXES)
         self._course = CourseKeeper()
         self._expected = 0.0 if need is None else need.seconds
         self._pace = ("", "") if need is None else pace_of(model)
@@ -189,11 +191,9 @@ class DenoiseSession:
             before = model.speeds.get(self._pace, 1.0)
             model.speeds = {**model.speeds, self._pace: before * seconds / self._expected}
         data, attributes, _ = layer_data(result.image)
-        # The result lies where its source lies, also when that was moved by hand.
-        attributes["translate"] = [
-            self._place.get(label, 0.0) if label in ("y", "x") else start
-            for label, start in zip(attributes["axis_labels"], attributes["translate"], strict=True)
-        ]
+        if tuple(attributes["axis_labels"]) == MAP_AXES:
+            # The result lies where its source lay, also when that was moved or turned by hand.
+            attributes |= {name: self._place[name] for name in ("scale", "translate", "affine")}
         try:
             self._add_layer(data, attributes)
         except Exception as error:
