@@ -30,6 +30,19 @@ def test_energies_in_ev_have_the_same_slice(viewer):
     assert energy_of_slice(layer, axis, viewer.dims) == pytest.approx(6.4)
 
 
+def test_layers_in_kev_and_ev_share_the_slider(viewer, small_map):
+    other = viewer.add_layer(to_layer(small_map.replace(name="other")))
+    other.scale = (160, 5, 5)
+    other.units = ("eV", "µm", "µm")
+    assert f"{viewer.dims.units[0]:~}" == "eV"
+    for layer in (viewer.layers["map"], other):
+        axis = image_from_layer(layer).energy
+        viewer.dims.set_point(0, 0.0)
+        move_slice(layer, axis, viewer.dims, 6.4)
+        assert viewer.dims.point[0] == pytest.approx(6400)
+        assert energy_of_slice(layer, axis, viewer.dims) == pytest.approx(6.4)
+
+
 def test_hidden_layers_and_displayed_energies_have_no_slice(viewer):
     viewer.dims.order = (1, 0, 2)
     assert sliced_layer(viewer.layers, viewer.dims) is None

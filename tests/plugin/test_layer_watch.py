@@ -59,3 +59,13 @@ def test_a_removed_layer_is_left_alone(viewer, watch, calls, small_map):
     number = len(calls)
     layer.name = "ore"
     assert len(calls) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rotate", 30), ("shear", [0.5]), ("affine", np.diag([2, 2, 1]))]
+)
+def test_a_layer_that_is_turned_is_noticed(viewer, watch, calls, name, value):
+    layer = viewer.add_image(np.ones((4, 5)))
+    number = len(calls)
+    setattr(layer, name, value)
+    assert len(calls) > number

@@ -81,13 +81,13 @@ def test_elements_without_a_line_inside_are_told(model):
     assert model.words() == "No line of Zn, Mo within the axis."
 
 
-def test_a_residual_has_no_peaks_and_says_so(model):
+def test_peaks_of_the_highest_pixels_say_that_weak_ones_are_doubtful(model):
     model.shows_peaks = True
-    model.search(curve(line(6.4, 500) - 100, kind="residual"))
-    assert model.peaks == ()
-    assert "residual" in model.words()
-    model.search(curve(5 + line(6.4, 500)))
+    model.search(curve(5 + line(6.4, 500), divisor=None))
     assert model.words().startswith("1 peak,")
+    assert "highest of many pixels" in model.words()
+    model.search(curve(5 + line(6.4, 500)))
+    assert "highest" not in model.words()
 
 
 def test_peaks_of_a_denoised_pixel_say_what_they_were_judged_by(model):
@@ -111,8 +111,8 @@ def test_counts_that_cannot_be_are_told_with_the_layer(model):
 def test_means_of_counts_are_judged_by_all_their_counts():
     counts = np.random.default_rng(0).poisson(3, 1024)
     assert repeats_of(curve(counts)) == 1
-    assert repeats_of(curve(counts / 50, least=0.5 / 50)) == pytest.approx(50)
-    # Expected counts tell nothing by themselves; their estimated error does.
+    assert repeats_of(curve(counts / 50, divisor=50.0)) == 50
+    assert repeats_of(curve(counts, divisor=None)) == 1
+    # Of expected counts the estimated error tells more.
     expected = np.full(1024, 2.345)
-    assert repeats_of(curve(expected, least=0.01)) == 1
     assert repeats_of(curve(expected, error=np.sqrt(expected / 30))) == pytest.approx(30)

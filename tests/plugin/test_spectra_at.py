@@ -1,3 +1,4 @@
+import threading
 import time
 
 import dask.array
@@ -8,8 +9,10 @@ from napari.layers import Image
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.factored import FactoredCounts
-from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.layers import METADATA_KEY, to_layer
+from napari_xrf_denoise.plugin.line_model import LineModel
 from napari_xrf_denoise.plugin.spectra_at import LayerSpectra
+from napari_xrf_denoise.plugin.spectrum_pixels import KEPT
 
 
 def wait_for(call, seconds=30):
@@ -165,6 +168,106 @@ def test_a_lazy_layer_is_read_in_the_background(small_map):
     assert spectra.is_waiting
     (curve,) = wait_for(lambda: spectra.at({"y": 9, "x": 2}))
     np.testing.assert_array_equal(curve.counts, small_map.counts[0, 9, 2])
+
+
+class Disk:
+    """Pixels that are read one by one; of some the reading fails, or waits."""
+
+    def __init__(self, image):
+        self.broken = set()
+        self.held = {}
+        chunks = (1, 1, 1, image.energy.size)
+        counts = dask.array.from_array(image.counts, chunks=chunks)
+        counts = counts.map_blocks(self.read, dtype=counts.dtype, name="disk")
+        self.spectra = LayerSpectra(to_layer(image.replace(counts=counts)))
+
+    def read(self, block, block_info=None):
+        place = tuple(block_info[0]["chunk-location"][1:3])
+        if place in self.held:
+            assert self.held[place].wait(30)
+        if place in self.broken:
+            raise OSError("the disk is gone")
+        return block
+
+
+def test_while_a_lazy_pixel_is_read_the_last_one_under_the_mouse_says_where_it_is(small_map):
+    disk = Disk(small_map)
+    spectra = disk.spectra
+    disk.held[9, 9] = threading.Event()
+    wait_for(lambda: spectra.at({"y": 1, "x": 2}))
+    wait_for(lambda: spectra.pinned({"y": 5, "x": 5}))
+    (curve,) = spectra.at({"y": 9, "x": 9})
+    assert curve.place == (("y", 1), ("x", 2))
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 1, 2])
+    disk.held[9, 9].set()
+    wait_for(lambda: spectra.at({"y": 9, "x": 9})[0].place == (("y", 9), ("x", 9)))
+    (curve,) = spectra.at({"y": 9, "x": 9})
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 9, 9])
+
+
+def test_a_pin_is_never_shown_as_the_pixel_under_the_mouse(small_map):
+    disk = Disk(small_map)
+    spectra = disk.spectra
+    disk.held[9, 9] = threading.Event()
+    wait_for(lambda: spectra.pinned({"y": 5, "x": 5}))
+    assert spectra.at({"y": 9, "x": 9}) == []
+    disk.held[9, 9].set()
+
+
+def test_a_pixel_that_cannot_be_read_is_told_and_others_are_read(small_map):
+    disk = Disk(small_map)
+    spectra = disk.spectra
+    disk.broken.add((3, 4))
+    wait_for(lambda: spectra.at({"y": 0, "x": 0}))
+    bad = {"y": 3, "x": 4}
+    wait_for(lambda: not spectra.at(bad))
+    assert "the disk is gone" in spectra.problem_at(bad)
+    assert not spectra.is_waiting
+    wait_for(lambda: spectra.at({"y": 6, "x": 7})[0].place == (("y", 6), ("x", 7)))
+    (curve,) = spectra.at({"y": 6, "x": 7})
+    np.testing.assert_array_equal(curve.counts, small_map.counts[0, 6, 7])
+    assert spectra.problem_at({"y": 6, "x": 7}) == ""
+
+
+def test_pinned_pixels_stay_in_memory_while_the_mouse_goes_on(small_map):
+    spectra = Disk(small_map).spectra
+    pin = {"y": 15, "x": 15}
+    wait_for(lambda: spectra.pinned(pin))
+    for number in range(KEPT + 1):
+        place = {"y": number // 16, "x": number % 16}
+        wait_for(lambda place=place: spectra.at(place) and not spectra.is_waiting)
+        assert spectra.pinned(pin)
+
+
+@pytest.mark.parametrize("stored", [np.uint16, np.float32])
+def test_on_a_logarithmic_axis_zero_is_below_one_count_however_counts_are_stored(stored):
+    counts = np.array([0, 1, 0, 2, 1], stored).reshape(1, 1, 1, 5)
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts)))
+    assert spectra.at({"y": 0, "x": 0})[0].least == 0.5
+    assert wait_for(lambda: spectra.whole("sum"))[0].least == 0.5
+
+
+def test_peaks_of_a_result_are_the_same_in_sum_and_mean():
+    axis = xrf.EnergyAxis(0.0, 0.02, 512)
+    line = 0.1 * np.exp(-0.5 * ((axis.centers - 6.4) / 0.06) ** 2)
+    counts = np.broadcast_to(0.011 + line, (1, 40, 40, 512)).astype(np.float32)
+    record = {"denoising": {"source": "map", "report": {}}}
+    spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts, axis, metadata=record)))
+    found = {}
+    for extent in ("sum", "mean"):
+        model = LineModel(axis=axis, is_ready=True)
+        model.search(wait_for(lambda extent=extent: spectra.whole(extent))[0])
+        found[extent] = [round(peak.energy, 2) for peak in model.peaks]
+    assert found["sum"] == found["mean"] == [6.4]
+
+
+def test_other_combinations_and_calibrations_in_the_metadata_are_noticed(small_map):
+    layer = to_layer(small_map)
+    for key, value in (("repeat_kind", "frame"), ("energy", None), ("repeat_energies", [{}])):
+        spectra = LayerSpectra(layer)
+        own = {**layer.metadata[METADATA_KEY], key: value}
+        layer.metadata = {**layer.metadata, METADATA_KEY: own}
+        assert not spectra.is_current(), key
 
 
 def test_a_pixel_of_a_huge_factored_layer_is_read_at_once():

@@ -147,6 +147,62 @@ def test_without_a_calibration_the_axis_counts_channels(qtbot, viewer, dock, sma
     assert "channel" in spectrum.plot.axis_label()
 
 
+def test_the_axis_keeps_its_unit_beside_the_picture(qtbot, viewer, dock, small_map):
+    viewer.add_layer(to_layer(small_map.replace(energy=xrf.EnergyAxis.uncalibrated(128))))
+    spectrum = dock(viewer, "Spectrum")
+    spectrum.model.position = (0.0, 15.0, 15.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    spectrum.model.position = (0.0, 999.0, 999.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == [], timeout=5000)
+    assert spectrum.plot.axis_label() == spectrum.zoom.unit_label.text() == "channel"
+    spectrum.plot.clicked.emit(50.0)
+    assert spectrum.line_tools.model.asked is None
+
+
+def test_beside_a_layer_in_channels_all_are_in_channels(qtbot, viewer, dock, small_map):
+    uncalibrated = small_map.replace(energy=xrf.EnergyAxis.uncalibrated(128), name="raw")
+    viewer.add_layer(to_layer(uncalibrated))
+    viewer.add_layer(to_layer(small_map))
+    spectrum = dock(viewer, "Spectrum")
+    spectrum.lines.expand()
+    qtbot.waitUntil(lambda: spectrum.line_tools.model.is_ready, timeout=20_000)
+    spectrum.line_tools.model.chosen = ("Fe",)
+    spectrum.model.position = (0.0, 15.0, 15.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["raw", "map"], timeout=5000)
+    # The topmost layer has the slice: 40 channels of 0.16 keV.
+    spectrum.plot.sliced.emit(40.0)
+    assert viewer.dims.point[0] == pytest.approx(6.4)
+    assert spectrum.plot.slice() == 40
+    # Lines in keV would stand at channels 6 and 7.
+    assert spectrum.plot._marks.labels() == []
+    assert "counts channels" in spectrum.line_tools.words.text()
+    before = spectrum.plot.view()
+    spectrum.line_tools._zoom("Fe")
+    assert spectrum.plot.view() == before
+    viewer.layers["raw"].visible = False
+    qtbot.waitUntil(lambda: "Fe Ka" in spectrum.plot._marks.labels(), timeout=5000)
+    assert spectrum.plot.slice() == pytest.approx(6.4)
+
+
+def test_a_zoom_stays_between_layers_of_other_energies(qtbot, viewer_with_map, spectrum, small_map):
+    energy = xrf.EnergyAxis(0.0, 0.1, 128)
+    beside = to_layer(small_map.replace(energy=energy, name="beside"))
+    beside.translate = (0, 0, 100)
+    viewer_with_map.add_layer(beside)
+    spectrum.model.position = (0.0, 15.0, 15.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    spectrum.plot.zoom_to(5.5, 7.25)
+    spectrum.model.position = (0.0, 15.0, 115.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["beside"], timeout=5000)
+    assert spectrum.plot.view() == pytest.approx((5.5, 7.25))
+    spectrum.plot.show_whole()
+    assert spectrum.plot.view()[1] == pytest.approx(12.7, abs=0.5)
+    # All of one layer becomes all of the other.
+    spectrum.model.position = (0.0, 15.0, 15.0)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    assert spectrum.plot.view()[1] == pytest.approx(127 * 0.16, abs=0.5)
+
+
 def test_dragging_the_line_moves_the_energy_slider(qtbot, viewer_with_map, spectrum):
     viewer = viewer_with_map
     viewer.dims.set_current_step(0, 20)
@@ -190,6 +246,10 @@ def test_a_dock_behind_another_tab_draws_nothing(qtbot, viewer_with_map, spectru
     assert spectrum.plot.labels() == ["map"]
     spectrum.parent().raise_()
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["ore"], timeout=5000)
+    other.raise_()
+    qtbot.wait(100)
+    viewer_with_map.layers.clear()
+    assert spectrum.spectra._known == {}
 
 
 def test_a_closed_dock_hears_nothing(qtbot, viewer_with_map, spectrum):
@@ -419,6 +479,20 @@ def test_spectra_are_saved_and_files_replaced_only_when_allowed(
     qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
     assert content in path.read_bytes()[:100]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_kind_of_file_that_is_chosen_decides(
+    qtbot, viewer_with_map, spectrum, monkeypatch, tmp_path
+):
+    hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(spectrum.save_button.isEnabled, timeout=5000)
+
+    def take_the_name(parent, title, name, filters, **_):
+        return str(tmp_path / name), next(kind for kind in filters.split(";;") if "png" in kind)
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", take_the_name)
+    qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
+    assert [path.name for path in tmp_path.iterdir()] == ["spectra.png"]
 
 
 def test_a_file_that_cannot_be_written_is_told(

@@ -1,5 +1,7 @@
+import threading
 import time
 
+import dask.array
 import numpy as np
 import pytest
 from napari.layers import Labels
@@ -58,6 +60,48 @@ def test_the_residual_of_spectra_is_that_of_all_rows(shown):
     curves = shown.curves([to_layer(image), denoised(mean, "spectra", factor=1.0)], model, None)
     assert curves[-1].kind == "residual"
     np.testing.assert_allclose(curves[-1].counts, np.zeros(image.energy.size), atol=1e-5)
+
+
+def test_there_is_no_residual_between_two_pixels(small_map, shown):
+    raw, result = to_layer(small_map), denoised(small_map, "map")
+    result.translate = (0, 0, 5)  # one pixel
+    model = SpectrumModel(residual=True, position=at(4, 7))
+    assert labels_of(shown.curves([raw, result], model, None)) == ["map", "result"]
+    assert "different pixels" in shown.notes[0]
+    assert shown.place == "map y 4, x 7; result y 4, x 6"
+
+
+def test_a_lazy_result_has_its_residual_once_it_is_read_where_the_raw_one_is(small_map, shown):
+    record = {"source": "map", "report": {}}
+    lazy = dask.array.from_array(small_map.counts * np.float32(0.5), chunks=(1, 1, 1, 128))
+    held = threading.Event()
+    is_held = []
+
+    def read(block):
+        assert not is_held or held.wait(30)
+        return block
+
+    lazy = lazy.map_blocks(read, dtype=lazy.dtype)
+    result = small_map.replace(counts=lazy, name="result", metadata={"denoising": record})
+    layers = [to_layer(small_map), to_layer(result)]
+
+    def curves(y, x):
+        return shown.curves(layers, SpectrumModel(residual=True, position=at(y, x)), None)
+
+    def residual(y, x):
+        end = time.monotonic() + 30
+        while not (found := [curve for curve in curves(y, x) if curve.kind == "residual"]):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        np.testing.assert_allclose(found[0].counts, 0.5 * small_map.counts[0, y, x])
+
+    residual(2, 3)
+    is_held.append(True)
+    assert labels_of(curves(4, 5)) == ["map", "result"]
+    assert shown.place == "map y 4, x 5; result y 2, x 3"
+    assert shown.notes == ()
+    held.set()
+    residual(4, 5)
 
 
 def test_a_hidden_layer_hides_its_pins_and_keeps_them(small_map, shown):

@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
 
+from .spectra_at import unit_factors
+
 
 def sliced_layer(layers: Sequence[Any], dims: Any) -> Any | None:
     """Return the topmost visible layer whose energies have a slider, or None."""
@@ -24,7 +26,8 @@ def energy_of_slice(layer: Any, axis: EnergyAxis, dims: Any) -> float:
     position = _axis(layer, dims)
     assert position is not None
     index = tuple(layer.axis_labels).index("energy")
-    channel = (dims.point[position] - layer.translate[index]) / layer.scale[index]
+    point = dims.point[position] * unit_factors(layer, dims.units)[index]
+    channel = (point - layer.translate[index]) / layer.scale[index]
     return float(axis.centers[int(np.clip(round(channel), 0, axis.size - 1))])
 
 
@@ -34,7 +37,7 @@ def move_slice(layer: Any, axis: EnergyAxis, dims: Any, energy: float) -> None:
     assert position is not None
     index = tuple(layer.axis_labels).index("energy")
     point = layer.translate[index] + layer.scale[index] * axis.channel(energy)
-    dims.set_point(position, float(point))
+    dims.set_point(position, float(point / unit_factors(layer, dims.units)[index]))
 
 
 def _axis(layer: Any, dims: Any) -> int | None:

@@ -7,7 +7,19 @@ from typing import Any
 
 from napari_xrf_denoise.layers import is_spectral
 
-EVENTS = ("name", "visible", "axis_labels", "data", "scale", "translate", "units", "metadata")
+EVENTS = (
+    "name",
+    "visible",
+    "axis_labels",
+    "data",
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "metadata",
+)
 """Changes of a layer that change what is shown of it or computed from it."""
 
 

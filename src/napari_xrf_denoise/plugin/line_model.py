@@ -23,11 +23,11 @@ MOST_ANSWERS = 12
 """Elements that are told for an energy; the others are far less likely."""
 
 NOT_CALIBRATED = (
-    "Lines need energies in keV, and this layer's axis counts channels. Give it energies in "
+    "Lines need energies in keV, and a layer that is shown counts channels. Give it energies in "
     f"{CALIBRATE}."
 )
-NO_COUNTS = "Peaks are searched in counts; a residual has none. Show the raw or denoised counts."
 BY_ESTIMATE = "They are judged by the result's estimated average error: weak ones may be none."
+OF_HIGHEST = "The highest of many pixels scatter otherwise than counts: weak peaks are doubtful."
 READING = "Reading the tables of lines…"
 
 
@@ -63,8 +63,8 @@ class LineModel:
         Of the spectrum that was drawn last.
     peaks : tuple of Peak
         Found in the spectrum, with suggested names.
-    by_estimate : bool
-        Whether they were judged by an estimated error, as those of a denoised pixel are.
+    caution : str
+        Why weak ones are doubtful, in words.
     asked : float, optional
         keV at which it is asked which element has a line.
     is_ready : bool
@@ -81,7 +81,7 @@ class LineModel:
     shows_artifacts: bool = False
     axis: EnergyAxis | None = None
     peaks: tuple[Peak, ...] = ()
-    by_estimate: bool = False
+    caution: str = ""
     asked: float | None = None
     is_ready: bool = False
     typed_problem: str = ""
@@ -102,10 +102,7 @@ class LineModel:
         self.families = tuple(f for f in FAMILIES if (on if f == family else f in self.families))
 
     def search(self, curve: Curve) -> None:
-        """Find the peaks of a spectrum."""
-        if curve.kind == "residual":
-            self.peaks, self.problem = (), NO_COUNTS
-            return
+        """Find the peaks of a spectrum of raw or denoised counts."""
         try:
             repeats = repeats_of(curve)
             found = find_peaks(curve.counts, curve.axis, repeats=repeats)
@@ -114,7 +111,8 @@ class LineModel:
             self.problem = ""
         except DataError as error:
             found, self.problem = (), f"{curve.label}: {error}"
-        self.by_estimate = curve.error_kind == AVERAGE
+        by_estimate = BY_ESTIMATE if curve.error_kind == AVERAGE else ""
+        self.caution = OF_HIGHEST if curve.divisor is None else by_estimate
         self.peaks = found
 
     def marks(self) -> tuple[Mark, ...]:
@@ -162,7 +160,7 @@ class LineModel:
             named = sum(bool(peak.name) for peak in self.peaks)
             peaks = "1 peak" if len(self.peaks) == 1 else f"{len(self.peaks)} peaks"
             told.append(f"{peaks}, {named} with a suggested name.")
-            told += [BY_ESTIMATE] if self.by_estimate else []
+            told += [self.caution] if self.caution else []
         return "\n".join(told)
 
     def _artifact_answers(self, energy: float) -> list[Answer]:
@@ -185,9 +183,7 @@ def repeats_of(curve: Curve) -> float:
     if curve.error is not None and curve.counts.sum() > 0:
         variance = float((curve.error**2).sum())
         return float(curve.counts.sum()) / variance if variance > 0 else 1.0
-    repeats = 0.5 / curve.least if curve.least > 0 else 1.0
-    total = curve.counts * repeats
-    return float(repeats) if np.allclose(total, np.round(total), atol=1e-3) else 1.0
+    return curve.divisor or 1.0
 
 
 def read_tables() -> None:

@@ -124,7 +124,10 @@ class LineTools(QWidget):
     def _build(self) -> None:
         self.field = QLineEdit()
         self.field.setPlaceholderText("Fe, Cu, Pb")
-        self.field.setToolTip("Elements whose lines are marked: symbols, Enter to take them over")
+        self.field.setToolTip(
+            "Elements whose lines are marked: symbols, Enter to take them over.\n"
+            "La is lanthanum here; which lines are marked is chosen below."
+        )
         self.field.setClearButtonEnabled(True)
         self.table_button = QPushButton("Table…")
         self.table_button.setToolTip(

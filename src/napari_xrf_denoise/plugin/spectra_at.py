@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.layers import image_from_layer
+from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
@@ -53,6 +53,12 @@ class Curve:
     error_kind : str
         Where `error` comes from: ``"Poisson"`` or ``"estimated, average"``.
     kind : {"raw", "denoised", "residual"}
+    divisor : float, optional
+        What the photons were divided by, such as the number of pixels of a mean; None where the
+        counts do not scatter as photons do, as the highest of many pixels.
+    place : tuple of (str, int)
+        Indices by axis of the one pixel or row that it is of, as ``(("y", 3), ("x", 5))``; empty
+        where it is of several.
     """
 
     label: str
@@ -63,6 +69,8 @@ class Curve:
     error: NDArray[np.float64] | None = None
     error_kind: str = ""
     kind: Literal["raw", "denoised", "residual"] = "raw"
+    divisor: float | None = 1.0
+    place: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_kept(self) -> bool:
@@ -106,7 +114,12 @@ class LayerSpectra:
     @property
     def problem(self) -> str:
         """Why there are no spectra, in words; empty where there are."""
-        return self._problem or ("" if self._pixels is None else self._pixels.problem)
+        return self._problem
+
+    def problem_at(self, pixel: dict[str, int]) -> str:
+        """Return why a pixel cannot be read, in words; empty where it can."""
+        problem = "" if self._pixels is None else self._pixels.problem(_place(pixel))
+        return problem and f"{self._layer.name}, {place_words(pixel)}: {problem}"
 
     def pixel(self, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
         """Return the indices at a place, by axis, or None beside the picture.
@@ -137,19 +150,25 @@ class LayerSpectra:
     def at(self, pixel: dict[str, int]) -> list[Curve]:
         """Return a pixel's spectrum, its repeats combined; or a row's, and what all rows give.
 
-        Of a lazy array that is still being read, it is the spectrum that was read last.
+        Of a lazy array that is still being read, it is the spectrum that the mouse was over
+        before, and has the place of that.
         """
-        counts = self._read(pixel)
-        if counts is None and self._pixels is not None:
-            counts = self._pixels.last()
+        counts = self._read(pixel, follows=True)
+        if counts is None and self._pixels is not None and not self.problem_at(pixel):
+            last = self._pixels.last()
+            if last is not None:
+                (y, x), counts = last
+                pixel = pixel if "repeat" in pixel else {"y": y, "x": x}
         if counts is None:
             return []
         assert self.image is not None
-        if "repeat" not in pixel or self.image.n_repeats == 1:
+        if "repeat" not in pixel:
+            return [self._of_pixel(counts, "", place=tuple(pixel.items()))]
+        if self.image.n_repeats == 1:
             return [self._of_pixel(counts, "")]
         row = pixel["repeat"]
         return [
-            self._of_pixel(counts[row : row + 1], f"row {row}", "row"),
+            self._of_pixel(counts[row : row + 1], f"row {row}", "row", tuple(pixel.items())),
             self._of_pixel(counts, self.image.combination),
         ]
 
@@ -161,7 +180,7 @@ class LayerSpectra:
         if "repeat" in pixel:
             counts = counts[pixel["repeat"] : pixel["repeat"] + 1]
         words = place_words(pixel)
-        return [self._of_pixel(counts, words, f"pin {words}")]
+        return [self._of_pixel(counts, words, f"pin {words}", tuple(pixel.items()))]
 
     def whole(self, extent: Extent) -> list[Curve]:
         """Return the spectrum of the whole map; nothing yet while it is being summed."""
@@ -190,14 +209,15 @@ class LayerSpectra:
         divisor = self._repeats_divisor()
         if extent == "max":
             # The highest of many is no Poisson count any more.
-            return self._curve(sums.highest / divisor, of, variant, divisor)
+            highest = self._curve(sums.highest / divisor, of, variant, divisor, sums.is_whole)
+            return replace(highest, divisor=None)
         if extent != "sum":
             divisor *= max(1, sums.pixels)
         counts = sums.total / divisor
+        curve = self._curve(counts, of, variant, divisor, sums.is_whole)
         if self._record or not sums.is_whole:
-            return self._curve(counts, of, variant, divisor)
-        error = poisson_error(sums.total, divisor)
-        return self._curve(counts, of, variant, divisor, error, POISSON)
+            return curve
+        return replace(curve, error=poisson_error(sums.total, divisor), error_kind=POISSON)
 
     def stop(self) -> None:
         """Leave sums unfinished and pixels unread."""
@@ -215,10 +235,8 @@ class LayerSpectra:
         sizes = dict(zip(self._layer.axis_labels, self._layer.data.shape, strict=True))
         return all(0 <= index < sizes.get(label, 1) for label, index in pixel.items())
 
-    def _read(self, pixel: dict[str, int]) -> NDArray[Any] | None:
-        if self._pixels is None:
-            return None
-        return self._pixels.read((pixel.get("y", 0), pixel.get("x", 0)))
+    def _read(self, pixel: dict[str, int], *, follows: bool = False) -> NDArray[Any] | None:
+        return None if self._pixels is None else self._pixels.read(_place(pixel), follows=follows)
 
     def _sum_up(self, image: SpectrumImage) -> None:
         if self._summing is None:
@@ -239,17 +257,26 @@ class LayerSpectra:
         assert self.image is not None
         return self.image.n_repeats if self.image.combination == "mean" else 1
 
-    def _of_pixel(self, repeats: NDArray[Any], of: str, variant: str = "") -> Curve:
+    def _of_pixel(
+        self,
+        repeats: NDArray[Any],
+        of: str,
+        variant: str = "",
+        place: tuple[tuple[str, int], ...] = (),
+    ) -> Curve:
         """Return the curve of a pixel's repeats (repeat, energy)."""
         assert self.image is not None
         divisor = len(repeats) if self.image.combination == "mean" else 1
         total = repeats.sum(axis=0, dtype=np.float64)
         counts = total / divisor
+        whole = is_whole(repeats)
         if self._record:
-            error = denoised_error(counts, self._record)
-            return self._curve(counts, of, variant, divisor, error, AVERAGE)
-        error = poisson_error(total, divisor) if is_whole(repeats) else None
-        return self._curve(counts, of, variant, divisor, error, POISSON)
+            error, kind = denoised_error(counts, self._record), AVERAGE
+        else:
+            error, kind = poisson_error(total, divisor) if whole else None, POISSON
+        kind = "" if error is None else kind
+        curve = self._curve(counts, of, variant, divisor, whole)
+        return replace(curve, error=error, error_kind=kind, place=place)
 
     def _curve(
         self,
@@ -257,12 +284,11 @@ class LayerSpectra:
         of: str,
         variant: str,
         divisor: float,
-        error: NDArray[np.float64] | None = None,
-        error_kind: str = "",
+        whole: bool,
     ) -> Curve:
         assert self.image is not None
         least = 0.5 / divisor
-        if self.image.counts.dtype.kind == "f":
+        if not whole:
             # Expected counts are far below one between the lines; zeros are drawn below those.
             positive = counts[counts > 0]
             least = float(positive.min()) if positive.size else least
@@ -274,9 +300,8 @@ class LayerSpectra:
             axis=self.image.energy,
             counts=counts,
             least=least,
-            error=error,
-            error_kind=error_kind if error is not None else "",
             kind="denoised" if self._record else "raw",
+            divisor=divisor,
         )
 
 
@@ -308,10 +333,16 @@ def _factor(one: Any, own: Any) -> float:
     return float((1 * one).to(own).magnitude)
 
 
+def _place(pixel: dict[str, int]) -> tuple[int, int]:
+    return pixel.get("y", 0), pixel.get("x", 0)
+
+
 def _signature(layer: Any) -> tuple[Any, ...]:
+    own = layer.metadata.get(METADATA_KEY, {})
     return (
         id(layer.data),
-        id(layer.metadata),
+        # By value: napari keeps the dictionary itself when a layer gets other metadata.
+        *(repr(own.get(key)) for key in ("repeat_kind", "energy", "repeat_energies")),
         tuple(layer.axis_labels),
         tuple(layer.scale),
         tuple(layer.translate),

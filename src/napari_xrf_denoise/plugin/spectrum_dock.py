@@ -216,6 +216,8 @@ class SpectrumDock(DockedWidget):
 
     def _follow_layers(self) -> None:
         self.model.follow(self.viewer.layers)
+        # At once: behind another tab nothing is drawn, and the counts of gone layers are large.
+        self.spectra.keep(self._watch.spectral())
         self._request()
 
     def _model_changed(self, event: Any = None) -> None:
@@ -245,16 +247,21 @@ class SpectrumDock(DockedWidget):
         )
         self.plot.set_scale(model.scale)
         self.plot.set_curves(self._curves, errors=model.errors)
-        self.zoom.set_unit(by_channel=any(not curve.axis.calibrated for curve in self._curves))
-        self.line_tools.set_spectrum(self._topmost())
+        self.zoom.set_unit(by_channel=self.plot.by_channel)
+        self.line_tools.set_spectrum(self._searched())
         self._show_pins()
         self._slice_moved()
         self._show_readout()
         if self.spectra.is_waiting:
             self._timer.start(WAIT_MS)
 
-    def _topmost(self) -> Curve | None:
-        counts = [curve for curve in self._curves if curve.kind != "residual"]
+    def _searched(self) -> Curve | None:
+        """Return the topmost spectrum; of channels where the plot has them, and no lines."""
+        counts = [
+            curve
+            for curve in self._curves
+            if curve.kind != "residual" and curve.axis.calibrated != self.plot.by_channel
+        ]
         return counts[-1] if counts else None
 
     def _show_pins(self) -> None:
@@ -300,15 +307,20 @@ class SpectrumDock(DockedWidget):
         if found is None:
             self.plot.set_slice(None)
         else:
-            self.plot.set_slice(energy_of_slice(*found, self.viewer.dims))
+            layer, axis = found
+            energy = energy_of_slice(layer, axis, self.viewer.dims)
+            self.plot.set_slice(axis.channel(energy) if self.plot.by_channel else energy)
 
     def _move_slice(self, energy: float) -> None:
         found = self._sliced()
         if found is not None:
-            move_slice(*found, self.viewer.dims, energy)
+            layer, axis = found
+            if self.plot.by_channel:
+                energy = float(axis.centers[int(np.clip(round(energy), 0, axis.size - 1))])
+            move_slice(layer, axis, self.viewer.dims, energy)
 
     def _ask(self, energy: float) -> None:
-        if all(curve.axis.calibrated for curve in self._curves):
+        if self._curves and not self.plot.by_channel:
             self.line_tools.ask(energy)
 
     def _point(self, energy: float) -> None:

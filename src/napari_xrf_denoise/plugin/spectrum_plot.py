@@ -54,6 +54,8 @@ class SpectrumPlot(QWidget):
         self._bands: list[ErrorBand] = []
         self._scale: Scale = "linear"
         self._whole: tuple[float, float] | None = None
+        # In keV otherwise, as soon as all curves are calibrated.
+        self.by_channel = False
         self._labels: list[str] = []
         self._curve_colors: list[str] = []
         self._axis = CountsAxis()
@@ -120,13 +122,15 @@ class SpectrumPlot(QWidget):
         errors : bool
             Whether a band shows one standard deviation around each curve that has one.
         """
-        by_channel = any(not curve.axis.calibrated for curve in curves)
+        if curves:
+            # Beside the picture, where there are none, the axis stays as it is.
+            self.by_channel = any(not curve.axis.calibrated for curve in curves)
         self._forget({curve.key for curve in curves})
         self._set_number(len(curves), sum(c.error is not None for c in curves) if errors else 0)
         bands = iter(self._bands)
         ranges = []
         for item, curve in zip(self._items, curves, strict=True):
-            x = np.arange(curve.axis.size, dtype=float) if by_channel else curve.axis.centers
+            x = np.arange(curve.axis.size, dtype=float) if self.by_channel else curve.axis.centers
             color = self.color(curve)
             item.setPen(pg.mkPen(color, width=1))
             item.setData(x, self._heights(curve, curve.counts))
@@ -141,7 +145,7 @@ class SpectrumPlot(QWidget):
         self._labels = [curve.label for curve in curves]
         self._curve_colors = [self.color(curve) for curve in curves]
         self._set_legend(curves, errors)
-        self._set_whole(ranges, by_channel)
+        self._set_whole(ranges)
         self._draw_bands()
 
     def set_marks(self, marks: Sequence[Mark]) -> None:
@@ -247,17 +251,29 @@ class SpectrumPlot(QWidget):
         for key in [key for key in self._slots if key not in keys]:
             del self._slots[key]
 
-    def _set_whole(self, ranges: list[tuple[float, float]], by_channel: bool) -> None:
-        label = "channel" if by_channel else "energy (keV)"
-        if label != self.axis_label():
+    def _set_whole(self, ranges: list[tuple[float, float]]) -> None:
+        label = "channel" if self.by_channel else "energy (keV)"
+        is_other_unit = label != self.axis_label()
+        if is_other_unit:
             self._plot.setLabel("bottom", label, color=self._colors.text)
         if not ranges:
             return
         whole = (min(low for low, _ in ranges), max(high for _, high in ranges))
+        # A zoom of the user stays, where there is something in it.
+        low, high = self.view()
+        is_beside = high <= whole[0] or low >= whole[1]
+        follows = is_other_unit or is_beside or self._is_whole()
         if whole != self._whole:
-            # Only when the spectra are on another axis: a zoom of the user stays.
             self._whole = whole
-            self.show_whole()
+            if follows:
+                self.show_whole()
+
+    def _is_whole(self) -> bool:
+        """Whether all energies are in view, or nothing was drawn yet."""
+        if self._whole is None:
+            return True
+        (first, last), (low, high) = self._whole, self.view()
+        return low <= first and high >= last
 
     def _moved(self, *_: Any) -> None:
         self._draw_bands()

@@ -23,7 +23,10 @@ RegionKey = tuple[int, str]
 
 @dataclass(frozen=True, eq=False)
 class DrawnRegions:
-    """What is drawn in a layer, copied from it so that a thread can turn it into pixels.
+    """What is drawn in a layer, for a thread that turns it into pixels.
+
+    Outlines are copies. Labels are not: painted meanwhile, they are read again for the next
+    `signature`.
 
     Parameters
     ----------

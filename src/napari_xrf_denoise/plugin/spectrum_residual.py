@@ -46,4 +46,5 @@ def residual(raw: Curve, denoised: Curve) -> Curve:
         counts=raw.counts - denoised.counts,
         least=raw.least,
         kind="residual",
+        divisor=None,
     )

@@ -34,7 +34,8 @@ def ask_and_save(parent: QWidget, plot: SpectrumPlot, curves: Sequence[Curve]) -
     name, chosen = QFileDialog.getSaveFileName(
         parent,
         "Save the spectra",
-        "spectra.csv",
+        # Without an ending, which would win against the kind of file that is chosen.
+        "spectra",
         ";;".join(FILTERS.values()),
         options=QFileDialog.Option.DontConfirmOverwrite,
     )

@@ -15,6 +15,7 @@ from .spectrum_regions import MOST_REGIONS, drawn_regions
 from .spectrum_residual import residual, residual_pair
 
 CUT = f"Only the first {MOST_REGIONS} shapes and labels are shown."
+APART = "The layers have different pixels under the mouse, so that there is no residual."
 
 
 class ShownSpectra:
@@ -26,6 +27,8 @@ class ShownSpectra:
         self.problems: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.place = ""
+        self._places: dict[str, str] = {}
+        self._unread: list[str] = []
 
     @property
     def is_waiting(self) -> bool:
@@ -53,9 +56,9 @@ class ShownSpectra:
         drawings : sequence of (layer, int)
             Layers of shapes and labels, each with a number that changes with its content.
         """
-        self._keep(layers)
+        self.keep(layers)
         shown = [layer for layer in layers if layer.visible]
-        self.place = ""
+        self._places, self._unread = {}, []
         self.notes = ()
         curves = self._pinned(model.pins)
         if model.regions:
@@ -69,6 +72,8 @@ class ShownSpectra:
             curves += self._residual(shown, main, model)
         problems = [self._spectra(layer).problem for layer in shown]
         problems += [watcher.problem for _, watcher in self._regions.values()]
+        problems += self._unread
+        self.place = _place_words(self._places)
         self.problems = tuple(dict.fromkeys(filter(None, problems)))
         return curves
 
@@ -88,7 +93,14 @@ class ShownSpectra:
 
     def stop(self) -> None:
         """Forget everything, and leave sums unfinished."""
-        self._keep(())
+        self.keep(())
+
+    def keep(self, layers: Sequence[Any]) -> None:
+        """Forget all layers but these, and leave their sums unfinished."""
+        ids = {id(layer) for layer in layers}
+        for gone in [key for key in self._known if key not in ids]:
+            self._known.pop(gone).stop()
+        self._forget_regions(ids)
 
     def _main(self, layer: Any, model: SpectrumModel, units: Any) -> list[Curve]:
         spectra = self._spectra(layer)
@@ -97,16 +109,20 @@ class ShownSpectra:
         pixel = spectra.pixel(model.position, units) if model.position else None
         if pixel is None:
             return []
+        curves = spectra.at(pixel)
+        self._unread.append(spectra.problem_at(pixel))
         # Of spectra the legend names the row.
-        if "repeat" not in pixel:
-            self.place = place_words(pixel)
-        return spectra.at(pixel)
+        if curves and "repeat" not in pixel:
+            self._places[layer.name] = place_words(dict(curves[-1].place))
+        return curves
 
     def _pinned(self, pins: Sequence[Pin]) -> list[Curve]:
         curves: list[Curve] = []
         for pin in pins:
             if pin.layer.visible and id(pin.layer) in self._known:
-                curves += self._spectra(pin.layer).pinned(dict(pin.place))
+                spectra, place = self._spectra(pin.layer), dict(pin.place)
+                curves += spectra.pinned(place)
+                self._unread.append(spectra.problem_at(place))
         return curves
 
     def _of_regions(
@@ -157,7 +173,13 @@ class ShownSpectra:
             return []
         # Of a list of spectra the last curve is what all rows give.
         raw, denoised = (main[id(layer)][-1:] for layer in pair)
-        return [residual(*raw, *denoised)] if raw and denoised else []
+        if not raw or not denoised:
+            return []
+        if raw[0].place != denoised[0].place:
+            if not self.is_waiting:
+                self.notes += (APART,)
+            return []
+        return [residual(*raw, *denoised)]
 
     def _watcher(self, layer: Any, spectra: LayerSpectra) -> RegionWatcher:
         known = self._regions.get(id(layer))
@@ -176,12 +198,14 @@ class ShownSpectra:
             known = self._known[id(layer)] = LayerSpectra(layer)
         return known
 
-    def _keep(self, layers: Sequence[Any]) -> None:
-        ids = {id(layer) for layer in layers}
-        for gone in [key for key in self._known if key not in ids]:
-            self._known.pop(gone).stop()
-        self._forget_regions(ids)
-
     def _forget_regions(self, but: Any) -> None:
         for gone in [key for key in self._regions if key not in but]:
             self._regions.pop(gone)[1].stop()
+
+
+def _place_words(places: dict[str, str]) -> str:
+    """Return the places of layers by name in words, once where they are all the same."""
+    different = set(places.values())
+    if len(different) == 1:
+        return different.pop()
+    return "; ".join(f"{name} {words}" for name, words in places.items())
