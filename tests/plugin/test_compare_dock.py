@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QApplication
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.report import WindowScore
 from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.plugin.compare_pictures import EnergyPictures
 
 FE = "6.40 keV (Fe Ka)"
 
@@ -467,3 +468,61 @@ def test_colours_follow_the_theme(pair, compare):
     pair.theme = "light"
     assert compare.residual_page.plot._curve.opts["pen"].color().name() != dark
     pair.theme = "dark"
+
+
+def test_another_pair_has_no_picture_until_its_own_is_read(
+    qtbot, pair, compare, truth, monkeypatch
+):
+    swipe(qtbot, compare)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    other = to_layer(truth.replace(counts=2 * truth.counts, name="other"))
+    pair.add_layer(other)
+    monkeypatch.setattr(EnergyPictures, "want", lambda *_: None)  # as slow as can be
+    compare.model.choose(after=other)
+    assert compare.picture.update() == ""
+    assert "Compare" not in pair.layers
+    monkeypatch.undo()
+    compare.model.share = 0.0  # the whole picture is that of the layer after
+    wait_for(qtbot, pair, 2 * truth.counts[0, :, :, 40])
+    assert pair.layers["Compare"].metadata["compare"]["after"] == "other"
+
+
+def test_pictures_lie_where_a_turned_layer_lies(qtbot, pair, compare):
+    raw = pair.layers["map"]
+    raw.rotate = (0, 0, 30)
+    swipe(qtbot, compare)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    compute(qtbot, pair, compare)
+    for layer in (pair.layers["Compare"], residual_layer(pair)):
+        np.testing.assert_allclose(layer.data_to_world((3, 7)), raw.data_to_world((0, 3, 7))[1:])
+
+
+def test_same_contrast_leaves_layers_of_other_pairs_alone(pair, compare, small_map, truth):
+    compare.view_page.contrast_box.click()
+    kept = pair.layers["map denoised"]
+    kept.contrast_limits = (1, 4)
+    raw = to_layer(small_map.replace(name="other"))
+    record = {**truth.metadata, "denoising": {"source": "other"}}
+    result = to_layer(truth.replace(name="other denoised", metadata=record))
+    raw.contrast_limits = (0, 77)
+    pair.add_layer(raw)
+    pair.add_layer(result)
+    assert compare.model.pair == (raw, result)
+    assert tuple(result.contrast_limits) == (0, 77)
+    assert tuple(kept.contrast_limits) == tuple(pair.layers["map"].contrast_limits) == (1, 4)
+
+
+def test_what_is_typed_into_the_window_outlives_other_changes(pair, compare):
+    page = compare.residual_page
+    compare.model.window_kind = "own"
+    page.low_field.lineEdit().setText("5.1 keV")
+    compare.model.share = 0.3
+    assert page.low_field.text() == "5.1 keV"
+    page.take_typed()
+    assert compare.model.low == 5.1
+
+
+def test_residuals_let_the_layers_go(qtbot, pair, compare):
+    compute(qtbot, pair, compare)
+    assert compare.session._pair == (None, None)
+    assert "chance alone gives about" in compare.model.outcome

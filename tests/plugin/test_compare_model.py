@@ -13,7 +13,12 @@ from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.plugin.compare_gains import ALL_COUNTS, as_text, gain_rows
 from napari_xrf_denoise.plugin.compare_model import CompareModel
 from napari_xrf_denoise.plugin.compare_pictures import EnergyPictures, compose, picture_at
-from napari_xrf_denoise.plugin.compare_residuals import residuals, window_channels
+from napari_xrf_denoise.plugin.compare_residuals import (
+    chance_beyond,
+    residuals,
+    standardized,
+    window_channels,
+)
 
 ALL = slice(0, None)
 
@@ -299,3 +304,21 @@ def test_a_line_that_the_other_result_does_not_have_is_let_go():
     model.follow([raw, first, Layer("b", source="a")])
     assert model.window_kind == "all"
     assert model.window() is None
+
+
+@pytest.mark.parametrize(("rate", "n"), [(0.05, 1), (0.3, 1), (0.3, 4), (10.0, 1)])
+def test_chance_is_that_of_few_photons(rate, n):
+    photons = np.random.default_rng(0).poisson(rate * n, 400_000)
+    beyond = np.mean(np.abs(standardized(photons / n, np.full(photons.shape, rate), n)) > 3)
+    assert chance_beyond(np.array([rate]), n)[0] == pytest.approx(beyond, rel=0.1)
+
+
+def test_a_pair_changes_at_once():
+    raw, other = Layer("raw"), Layer("other raw")
+    results = [Layer(f"{one.name} denoised", source=one.name) for one in (raw, other)]
+    model = followed(raw, results[0])
+    seen = []
+    model.events.connect(lambda *_: seen.append((model.before, model.after)), check_nargs=False)
+    model.follow([raw, results[0], other, results[1]])
+    assert set(seen) <= {(raw, results[0]), (other, results[1])}
+    assert seen[-1] == (other, results[1])

@@ -72,3 +72,13 @@ def test_spectra_without_pixels_are_not_offered():
     model.follow([to_layer(xrf.simulate_spectra(n_repeats=2, n_channels=64)[0])])
     assert model.available == ()
     assert "no map with an energy axis" in model.problem()
+
+
+def test_energies_that_run_backwards_are_said_in_words(model):
+    layer = model.source
+    layer.scale = (-layer.scale[0], *layer.scale[1:])
+    model.follow([layer])
+    assert model.problem().startswith("The energies of “map” cannot be used: ")
+    layer.scale = (-layer.scale[0], *layer.scale[1:])
+    model.follow([layer])
+    assert model.problem() == ""

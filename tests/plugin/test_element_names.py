@@ -37,3 +37,8 @@ def test_elements_of_the_table_keep_the_place_and_line_that_were_typed():
     assert with_elements("Fe, Pb Ma", ["Pb"]) == "Pb Ma"
     assert with_elements("nonsense", ["Zn"]) == "Zn"
     assert with_elements("Fe", []) == ""
+
+
+@pytest.mark.parametrize("text", ["Cr Mn Fe", "Na Mg Al", "Fe Mo", "Cu Lu"])
+def test_the_symbol_of_an_element_is_no_line(text):
+    assert parse_elements(text) == tuple((symbol, "auto") for symbol in text.split())

@@ -6,6 +6,8 @@ from qtpy.QtCore import Qt
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.plugin import element_session
+from napari_xrf_denoise.plugin.element_model import ElementModel
 from napari_xrf_denoise.plugin.map_recipe import MapRecipe
 
 
@@ -160,3 +162,15 @@ def test_the_panel_is_usable_in_a_narrow_dock(panel):
         fold.button.setChecked(True)
     assert panel.button.parentWidget().minimumSizeHint().width() <= 250
     assert panel.minimumSizeHint().height() <= 400
+
+
+def test_stop_leaves_the_tables_of_lines_to_be_loaded(qtbot, monkeypatch):
+    loaded = threading.Event()
+    monkeypatch.setattr(element_session, "lines_between", lambda *_, **__: loaded.wait(10))
+    model = ElementModel()
+    session = element_session.ElementSession(model, None)
+    session.learn_lines()
+    session.stop()
+    loaded.set()
+    qtbot.waitUntil(session.poll, timeout=5000)
+    assert model.knows_lines

@@ -83,7 +83,25 @@ def test_shared_contrast_holds_that_of_all():
     assert [entry["contrast_limits"] for entry in both] == [(0.0, 9.0)] * 2
 
 
-@pytest.mark.parametrize(("name", "expected"), [(None, "Fe Ka of ore"), ("my iron", "my iron")])
+def test_a_map_lies_where_a_turned_and_mirrored_source_lies(raw):
+    layer = a_map(raw)
+    raw.rotate = (0, 0, 30)
+    raw.scale = (raw.scale[0], -2.0, 3.0)
+    for shown in (layer, a_map(raw)):
+        if shown is layer:
+            renew(layer, *map_layer_data(image_from_layer(raw), layer.data, RECIPE, raw))
+        np.testing.assert_allclose(shown.data_to_world((4, 9)), raw.data_to_world((0, 4, 9))[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (None, "Fe Ka of ore"),
+        ("Fe Ka of map [2]", "Fe Ka of ore"),
+        ("my iron", "my iron"),
+        ("Fe Ka of map, best", "Fe Ka of map, best"),
+    ],
+)
 def test_a_renewed_map_keeps_its_colour_and_a_name_of_the_user(raw, name, expected):
     layer = a_map(raw)
     layer.colormap = "magma"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers import image_from_layer, to_layer
+from napari_xrf_denoise.plugin.calibrate_model import calibrate_layer
 from napari_xrf_denoise.plugin.map_list_page import grid_of
 
 
@@ -146,3 +149,27 @@ def test_side_by_side_is_the_grid_of_napari(qtbot, viewer_with_map, panel):
     assert grid_of(viewer_with_map).enabled
     grid_of(viewer_with_map).enabled = False
     assert not box.isChecked()
+
+
+def test_the_chosen_kind_of_file_counts_with_the_proposed_name(panel, monkeypatch, tmp_path):
+    def take_what_is_proposed(parent, title, proposed, kinds):
+        return str(tmp_path / Path(proposed).name), "NeXus HDF5 (*.h5)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", take_what_is_proposed)
+    assert panel.list_page.ask_for_file("map maps") == str(tmp_path / "map maps.h5")
+
+
+def test_a_window_of_channels_is_the_same_after_calibration_and_update(
+    qtbot, viewer, dock, small_map
+):
+    source = to_layer(small_map.replace(energy=xrf.EnergyAxis.uncalibrated(128)))
+    viewer.add_layer(source)
+    panel = dock(viewer, "Element maps")
+    panel.model.change(low=4.0, high=12.0)
+    panel.session.add([panel.model.own_recipe()])
+    qtbot.waitUntil(lambda: bool(panel.model.maps), timeout=20_000)
+    calibrate_layer(source, small_map.energy, 0, None, {})
+    update(qtbot, panel)
+    layer = panel.model.maps[0]
+    np.testing.assert_array_equal(layer.data, small_map.counts[0][..., 4:12].sum(axis=-1))
+    assert layer.name.endswith(" keV of map")

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -44,6 +47,17 @@ def test_undo_gives_everything_back(layers):
     overlay.show(layers[:3], layers)
     assert overlay.is_shown
     overlay.show([layers[3], layers[0], None], layers)
-    overlay.undo()
+    overlay.undo(layers)
     assert looks(layers) == before
     assert not overlay.is_shown
+
+
+def test_an_overlay_does_not_hold_the_layers(layers):
+    overlay = Overlay()
+    counts = weakref.ref(layers[3])
+    overlay.show(layers[:3], layers)
+    del layers[3]
+    gc.collect()
+    assert counts() is None
+    overlay.undo(layers)
+    assert layers[0].colormap.name == "magma"

@@ -40,7 +40,7 @@ def test_windows_are_the_line_and_with_background_what_is_beside_it():
 
 
 @pytest.mark.parametrize(
-    "recipe", [MapRecipe("Fe", "Ka", background=True), MapRecipe(low=1.0, high=2.5)]
+    "recipe", [MapRecipe("Fe", "Ka", background=True), MapRecipe(low=1.0, high=2.5, unit="keV")]
 )
 def test_a_record_brings_the_recipe_back(recipe):
     record = recipe.record(AXIS)
@@ -60,3 +60,29 @@ def test_a_record_that_says_nothing_is_refused_in_words():
 
 def test_edges_are_half_a_channel_beyond_the_centres():
     assert edges(slice(10, 20), AXIS) == pytest.approx((0.095, 0.195))
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_window_of_channels_stays_the_same_channels_after_calibration(small_map, offset):
+    channels = xrf.EnergyAxis(offset, 1.0, 128, calibrated=False)
+    recipe = MapRecipe(low=4.0 + offset, high=12.0 + offset)
+    by_hand = small_map.counts[0][..., 4:12].sum(axis=-1)
+    np.testing.assert_array_equal(recipe.compute(small_map.replace(energy=channels)), by_hand)
+    axis = small_map.energy
+    later = MapRecipe.from_record(recipe.record(channels)).resolved(axis)
+    np.testing.assert_array_equal(later.compute(small_map), by_hand)
+    half = axis.gain / 2
+    assert (later.low, later.high) == pytest.approx(
+        (axis.centers[4] - half, axis.centers[11] + half)
+    )
+    assert later.record(axis)["window_unit"] == "keV"
+
+
+def test_a_window_that_the_layer_has_no_more_is_refused_in_words():
+    channels = xrf.EnergyAxis.uncalibrated(64)
+    of_energies = MapRecipe.from_record(MapRecipe(low=1.0, high=2.5).record(AXIS))
+    with pytest.raises(xrf.DataError, match=r"1 to 2.5 keV .* in channel now"):
+        of_energies.resolved(channels)
+    of_channels = MapRecipe.from_record(MapRecipe(low=40, high=50).record(channels))
+    with pytest.raises(xrf.DataError, match="32 channels"):
+        of_channels.resolved(xrf.EnergyAxis(0.0, 0.01, 32))

@@ -3,9 +3,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from napari.layers import Labels
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
-from napari_xrf_denoise.plugin.map_scatter import MOST_POINTS
+from napari_xrf_denoise.plugin.map_scatter import MOST_POINTS, density
 
 
 @pytest.fixture
@@ -109,3 +110,39 @@ def test_maps_of_other_pixels_are_refused_in_words(viewer_with_map, panel):
     assert "same pixels" in panel.scatter_page.words.text()
     panel.scatter_page.y_box.setCurrentText("small")
     assert "same pixels" not in panel.scatter_page.words.text()
+
+
+def test_what_is_painted_by_hand_stays_beside_the_selections(qtbot, viewer_with_map, panel):
+    iron, calcium = (
+        np.asarray(viewer_with_map.layers[f"{name} Ka of map"].data) for name in ("Fe", "Ca")
+    )
+    model = panel.scatter
+    middle, most = float(np.floor(np.median(iron))) + 0.5, float(iron.max()) + 1
+    top = float(calcium.max()) + 1
+    upper = [(middle, -1), (most, -1), (most, top), (middle, top)]
+    lower = [(-1, -1), (middle - 1, -1), (middle - 1, top), (-1, top)]
+    model.select(upper, viewer_with_map.add_labels)
+    layer = viewer_with_map.layers["Selected in Fe Ka of map and Ca Ka of map"]
+    painted = np.argwhere(iron > middle)[0]
+    layer.data_setitem(tuple(painted[:, None]), np.array([7]))
+    model.select(lower, viewer_with_map.add_labels)
+    expected = np.where(iron < middle - 1, 2, np.where(iron > middle, 1, 0))
+    expected[tuple(painted)] = 7
+    np.testing.assert_array_equal(layer.data, expected)
+    click(qtbot, panel.scatter_page.undo_button)
+    np.testing.assert_array_equal(layer.data, np.where(expected == 2, 0, expected))
+
+
+def test_a_selection_through_the_viewer_that_plugins_get_is_quiet(viewer_with_map, panel, recwarn):
+    model = panel.scatter
+    corners = [(-1, -1), (1e6, -1), (1e6, 1e6), (-1, 1e6)]
+    model.select(corners, PublicOnlyProxy(viewer_with_map).add_labels)
+    model.select(corners, None)
+    assert set(np.unique(model.selection.data)) == {2}
+    assert not [one for one in recwarn if "Private attribute" in str(one.message)]
+
+
+def test_the_density_of_a_map_of_one_value_has_a_width():
+    found = density(np.full(10, 3.0), np.arange(10.0))
+    assert found.x[0] < 3 < found.x[1]
+    assert found.pixels.sum() == 10

@@ -13,7 +13,7 @@ from napari_xrf_denoise.calibration import calibration_from_peaks, line_energy_n
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, SettingsError
 from napari_xrf_denoise.io._found import NO_CALIBRATION
-from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer
+from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
 from napari_xrf_denoise.spectrum_image import AXES
 from napari_xrf_denoise.xray_lines import line_energy
 
@@ -236,8 +236,10 @@ def axes_of(layer: Any) -> tuple[int, int | None]:
 
 def current_energy(layer: Any) -> EnergyAxis | None:
     """Return a layer's energies as they are, or None where no axis is labelled so."""
+    if "energy" not in layer.axis_labels:
+        return None
     try:
-        return image_from_layer(layer).energy
+        return layer_energy(layer)
     except DataError:
         return None
 

@@ -10,6 +10,7 @@ from .compare_contrast import SameContrast
 from .compare_model import CompareModel
 from .compare_pictures import EnergyPictures, compose
 from .energy_slice import energy_of_slice
+from .source_place import place_of
 from .spectra_at import LayerSpectra
 
 NAME = "Compare"
@@ -53,14 +54,18 @@ class CompareLayer:
         if before is None or after is None:
             self.remove()
             return problem or self._problem()
+        if self._of != (model.before, model.after):
+            # Else the former pair's picture would stand under this one's name.
+            self.remove_layer()
+            self._pictures.forget()
+            self._of = (model.before, model.after)
         energy = energy_of_slice(model.before, before.energy, self._viewer.dims)
         self._pictures.want(before, after, before.energy.channel(energy))
         pictures = self._pictures.latest
         if pictures is None:
             return self._pictures.problem
         share = model.share if model.mode == "swipe" else float(model.shows_before)
-        if self.layer is None or self._of != (model.before, model.after):
-            self.remove_layer()
+        if self.layer is None:
             self._add(compose(pictures, share))
         elif self._shown[0] is not pictures or self._shown[1] != share:
             self.layer.data = compose(pictures, share)
@@ -76,6 +81,7 @@ class CompareLayer:
         self.remove_layer()
         self._pictures.forget()
         self._known.clear()
+        self._of = (None, None)
 
     def remove_layer(self) -> None:
         """Take the layer away if it is there."""
@@ -88,20 +94,15 @@ class CompareLayer:
 
     def _add(self, picture: Any) -> None:
         before, after = self._model.before, self._model.after
-        places = [tuple(before.axis_labels).index(label) for label in ("y", "x")]
         with _SameSelection(self._viewer.layers):
             self.layer = self._viewer.add_image(
                 picture,
                 name=NAME,
-                axis_labels=("y", "x"),
-                scale=[before.scale[place] for place in places],
-                translate=[before.translate[place] for place in places],
-                units=[before.units[place] for place in places],
+                **place_of(before),
                 colormap=before.colormap.name,
                 contrast_limits=tuple(before.contrast_limits),
                 metadata={"compare": {"before": before.name, "after": after.name}},
             )
-        self._of = (before, after)
         self._contrast.set_third(self.layer)
 
     def _images(self) -> tuple[SpectrumImage | None, SpectrumImage | None]:

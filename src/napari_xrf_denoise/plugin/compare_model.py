@@ -49,8 +49,8 @@ class CompareModel:
         Spectral layers of the viewer.
     names : tuple of str
         Theirs, so that a new name is a change.
-    before, after : layer, optional
-        Raw and denoised.
+    pair : tuple of two layers or None
+        Raw and denoised, in one so that a change of both is shown once.
     content : tuple
         What the two hold and how they are calibrated, so that other data are a change.
     axis : EnergyAxis, optional
@@ -89,8 +89,7 @@ class CompareModel:
 
     available: tuple[Any, ...] = ()
     names: tuple[str, ...] = ()
-    before: Any = None
-    after: Any = None
+    pair: tuple[Any, Any] = (None, None)
     content: tuple[Any, ...] = ()
     axis: EnergyAxis | None = None
     by_hand: bool = False
@@ -111,6 +110,16 @@ class CompareModel:
     residuals: ResidualSpectrum | None = None
     outcome: str = ""
     outcome_kind: Literal["none", "done", "stopped", "error"] = "none"
+
+    @property
+    def before(self) -> Any:
+        """The layer with the raw counts, or None."""
+        return self.pair[0]
+
+    @property
+    def after(self) -> Any:
+        """The layer with the denoised counts, or None."""
+        return self.pair[1]
 
     def follow(self, available: Sequence[Any]) -> None:
         """Take over which spectral layers there are, the topmost last."""
@@ -185,7 +194,7 @@ class CompareModel:
         if self.window_kind == "line" and self.line not in _lines(after):
             # First: each change is shown at once, and no line is chosen that is not there.
             self.window_kind = "all"
-        self.before, self.after, self.content = before, after, content
+        self.pair, self.content = (before, after), content
         self.residuals = None
         self._set_axis(None if before is None else current_energy(before))
         self.outcome, self.outcome_kind = "", "none"

@@ -13,12 +13,10 @@ import pyqtgraph as pg  # isort: skip
 
 from typing import Any
 
-from .compare_residuals import ResidualSpectrum
+from .compare_residuals import CHANCE, ResidualSpectrum
 from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 
-CHANCE = 3.0
-"""Standard deviations that chance hardly exceeds: 3 channels of 1,000."""
 LEAST_RANGE = 5.0
 """Standard deviations that the axis shows at least, so that plain noise does not look like more."""
 
@@ -53,8 +51,9 @@ class ResidualPlot(QWidget):
         layout.addWidget(self._plot)
         self.setToolTip(
             "Raw minus denoised counts of all pixels together, channel by channel, in standard "
-            "deviations of the raw counts.\nBetween the dashed lines, ± 3, is what chance gives. "
-            "Lines that stand out were lost (up) or invented (down).\n"
+            "deviations of the raw counts.\nBetween the dashed lines, ± 3, is what chance gives; "
+            "channels of few photons exceed it more often. Lines that stand out were lost (up) or "
+            "invented (down).\n"
             "Click to move napari's slider to that energy; drag to move, scroll to zoom."
         )
         self.set_colors(colors)

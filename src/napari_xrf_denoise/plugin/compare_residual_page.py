@@ -14,6 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xrf_denoise.energy_axis import EnergyAxis
+
 from .compare_model import CompareModel, WindowKind
 from .compare_plot import ResidualPlot
 from .plot_colors import PlotColors
@@ -35,6 +37,7 @@ class ResidualPage(QWidget):
     def __init__(self, model: CompareModel, colors: PlotColors) -> None:
         super().__init__()
         self._model = model
+        self._axis: EnergyAxis | None = None
         self.window_box = short_box(
             "Energies whose counts are compared pixel by pixel: all, a line of the denoised "
             "layer's report, or a window of your own"
@@ -108,16 +111,18 @@ class ResidualPage(QWidget):
             self.form.setRowVisible(field, model.window_kind == "own")
         axis = model.axis
         for field, value in ((self.low_field, model.low), (self.high_field, model.high)):
-            if axis is not None:
+            if axis is not None and axis is not self._axis:
                 with QSignalBlocker(field):
                     field.setSuffix(" keV" if axis.calibrated else "")
                     field.setPrefix("" if axis.calibrated else "channel ")
                     field.setDecimals(3 if axis.calibrated else 0)
                     field.setSingleStep(0.1 if axis.calibrated else 1.0)
                     field.setRange(float(axis.centers[0]), float(axis.centers[-1]))
-            if field.value() != value:
+            # Setting what is there already would undo what is being typed.
+            if abs(field.value() - value) > 5e-4:
                 with QSignalBlocker(field):
                     field.setValue(value)
+        self._axis = axis
 
     def _choose_window(self, row: int) -> None:
         data = self.window_box.itemData(row)

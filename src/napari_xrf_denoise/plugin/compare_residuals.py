@@ -16,6 +16,8 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 LEAST_RATE = 1e-6
 """Counts that an expected 0 is taken for: a photon where none was expected is a large residual,
 not an infinite one."""
+CHANCE = 3.0
+"""Standard deviations that chance hardly exceeds where counts are many: 3 times in 1,000."""
 OTHER_TOTAL = 0.02
 """Share of the counts by which two layers may differ before it is worth a word."""
 
@@ -33,12 +35,16 @@ class ResidualSpectrum:
         Total counts of the denoised layer over those of the raw one.
     is_photons : bool
         Whether all raw counts are whole numbers, as photons are.
+    chance : float
+        Share of the map's pixels, 0 to 1, that photons alone put beyond ± `CHANCE` standard
+        deviations, where the denoised counts are the true ones.
     """
 
     axis: EnergyAxis
     values: NDArray[np.float64]
     count_ratio: float
     is_photons: bool
+    chance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,7 @@ def residuals(
         values=standardized(raw.spectrum, denoised.spectrum, n),
         count_ratio=float(denoised.spectrum.sum()) / total if total > 0 else float("nan"),
         is_photons=raw.is_whole,
+        chance=float(np.mean(chance_beyond(denoised.picture, n))),
     )
     return standardized(raw.picture, denoised.picture, n).astype(np.float32), spectrum
 
@@ -107,6 +114,30 @@ def standardized(
 ) -> NDArray[np.float64]:
     """Return the residuals of the mean of `n_scans` Poisson counts, in standard deviations."""
     return np.asarray((raw - expected) / np.sqrt(np.maximum(expected, LEAST_RATE) / n_scans))
+
+
+def chance_beyond(expected: NDArray[np.float64], n_scans: int) -> NDArray[np.float64]:
+    """Return how likely the mean of `n_scans` Poisson counts is beyond ± `CHANCE` deviations.
+
+    Where counts are many it is 0.3 %; where they are few a single photon may be beyond.
+
+    Parameters
+    ----------
+    expected : numpy.ndarray
+        Expected counts.
+    n_scans : int
+
+    Examples
+    --------
+    >>> chance_beyond(np.array([0.05, 1e6]), 1).round(3)
+    array([0.049, 0.003])
+    """
+    from scipy.stats import poisson
+
+    photons = np.maximum(expected, LEAST_RATE) * n_scans
+    reach = CHANCE * np.sqrt(photons)
+    below = poisson.cdf(np.ceil(photons - reach) - 1, photons)
+    return np.asarray(below + poisson.sf(photons + reach, photons))
 
 
 def window_channels(axis: EnergyAxis, window: tuple[float, float] | None) -> slice:

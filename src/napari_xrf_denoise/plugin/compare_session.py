@@ -10,18 +10,25 @@ import numpy as np
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.errors import Cancelled, DataError
-from napari_xrf_denoise.layers import image_from_layer, picture_data
+from napari_xrf_denoise.layers import (
+    image_from_layer_data,
+    layer_attributes,
+    layer_energy,
+    picture_data,
+)
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
 from .compare_model import CompareModel
 from .compare_residuals import (
+    CHANCE,
     OTHER_TOTAL,
     ResidualSpectrum,
     residuals,
     window_channels,
     window_words,
 )
+from .source_place import place_of
 
 COLORMAP = "coolwarm"
 KEPT = 0.05
@@ -60,25 +67,29 @@ class CompareSession:
             return
         window = model.window()
         try:
-            before, after = image_from_layer(model.before), image_from_layer(model.after)
-            channels = window_channels(before.energy, window)
+            axis = layer_energy(model.before)
+            channels = window_channels(axis, window)
         except DataError as error:
             self._end(str(error), "error")
             return
-        starts = dict(zip(model.before.axis_labels, model.before.translate, strict=True))
-        words = window_words(before.energy, window)
-        self._pair = (model.before, model.after)
+        words = window_words(axis, window)
+        is_map = bool({"y", "x"} & set(model.before.axis_labels))
+        place = place_of(model.before) if is_map else {}
+        # Taken on the main thread: the thread that computes may not touch a layer.
+        counts = [(layer.data, layer_attributes(layer)) for layer in model.pair]
+        self._pair = model.pair
 
         def work(on_progress: Any, should_stop: Callable[[], bool]) -> Any:
-            return residuals(before, after, channels, Watch(on_progress, should_stop))
+            before, after = (image_from_layer_data(*one) for one in counts)
+            found = residuals(before, after, channels, Watch(on_progress, should_stop))
+            return before, after, *found
 
         def finish(result: Any) -> None:
-            picture, spectrum = result
+            before, after, picture, spectrum = result
             if before.is_map:
                 data, attributes = _layer(before, after, picture, words)
-                attributes["translate"] = [float(starts.get(label, 0.0)) for label in ("y", "x")]
-                self._add_layer(data, attributes)
-            if (model.before, model.after) == self._pair:
+                self._add_layer(data, attributes | place)
+            if model.pair == self._pair:
                 model.residuals = spectrum
             self._end(_report(before, after, picture, spectrum, words), "done")
 
@@ -123,7 +134,8 @@ class CompareSession:
             self._finish(job.result)
 
     def _end(self, outcome: str, kind: Any) -> None:
-        self._job = None
+        # What holds the counts of layers, which may be closed, is let go.
+        self._job, self._pair, self._finish = None, (None, None), lambda result: None
         model = self._model
         model.outcome, model.outcome_kind = outcome, kind
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
@@ -156,10 +168,11 @@ def _report(
 ) -> str:
     lines = []
     if before.is_map:
-        beyond = float(np.mean(np.abs(picture) > 3))
+        beyond = float(np.mean(np.abs(picture) > CHANCE))
         lines.append(
-            f"Residual map added ({words}): {100 * beyond:.2g} % of the pixels beyond ± 3 "
-            "standard deviations; chance alone gives about 0.3 %."
+            f"Residual map added ({words}): {100 * beyond:.2g} % of the pixels beyond "
+            f"± {CHANCE:g} standard deviations; chance alone gives about "
+            f"{100 * spectrum.chance:.2g} % at these counts."
         )
         if float(np.abs(picture).max()) < KEPT:
             lines.append(

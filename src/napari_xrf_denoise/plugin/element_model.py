@@ -39,6 +39,8 @@ class ElementModel:
         Layer that maps are made of.
     axis : EnergyAxis, optional
         Its energies.
+    energy_problem : str
+        Why the layer has none that can be used, in words.
     partner : layer, optional
         The denoised layer of a raw source, or the raw one of a denoised source.
     elements : str
@@ -77,6 +79,7 @@ class ElementModel:
     names: tuple[str, ...] = ()
     source: Any = None
     axis: EnergyAxis | None = None
+    energy_problem: str = ""
     partner: Any = None
     elements: str = "Fe"
     line: str = AUTO
@@ -119,8 +122,12 @@ class ElementModel:
 
     def choose(self, source: Any) -> None:
         """Take the layer that maps are made of, as it is now."""
-        axis = None if source is None else layer_energy(source)
-        old = self.axis
+        axis, problem = None, ""
+        try:
+            axis = None if source is None else layer_energy(source)
+        except DataError as error:
+            problem = f"The energies of “{source.name}” cannot be used: {error}"
+        old, self.energy_problem = self.axis, problem
         if axis is None or old is None or not axis.is_close(old, tolerance=1e-9):
             self.axis = axis
         self.source = source
@@ -201,7 +208,7 @@ class ElementModel:
     def problem(self) -> str:
         """Return why no map of elements can be made and what to do, empty where one can."""
         if self.source is None or self.axis is None:
-            return NO_LAYERS
+            return self.energy_problem or NO_LAYERS
         if not self.axis.calibrated:
             return (
                 f"The energies of “{self.source.name}” are not calibrated, so that no line is "

@@ -16,7 +16,8 @@ _SYMBOLS = (
 )
 ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
 LINES: tuple[str, ...] = (AUTO, "Ka", "Kb", "La", "Lb", "Ma")
-_LINE = re.compile(r"[KLM][abglnt]\d?'?", re.IGNORECASE)
+# None of them is the symbol of another element, such as Mn and Mg, except La.
+_LINE = re.compile(r"(K[ab]|L[abglnt]|M[ab])\d?'?", re.IGNORECASE)
 
 
 def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:

@@ -172,7 +172,7 @@ class ElementPanel(DockedWidget):
             # First, since to stop changes the model, and the widget may be gone.
             model.events.disconnect(show, missing_ok=True)
             scatter.events.disconnect(plot_maps, missing_ok=True)
-            session.stop()
+            session.close()
             summing.stop()
             viewer.events.theme.disconnect(recolor)
             grid.events.enabled.disconnect(show_grid)

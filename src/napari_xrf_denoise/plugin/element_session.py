@@ -129,13 +129,18 @@ class ElementSession:
 
     def stop(self) -> None:
         """Ask what is being done to end, and forget it."""
-        for job in (self._job, self._learning):
-            if job is not None:
-                job.stop()
         if self._job is not None:
+            self._job.stop()
             self._model.outcome = "Stopped. No layer was added or changed."
-        self._job = self._learning = None
+        self._job = None
         self._model.doing, self._model.fraction = "", 0.0
+
+    def close(self) -> None:
+        """Stop, and let go of the tables of lines that are being loaded, too."""
+        self.stop()
+        if self._learning is not None:
+            self._learning.stop()
+        self._learning = None
 
     def poll(self) -> bool:
         """Take over what is done; return whether nothing is waited for."""

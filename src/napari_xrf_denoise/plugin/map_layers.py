@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .compare_model import sizes
 from .map_recipe import MapRecipe
+from .source_place import place_of
 
 KEY = "element_map"
 """Where a layer's metadata keeps how the map was made."""
@@ -46,9 +48,7 @@ def map_layer_data(
     }
     name = f"{recipe.name(image.energy.unit)} of {image.name}"
     data, attributes, _ = picture_data(image, values, name, {KEY: record})
-    starts = dict(zip(source.axis_labels, source.translate, strict=True))
-    attributes["translate"] = [float(starts.get(label, 0.0)) for label in ("y", "x")]
-    return data, attributes
+    return data, attributes | place_of(source)
 
 
 def source_of(layer: Any, available: Sequence[Any]) -> Any | None:
@@ -118,10 +118,11 @@ def renew(layer: Any, data: Any, attributes: Mapping[str, Any]) -> None:
     """
     old = layer.metadata[KEY]
     made = MapRecipe.from_record(old).name(old.get("window_unit", "keV"))
+    given = re.escape(f"{made} of {old.get('source')}")
     layer.data = data
-    for field in ("axis_labels", "units", "scale", "translate", "contrast_limits"):
+    for field in ("axis_labels", "units", "scale", "translate", "affine", "contrast_limits"):
         setattr(layer, field, attributes[field])
-    if layer.name.startswith(f"{made} of {old.get('source')}"):  # napari numbers layers of one name
+    if re.fullmatch(rf"{given}( \[\d+\])?", layer.name):  # napari numbers layers of one name
         layer.name = attributes["name"]
     layer.metadata = {**layer.metadata, **attributes["metadata"]}
 

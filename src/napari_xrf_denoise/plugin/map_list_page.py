@@ -96,8 +96,9 @@ class MapListPage(QWidget):
 
     def ask_for_file(self, name: str) -> str:
         """Ask where to save; empty where the user thought better of it."""
+        # The name is proposed without an ending, so that the chosen kind of file counts.
         path, kind = QFileDialog.getSaveFileName(
-            self, "Save element maps", str(Path.home() / f"{name}.ome.tif"), FILTERS
+            self, "Save element maps", str(Path.home() / name), FILTERS
         )
         if not path or path.lower().endswith((*TIFF_SUFFIXES, *HDF5_SUFFIXES)):
             return path

@@ -17,7 +17,8 @@ class Overlay:
     """Gives layers the colours of an overlay, and later gives them back what they had."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[Any, dict[str, Any]]] = []
+        # By napari's identity of layers: deleted ones, with their counts, are not held.
+        self._before: dict[Any, dict[str, Any]] = {}
 
     @property
     def is_shown(self) -> bool:
@@ -44,25 +45,26 @@ class Overlay:
         >>> overlay.show([iron, None, lead], [iron, lead])
         >>> iron.colormap.name, lead.colormap.name
         ('red', 'blue')
-        >>> overlay.undo()
+        >>> overlay.undo([iron, lead])
         >>> iron.colormap.name
         'gray'
         """
-        self.undo()
+        layers = list(layers)
+        self.undo(layers)
         shown = [(layer, color) for layer, color in zip(maps, COLORS, strict=True) if layer]
         chosen = [layer for layer, _ in shown]
         for layer in layers:
             look = _LOOK if layer in chosen else ("visible",)
-            self._before.append((layer, {name: getattr(layer, name) for name in look}))
+            self._before[layer.unique_id] = {name: getattr(layer, name) for name in look}
             layer.visible = layer in chosen
         for layer, color in shown:
             layer.colormap = color
             layer.blending = "additive"
             layer.contrast_limits = (0.0, brightest(layer.data, SHARE))
 
-    def undo(self) -> None:
-        """Give the layers the looks that they had; those that were deleted do not matter."""
-        for layer, look in self._before:
-            for name, value in look.items():
+    def undo(self, layers: Iterable[Any]) -> None:
+        """Give the layers of the viewer the looks that they had."""
+        for layer in layers:
+            for name, value in self._before.get(layer.unique_id, {}).items():
                 setattr(layer, name, value)
-        self._before = []
+        self._before = {}

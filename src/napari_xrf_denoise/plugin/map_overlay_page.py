@@ -73,7 +73,7 @@ class OverlayPage(QWidget):
         self.show_model()
 
     def _undo(self) -> None:
-        self.overlay.undo()
+        self.overlay.undo(list(self._viewer.layers))
         self.show_model()
 
 

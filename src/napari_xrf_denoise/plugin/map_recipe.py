@@ -37,6 +37,11 @@ class MapRecipe:
         Ends of the window in keV (channels where not calibrated), where there is no element.
     background : bool
         Whether the counts beside the window are subtracted.
+    chosen : tuple of int, optional
+        The first channel of a window that was chosen in channels, and the one behind its last:
+        they stay the same when the layer is calibrated later.
+    unit : str
+        What `low` and `high` are in; empty for whatever the axis is in.
     """
 
     element: str = ""
@@ -44,15 +49,21 @@ class MapRecipe:
     low: float = 0.0
     high: float = 0.0
     background: bool = False
+    chosen: tuple[int, int] | None = None
+    unit: str = ""
 
     def resolved(self, axis: EnergyAxis) -> MapRecipe:
-        """Return the recipe with the line that ``"auto"`` stands for on this axis.
+        """Return the recipe as it is on this axis: which line ``"auto"`` is, where a window lies.
 
         Raises
         ------
         SettingsError
             If the axis holds no such line.
+        DataError
+            If the window is in energies and the axis in channels, or it has not these channels.
         """
+        if not self.element and self.unit not in ("", axis.unit):
+            return self._in_unit_of(axis)
         if self.line != AUTO or not axis.calibrated:
             return self
         return MapRecipe(self.element, best_line(self.element, axis), background=self.background)
@@ -105,11 +116,14 @@ class MapRecipe:
     def record(self, axis: EnergyAxis) -> dict[str, Any]:
         """Return the recipe, and the window that it means on this axis, in plain values."""
         named = {"element": self.element, "line": self.line} if self.element else {}
-        low, high = edges(self.channels(axis), axis) if self.element else (self.low, self.high)
+        channels = self.channels(axis)
+        low, high = edges(channels, axis) if self.element else (self.low, self.high)
+        in_channels = {} if axis.calibrated else {"channels": [channels.start, channels.stop]}
         return {
             **named,
             "window": [float(low), float(high)],
             "window_unit": axis.unit,
+            **in_channels,
             "background": self.background,
         }
 
@@ -127,11 +141,29 @@ class MapRecipe:
             if record.get("element"):
                 return cls(str(record["element"]), str(record["line"]), background=background)
             low, high = (float(energy) for energy in record["window"])
+            first, end = (int(channel) for channel in record.get("channels") or (0, 0))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"the layer's record of its map is not complete ({error}); add the map again"
             ) from error
-        return cls(low=low, high=high, background=background)
+        chosen = (first, end) if end > first else None
+        unit = str(record.get("window_unit", ""))
+        return cls(low=low, high=high, background=background, chosen=chosen, unit=unit)
+
+    def _in_unit_of(self, axis: EnergyAxis) -> MapRecipe:
+        name = self.name(self.unit)
+        if self.chosen is None:
+            raise DataError(
+                f"The map of {name} cannot be computed again: the layer is in {axis.unit} now. "
+                "Add a map of the window in that unit."
+            )
+        if self.chosen[1] > axis.size:
+            raise DataError(
+                f"The map of {name} cannot be computed again: the layer has {axis.size} channels "
+                "now. Add a map of another window."
+            )
+        low, high = edges(slice(*self.chosen), axis)
+        return MapRecipe(low=low, high=high, background=self.background)
 
 
 def edges(channels: slice, axis: EnergyAxis) -> Window:

@@ -62,11 +62,17 @@ def density(x: NDArray[np.float64], y: NDArray[np.float64], bins: int = BINS) ->
     bins : int
         Along each axis.
     """
-    ranges = [(float(values.min()), float(values.max())) for values in (x, y)]
+    ranges = [_ends(values) for values in (x, y)]
     # Several times as fast as numpy.histogram2d, which does not take the bins for equally wide.
     rows, columns = (_bin(values, *ends, bins) for values, ends in zip((x, y), ranges, strict=True))
     pixels = np.bincount(rows * bins + columns, minlength=bins * bins)
     return Density(pixels.reshape(bins, bins), *ranges)
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the least and the largest value; of a map of one value a count around it."""
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 def _bin(values: NDArray[np.float64], low: float, high: float, bins: int) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from napari_xrf_denoise import __version__
 from napari_xrf_denoise.errors import DataError
 
 from .map_scatter import selection_labels
+from .source_place import place_of
 
 Outline = tuple[tuple[float, float], ...]
 
@@ -33,10 +34,13 @@ class ScatterModel:
         Map along the horizontal and the vertical axis.
     outlines : tuple
         Selections in counts of x and y, the oldest first.
-    selection : layer, optional
-        Labels layer of the selected pixels.
     outcome : str
         How many pixels were selected, or what went wrong.
+
+    Attributes
+    ----------
+    selection : layer or None
+        Labels layer of the selected pixels.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -46,8 +50,13 @@ class ScatterModel:
     x: Any = None
     y: Any = None
     outlines: tuple[Outline, ...] = ()
-    selection: Any = None
     outcome: str = ""
+
+    def __post_init__(self) -> None:
+        # No fields: their events would look for events inside of the layer, which napari's
+        # proxies of layers that plugins add do not like.
+        self.selection: Any = None
+        self._written: Any = None
 
     def follow(self, maps: Sequence[Any], layers: Sequence[Any]) -> None:
         """Take over which maps there are, and whether the selection is still there."""
@@ -99,20 +108,28 @@ class ScatterModel:
             self.outcome = str(error)
             return
         if self.selection is not None:
-            self.selection.data = labels
+            self._write(labels)
             self.selection.metadata = {**self.selection.metadata, KEY: self._record(outlines)}
         elif add_labels is not None:
             self.selection = add_labels(
-                labels,
+                labels.copy(),
                 name=f"Selected in {self.x.name} and {self.y.name}",
-                axis_labels=tuple(self.x.axis_labels),
-                scale=tuple(self.x.scale),
-                translate=tuple(self.x.translate),
-                units=tuple(self.x.units),
+                **place_of(self.x),
                 metadata={KEY: self._record(outlines)},
             )
+        self._written = labels
         self.outlines = outlines
         self.outcome = _counted(labels, len(outlines))
+
+    def _write(self, labels: Any) -> None:
+        """Change those pixels whose selection is another one; what was painted elsewhere stays."""
+        layer, before = self.selection, self._written
+        if before.shape == labels.shape == layer.data.shape:
+            changed = np.nonzero(labels != before)
+            if changed[0].size:
+                layer.data_setitem(changed, labels[changed])
+        else:  # the maps were computed again from other pixels
+            layer.data = labels.copy()
 
     def _record(self, outlines: tuple[Outline, ...]) -> dict[str, Any]:
         return {
@@ -124,7 +141,8 @@ class ScatterModel:
         }
 
     def _forget(self) -> None:
-        self.outlines, self.selection, self.outcome = (), None, ""
+        self.selection = self._written = None
+        self.outlines, self.outcome = (), ""
 
 
 def _counted(labels: Any, number: int) -> str:

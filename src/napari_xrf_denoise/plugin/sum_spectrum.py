@@ -37,7 +37,7 @@ class SumSpectrum:
             lambda _, should_stop: preview_of(
                 data, energy_axis, repeat_axis, should_stop=should_stop
             ),
-            "xrf-calibrate-spectrum",
+            "xrf-sum-spectrum",
         )
         self._job.start()
 
