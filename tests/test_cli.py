@@ -1,12 +1,14 @@
 """The command line as a user types it."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise import cli
+from napari_xrf_denoise.cli_errors import complain
 
 
 @pytest.fixture
@@ -393,3 +395,42 @@ def test_the_published_job_runs_on_the_measured_spectra(run, shared_data, tmp_pa
     assert "measured by: 28 repeats" in out
     assert xrf.read(tmp_path / "05_xrf_spectra_denoised.h5").shape == (1, 1, 1, 4095)
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
+
+
+def test_a_setting_is_refused_before_the_file_is_read(run, tmp_path):
+    (tmp_path / "damaged.h5").write_bytes(b"not read")
+    status, out, err = run("denoise", "damaged.h5", "--method", "stack", "--set", "steps=x")
+    assert (status, out) == (1, "")
+    assert "steps" in err
+    assert "damaged" not in err
+
+
+def test_pictures_that_are_there_are_left_as_they_are(run, map_file, tmp_path):
+    own = tmp_path / "pictures" / "vase_sum_spectrum.png"
+    own.parent.mkdir()
+    own.write_bytes(b"a picture")
+    job = ("denoise", map_file, "--method", "pca", "--preset", "fast", "--figures", "pictures")
+    status, out, err = run(*job)
+    assert (status, out) == (1, "")
+    assert "vase_sum_spectrum.png: exists already; add --overwrite" in err
+    assert own.read_bytes() == b"a picture"
+    assert run(*job, "--overwrite")[0] == 0
+    assert own.read_bytes() != b"a picture"
+
+
+def test_repeats_that_cannot_score_are_said_to_be(run, tmp_path):
+    image, rate = xrf.simulate_map(shape=(8, 8), n_channels=128, seed=3)
+    counts = np.random.default_rng(0).poisson(rate, (3, *rate.shape)).astype(np.uint16)
+    frames = xrf.SpectrumImage(counts, image.energy, repeat_kind="frame")
+    xrf.write(tmp_path / "frames.h5", frames)
+    how = ("--repeats", "0:2", "--method", "pca", "--preset", "fast")
+    status, _, err = run("denoise", "frames.h5", *how, "--save-model", "m.safetensors")
+    assert status == 0, err
+    assert "the repeats are frames, of which others do not score a result" in err
+    _, _, err = run("apply", "m.safetensors", "frames.h5", "--repeats", "0:2", "-o", "other.h5")
+    assert "other repeats do not score it" in err
+
+
+def test_an_error_of_the_system_names_its_file(capsys):
+    complain(PermissionError(13, "Permission denied", "/lab/scratch"), Path("gold.h5"))
+    assert "gold.h5: Permission denied: /lab/scratch" in capsys.readouterr().err

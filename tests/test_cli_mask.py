@@ -1,5 +1,7 @@
 """The picture of --mask."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import tifffile
@@ -43,3 +45,50 @@ def test_a_mask_of_another_shape_is_refused_with_both_shapes(tmp_path):
     words = r"expected a picture of the map's shape \(3, 2\) \(y, x\), found \(2, 3\)"
     with pytest.raises(SettingsError, match=words):
         read_mask(path, (3, 2))
+
+
+def header(text):
+    """An array file of version 1.0 with this header and nothing more."""
+    data = text.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(data).to_bytes(2, "little") + data
+
+
+def archive():
+    file = BytesIO()
+    np.savez(file, mask=PICTURE)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        archive(),
+        header("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3"),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000, 10000000), }"),
+    ],
+)
+def test_a_damaged_array_is_one_sentence(tmp_path, content):
+    path = tmp_path / "mask.npy"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"mask.npy: expected a picture in .npy or .tif"):
+        read_mask(path, (2, 3))
+
+
+@pytest.mark.parametrize("place", range(0, 180, 7))
+def test_a_damaged_tiff_is_one_sentence_or_another_picture(tmp_path, place):
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, PICTURE)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(bytes(content))
+    try:
+        assert read_mask(path, (2, 3)).shape == (2, 3)
+    except SettingsError as error:
+        assert "mask.tif" in str(error)
+
+
+def test_words_are_no_mask(tmp_path):
+    path = tmp_path / "mask.npy"
+    np.save(path, np.array([["in", "out"]]))
+    with pytest.raises(SettingsError, match="expected a picture of numbers, found <U3"):
+        read_mask(path, (1, 2))

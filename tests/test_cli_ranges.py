@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_xrf_denoise.cli_ranges import parse_slice, parse_window, slice_within
+from napari_xrf_denoise.cli_ranges import parse_factors, parse_slice, parse_window, slice_within
 from napari_xrf_denoise.errors import SettingsError
 
 ROWS = list(range(32))
@@ -60,3 +60,9 @@ def test_what_is_no_range_is_refused(text):
 def test_energies_that_are_no_window_are_refused(text, words):
     with pytest.raises(SettingsError, match=words):
         parse_window(text, "--energy")
+
+
+@pytest.mark.parametrize("text", ["0,1,1", "1,1,0", "2²,1,1", "1,1", "-1,1,1", "1.5,1,1", "a,1,1"])
+def test_factors_are_whole_numbers_of_at_least_1(text):
+    with pytest.raises(SettingsError, match="--rebin: expected three whole numbers of at least 1"):
+        parse_factors(text, "--rebin")

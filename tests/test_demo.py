@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.cli import app
+from napari_xrf_denoise.demo import check_demo_folder
 from napari_xrf_denoise.simulation import simulate_map, simulate_spectra
 
 PICTURES = {
@@ -33,3 +34,28 @@ def test_the_demo_leaves_data_figures_and_true_dose_gains(tmp_path):
     cube = np.asarray(xrf.read(folder / "map_denoised.h5").counts[0], dtype=float)
     assert printed[3] == pytest.approx(rate.sum() / ((cube - rate) ** 2).sum(), rel=0.01)
     assert min(printed) > 2
+
+
+@pytest.mark.parametrize("name", ["map.h5", "map_denoised.h5", "map_element.png", "map_losses.png"])
+def test_a_file_of_the_user_is_never_replaced(tmp_path, name):
+    own = tmp_path / name
+    if own.suffix == ".h5":
+        xrf.write(own, xrf.SpectrumImage(np.ones((1, 2, 3, 16), np.uint16)))
+    else:
+        own.write_bytes(b"a picture")
+    before = own.read_bytes()
+    done = CliRunner().invoke(app, ["demo", "--output", str(tmp_path)])
+    assert isinstance(done.exception, FileExistsError)
+    assert f"{name}: expected a file of an earlier demo" in str(done.exception)
+    assert list(tmp_path.iterdir()) == [own]
+    assert own.read_bytes() == before
+
+
+def test_the_files_of_an_earlier_demo_may_be_replaced(tmp_path):
+    image, _ = simulate_map(shape=(8, 8), n_channels=128, seed=0)
+    xrf.write(tmp_path / "map.h5", image)
+    result = xrf.denoise(image, method="pca", preset="fast")
+    xrf.write(tmp_path / "map_denoised.h5", result.image)
+    (tmp_path / "map_element.png").write_bytes(b"a picture")
+    (tmp_path / "notes.txt").write_text("mine")
+    check_demo_folder(tmp_path)

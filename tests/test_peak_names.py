@@ -136,3 +136,14 @@ def test_channels_have_no_names():
     ):
         with pytest.raises(DataError, match="counts channels"):
             call()
+
+
+def test_the_strongest_artifact_within_the_axis_has_the_share_1():
+    peaks = [
+        Peak(6.0, 600.0, 900.0, 10000.0, 90.0, 0.14),
+        Peak(2.0, 200.0, 90.0, 1000.0, 30.0, 0.09),
+    ]
+    found = sum_peaks(peaks, xrf.EnergyAxis(0.0, 0.01, 1024))  # 12 keV is beyond its end
+    assert [round(one.energy, 1) for one in found] == [4.0, 8.0]
+    # Pairs of unlike photons: 2 · 10000 · 1000, of like ones 1000².
+    assert [one.share for one in found] == pytest.approx([0.05, 1.0])

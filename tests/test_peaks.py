@@ -37,6 +37,8 @@ def test_a_line_is_found_with_its_energy_counts_and_width(energy):
 def test_a_wide_peak_is_told_from_a_line():
     (peak,) = find_peaks(20 + gaussian(12.0, 20000, times=2.0), AXIS)
     assert peak.width == pytest.approx(2 * float(detector_fwhm(12.0)), rel=0.1)
+    # Its counts are those of a line, by the factor that the documentation states.
+    assert peak.net * ((2**2 + 1) / 2) ** 1.5 == pytest.approx(20000, rel=0.05)
 
 
 @pytest.mark.parametrize("level", [0.1, 10.0, 1e4, 1e7])
@@ -78,6 +80,35 @@ def test_noise_makes_hardly_a_false_peak(level):
 
 def test_a_threshold_is_no_peak():
     assert find_peaks(np.where(AXIS.centers > 1.0, 1000.0, 0.0), AXIS) == ()
+
+
+@pytest.mark.parametrize("level", [20, 50, 200, 1000])
+@pytest.mark.parametrize("shape", ["sharp", "part"])
+def test_a_noisy_threshold_makes_hardly_a_peak(level, shape):
+    rng = np.random.default_rng(0)
+    axis, edge = xrf.EnergyAxis(0.0, 0.01, 1024), 1.0
+    above = {
+        "sharp": np.where(axis.centers < edge, 0, 1),
+        "part": np.where(axis.centers < edge, 0.3, 1),
+    }[shape]
+    counts = level * np.exp(-axis.centers / 6) * above
+    found = [len(find_peaks(rng.poisson(counts), axis)) for _ in range(40)]
+    assert sum(found) <= 2
+
+
+@pytest.mark.parametrize("energy", [2.0, 6.4, 12.0])
+@pytest.mark.parametrize("level", [2.0, 50.0, 1000.0])
+def test_a_clear_line_is_found_in_noise(energy, level):
+    rng = np.random.default_rng(0)
+    counts = 1.0
+    while not (peaks := find_peaks(level + gaussian(energy, counts), AXIS, least_significance=8.0)):
+        counts *= 1.1
+    (peak,) = peaks
+    found = sum(
+        any(abs(one.energy - peak.energy) < 0.1 for one in find_peaks(noisy, AXIS))
+        for noisy in rng.poisson(level + gaussian(energy, counts), (40, AXIS.size))
+    )
+    assert found >= 38
 
 
 def test_a_minor_line_beside_a_strong_one_is_found():

@@ -35,3 +35,17 @@ def test_counts_of_another_unit_are_refused():
 def test_a_unit_is_above_0(unit):
     with pytest.raises(SettingsError, match="expected a number above 0"):
         in_photons(SpectrumImage(PHOTONS), unit)
+
+
+def test_more_photons_than_a_count_holds_are_refused():
+    with pytest.raises(DataError, match="a count of 1 would be more than 4,294,967,295 photons"):
+        in_photons(SpectrumImage(np.ones((1, 1, 1, 4))), 1e-10)
+    most = in_photons(SpectrumImage(np.full((1, 1, 1, 4), 2.0**32 - 1)), 1)
+    assert int(np.asarray(most.counts).max()) == 2**32 - 1
+
+
+def test_a_unit_of_a_unit_is_one_of_the_file():
+    image = SpectrumImage(2 * PHOTONS * 0.25)
+    found = in_photons(in_photons(image, 0.25), 2)
+    np.testing.assert_array_equal(np.asarray(found.counts), PHOTONS)
+    assert found.metadata["photon_unit"] == 0.5

@@ -17,11 +17,11 @@ from typing import Any
 from .batch_record import DEFAULTS, asked_for, measure
 from .batch_sources import Sources
 from .batch_task import OnChange, State, Task, outcome_words, seconds_left
-from .batch_work import Job, Make, Work, in_words
+from .batch_work import Job, Make, Work
 from .denoising import Model, apply, denoise
 from .denoising.settings import METHODS, PRESETS, check_setting, resolve_settings
-from .errors import SettingsError
-from .io import writable_suffixes
+from .errors import MissingDependencyError, SettingsError, in_words
+from .io import check_packages, writable_suffixes
 from .result_names import DOUBLE_SUFFIXES, result_name
 from .saving import check_folder
 
@@ -64,8 +64,8 @@ def plan(
     Raises
     ------
     SettingsError
-        If the suffix is none that can be written, two results would have one name, or a result
-        would replace one of the files.
+        If the suffix is none that can be written, or needs a package that is missing, two results
+        would have one name, or a result would replace one of the files.
     OSError
         If the folder is none, or cannot be written.
 
@@ -82,6 +82,10 @@ def plan(
             f"results of a batch cannot be written as {suffix!r}: expected one of "
             f"{', '.join(known)}"
         )
+    try:
+        check_packages(f"result{suffix}")
+    except MissingDependencyError as error:
+        raise SettingsError(str(error)) from error
     folder = Path(folder)
     check_folder(folder)
     sources: dict[str, Path] = {}

@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from . import __version__
@@ -14,7 +13,7 @@ from .batch_record import RECORD, difference_to, read_or_none, report_from, sour
 from .batch_sources import Sources
 from .batch_task import State, Task
 from .denoising import Denoised, Progress, QualityReport
-from .errors import Cancelled, DataError, SettingsError
+from .errors import Cancelled, DataError, SettingsError, in_words
 from .saving import save_or_rescue
 from .spectrum_image import SpectrumImage
 
@@ -141,20 +140,3 @@ class Work:
     def _show(self, **changes: Any) -> None:
         self.task = replace(self.task, seconds=time.monotonic() - self._began, **changes)
         self._show_task(self.task)
-
-
-def in_words(error: BaseException, source: Path) -> str:
-    """Return an error as one sentence for the row of its file."""
-    if isinstance(error, DataError | SettingsError | ImportError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return (
-            f"{source.name}: not enough memory ({error}). Crop or rebin the map, or use a larger "
-            "machine."
-        )
-    if isinstance(error, OSError):
-        # An error with a number begins with it, which tells a user nothing.
-        reason = str(error.strerror or error)
-        named = source.name in reason or error.filename is None
-        return reason if named else f"{reason}: {error.filename}"
-    return f"{source.name}: {type(error).__name__}: {error}. Please report this as a bug."

@@ -107,9 +107,9 @@ def demo(
 
     Needs no file, no display and no napari.
     """
-    from .demo import run_demo
+    from .demo import check_demo_folder, run_demo
 
-    check_folder(output)
+    check_demo_folder(output)
     with progress_bars() as show:
         run_demo(output, seed, typer.echo, show)
     if napari:
@@ -213,6 +213,7 @@ def denoise(
     from .cli_batch import Order
 
     order = Order(given, how, device, figures)
+    order.check()
     _carry_out(order, files, output, suffix, overwrite, resume, save_model)
 
 
@@ -250,6 +251,7 @@ def apply(
     )  # fmt: skip
     check_device(device)
     order = Order(given, Model.load(model), device)
+    order.check()
     _carry_out(order, files, output, suffix, overwrite, resume)
 
 
@@ -284,6 +286,8 @@ def _carry_out(
     files = find_files(entries)
     if len(files) == 1 and set(files) == set(entries) and not resume:
         target = find_target(files[0], output, suffix, overwrite)
+        if not overwrite:
+            order.check_pictures(files)
         each(files, partial(_run_one, order, target, overwrite, save_model), EXPECTED_ERRORS)
         return
     if save_model is not None:

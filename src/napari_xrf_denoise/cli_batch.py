@@ -16,6 +16,7 @@ from .cli_table import batch_view
 from .errors import SettingsError
 from .io import writable_suffixes
 from .result_names import result_name
+from .run_figures import figures_of
 
 if TYPE_CHECKING:
     from .cli_input import Input
@@ -44,12 +45,46 @@ class Order:
     device: str = "auto"
     figures: Path | None = None
 
+    def check(self) -> None:
+        """Refuse settings that no file could be denoised with.
+
+        Raises
+        ------
+        SettingsError
+        """
+        if isinstance(self.how, Mapping):
+            check_settings(self.how)
+        elif self.given.repeats is not None:
+            warn("--repeats: a trained model was judged before; other repeats do not score it")
+
+    def check_pictures(self, files: list[Path]) -> None:
+        """Refuse pictures that would replace others.
+
+        Raises
+        ------
+        FileExistsError
+        """
+        if self.figures is None:
+            return
+        for path in files:
+            for picture in figures_of(self.figures, path.stem):
+                if picture.exists():
+                    raise FileExistsError(
+                        f"{picture}: exists already; add --overwrite to replace it, or choose "
+                        "another folder for --figures"
+                    )
+
     def denoise(self, image: SpectrumImage, rest: SpectrumImage | None, **watch: Any) -> Denoised:
         """Return the result of a part of a file; the repeats that are left over score it."""
         from . import denoising
 
         if isinstance(self.how, denoising.Model):
             return denoising.apply(self.how, image, device=self.device, **watch)
+        if self.given.repeats is not None and image.repeat_kind != "scan":
+            warn(
+                f"{image.name}: --repeats: the repeats are {image.repeat_kind}s, of which others "
+                "do not score a result; only scans do"
+            )
         return denoising.denoise(image, reference=rest, device=self.device, **self.how, **watch)
 
     def draw(
@@ -96,8 +131,8 @@ def run_batch(
     from .denoising.device import find_device
 
     tasks = _plan(files, output, suffix, overwrite, resume)
-    if isinstance(order.how, Mapping):
-        check_settings(order.how)
+    if not overwrite:
+        order.check_pictures([task.source for task in tasks if not task.target.exists()])
     find_device(order.device)
     work = _BatchWork(order)
     view = batch_view(tasks)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from .errors import in_words
 from .result_names import without_name
 
 
@@ -18,8 +19,7 @@ def warn(text: str, path: Path | None = None) -> None:
 
 def complain(error: Exception, path: Path | None = None) -> None:
     """Print an error in one message that names the file it belongs to."""
-    # An OSError with a number begins with it, which tells a user nothing.
-    message = (isinstance(error, OSError) and error.strerror) or str(error)
+    message = in_words(error, path)
     if path is not None and path.name not in message:
         message = f"{path}: {without_name(message, path)}"
     typer.secho(f"error: {message}", fg="red", err=True)

@@ -47,7 +47,11 @@ DatasetOption = Annotated[
 ]
 RepeatsOption = Annotated[
     str | None,
-    typer.Option("--repeats", help="Which repeats to use, as first:last+1 (0:4). Others score."),
+    typer.Option(
+        "--repeats",
+        help="Which repeats to use, as first:last+1 (0:4). Where a run learns from scans, the "
+        "other scans score its result.",
+    ),
 ]
 RowsOption = Annotated[str | None, typer.Option("--y", help="Which rows to use, as first:last+1.")]
 ColumnsOption = Annotated[

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SettingsError
+from .errors import DataError, SettingsError
+from .io import npy, tiff
+from .io._options import ReadOptions
 from .io._signatures import kind_of_content
 
 SUFFIXES = (".npy", ".tif", ".tiff")
@@ -44,14 +46,10 @@ def read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
         If the picture cannot be read, or has another shape.
     """
     check_mask(path)
+    layout = npy if path.suffix.lower() == ".npy" else tiff
     try:
-        if path.suffix.lower() == ".npy":
-            picture = np.load(path, allow_pickle=False)
-        else:
-            import tifffile
-
-            picture = tifffile.imread(path)
-    except (ValueError, OSError) as error:  # tifffile's own error is a ValueError
+        picture = np.asarray(layout.read(path, ReadOptions()).counts)
+    except (DataError, OSError) as error:
         raise SettingsError(
             f"--mask {path}: expected a picture in .npy or .tif, found {kind_of_content(path)} "
             "that cannot be read; it may be cut off: save it again"
@@ -61,4 +59,6 @@ def read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
             f"--mask {path}: expected a picture of the map's shape {shape} (y, x), found "
             f"{picture.shape}"
         )
+    if picture.dtype.kind not in "biuf":
+        raise SettingsError(f"--mask {path}: expected a picture of numbers, found {picture.dtype}")
     return np.asarray(picture > 0)

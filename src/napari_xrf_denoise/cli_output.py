@@ -89,11 +89,13 @@ def check_target(
     suffix : str, optional
         The ending that the name must have; one of the writable ones by default.
     """
-    from .io import writable_suffixes
+    from .io import check_packages, writable_suffixes
 
     allowed = (suffix,) if suffix else writable_suffixes()
     if not target.name.lower().endswith(tuple(allowed)):
         raise SettingsError(f"{target}: expected a name that ends in {', '.join(allowed)}")
+    if suffix is None:
+        check_packages(target)
     if source is not None and target.resolve() == source.resolve():
         raise SettingsError(f"{target}: the result would replace its source; choose another name")
     if target.exists() and not overwrite:

@@ -102,7 +102,7 @@ def parse_factors(text: str | None, option: str) -> tuple[int, int, int] | None:
     Raises
     ------
     SettingsError
-        If these are not three whole numbers.
+        If these are not three whole numbers of at least 1.
 
     Examples
     --------
@@ -112,9 +112,11 @@ def parse_factors(text: str | None, option: str) -> tuple[int, int, int] | None:
     if text is None:
         return None
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+    whole = len(parts) == 3 and all(part.strip().isdecimal() for part in parts)
+    if not whole or not all(map(int, parts)):
         raise SettingsError(
-            f"{option}: expected three whole numbers as y,x,energy such as 1,1,2, found {text!r}"
+            f"{option}: expected three whole numbers of at least 1 as y,x,energy such as 1,1,2, "
+            f"found {text!r}"
         )
     y, x, energy = map(int, parts)
     return y, x, energy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from .denoising import Denoised, denoise
 from .denoising.settings import Preset
 from .element_maps import element_map
+from .errors import DataError
 from .figures import maps_figure, save_figure
-from .io import write
-from .run_figures import save_run_figures
+from .io import read, write
+from .run_figures import figures_of, save_run_figures
+from .saving import check_folder
 from .simulation import simulate_map, simulate_spectra
 from .spectrum_image import SpectrumImage
 
@@ -23,6 +26,11 @@ EXPOSURES = slice(0, 4)
 
 ELEMENTS = ("Ti", "Mn", "Ca", "Cu", "K", "Zn", "Fe")
 """Elements whose map is worth a look; the first that was simulated is drawn."""
+
+DATA = ("spectra.h5", "spectra_denoised.h5", "map.h5", "map_denoised.h5")
+RUNS = ("spectra", "spectra_tutorial", "map")
+PICTURES = ("map_element.png",)
+"""What the demo writes: data, pictures of runs, and pictures of its own."""
 
 Say = Callable[[str], object]
 
@@ -40,11 +48,49 @@ def run_demo(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
         Called with each line of the outcome.
     on_progress : callable
         Called with a run's title; returns what `denoise` calls with its progress.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, or holds files of these names that are of no demo.
     """
+    check_demo_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _spectra(folder, seed, say, on_progress)
     _map(folder, seed, say, on_progress)
     say(f"Data and figures are in {folder}")
+
+
+def check_demo_folder(folder: Path) -> None:
+    """Refuse a folder in which the demo would replace files that it has not made.
+
+    Raises
+    ------
+    OSError
+    """
+    check_folder(folder)
+    pictures = [folder / name for name in PICTURES] + [
+        picture for name in RUNS for picture in figures_of(folder, name)
+    ]
+    data = [folder / name for name in DATA if (folder / name).exists()]
+    foreign = [path for path in data if not _is_simulated(path)]
+    if not data:
+        # The demo writes data first: its pictures are never alone.
+        foreign = [path for path in pictures if path.exists()]
+    if foreign:
+        raise FileExistsError(
+            f"{foreign[0]}: expected a file of an earlier demo to replace, found another; choose "
+            "another folder with --output"
+        )
+
+
+def _is_simulated(path: Path) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read(path).metadata.get("simulated") is True
+    except (DataError, ImportError):
+        return False
 
 
 def true_dose_gain(result: Denoised, image: SpectrumImage, truth: NDArray[np.floating]) -> float:

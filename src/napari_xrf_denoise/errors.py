@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class DataError(ValueError):
     """Counts, axes or calibration that cannot be used as they are."""
@@ -25,3 +27,34 @@ class MissingDependencyError(ImportError):
 
 class CalibrationWarning(UserWarning):
     """A file without an energy calibration: energies are channel numbers until one is given."""
+
+
+def in_words(error: BaseException, source: Path | None = None) -> str:
+    """Return an error as one sentence.
+
+    Parameters
+    ----------
+    error : BaseException
+    source : pathlib.Path, optional
+        The file that was worked on.
+
+    Examples
+    --------
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "gold.h5"))
+    'No such file or directory: gold.h5'
+    """
+    if isinstance(error, DataError | SettingsError | ImportError | Cancelled):
+        return str(error)
+    named = "" if source is None else f"{source.name}: "
+    if isinstance(error, MemoryError):
+        return (
+            f"{named}not enough memory ({error}). Crop or rebin the map, or use a larger machine."
+        )
+    if isinstance(error, OSError):
+        # An error with a number begins with it, which tells a user nothing.
+        reason = str(error.strerror or error)
+        names = [Path(error.filename).name] if isinstance(error.filename, str) else []
+        names += [] if source is None else [source.name]
+        is_told = not names or any(name in reason for name in names if name)
+        return reason if is_told or error.filename is None else f"{reason}: {error.filename}"
+    return f"{named}{type(error).__name__}: {error}. Please report this as a bug."

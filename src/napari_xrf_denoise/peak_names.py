@@ -270,11 +270,11 @@ def _label(peak: Peak) -> str:
 def _inside(artifacts: Sequence[Artifact], axis: EnergyAxis) -> tuple[Artifact, ...]:
     """Return those within the axis by rising energy, their strengths relative to the strongest."""
     low, high = axis.centers[0], axis.centers[-1]
+    artifacts = [artifact for artifact in artifacts if low < artifact.energy < high]
     strongest = max((artifact.share for artifact in artifacts), default=1.0)
     return tuple(
         replace(artifact, share=artifact.share / strongest)
         for artifact in sorted(artifacts, key=lambda artifact: artifact.energy)
-        if low < artifact.energy < high
     )
 
 

@@ -36,8 +36,13 @@ LEAST_SHARE = 0.01
 significant, also the ripple of a result and the shape of a background."""
 LEAST_DIP = 0.3
 """How far the response must fall on both sides of a peak below that of its background, as a share
-of the peak's rise above it: alone, a line dips by 0.9. A step, such as a detector's threshold, dips
-on one side only."""
+of the peak's rise above it: alone, a line dips by 0.9."""
+STEP_DIP = 0.15
+"""How far the response to a step, such as a detector's threshold, falls above it, as a share of
+how far it falls below it. A line falls as far on both sides."""
+STEP_NOISE = 3.0
+"""By how many standard deviations the response must fall further than so: by chance, that of a
+noisy step falls as that of a line does."""
 WIDEST = 3.0
 """Largest width of a peak, in widths of the detector; what is wider is background."""
 NARROWEST = 2.0
@@ -62,7 +67,8 @@ class Peak:
         Counts in its highest channel, with what is beneath.
     net : float
         Counts above the background, as those of a Gaussian line of the detector's width: an
-        estimate, too low where lines overlap.
+        estimate, too low where lines overlap. Of a peak that is t times as wide it is too low by
+        ((t² + 1) / 2)^1.5, 4 for t = 2: noise would make more of a guessed t than of this.
     significance : float
         Response of the search over its standard deviation for Poisson counts.
     width : float
@@ -91,9 +97,10 @@ def find_peaks(
     """Return the peaks of a spectrum, by rising energy.
 
     A peak is a maximum of the second-difference response (see the module's introduction) that is
-    `least_significance` standard deviations high, dips on both sides, is at most three times as
-    wide as a line, and rises above its background by 1 % of it. Where a line overlaps a stronger
-    one it is found if it makes a shoulder of its own, about 1.2 FWHM away.
+    `least_significance` standard deviations high, dips on both sides, unlike a step, is at most
+    three times as wide as a line (alone on a straight background), and rises above its background
+    by 1 % of it. Where a line overlaps a stronger one it is found if it makes a shoulder of its
+    own, about 1.2 FWHM away.
 
     Expected counts, as denoising gives them, are judged as if they were counted: what is
     returned would be clear in Poisson counts of that height. A smooth background has no peaks.
@@ -149,9 +156,9 @@ def find_peaks(
         own = float(width[place])
         peak = _peak(spectrum, fine, coarse, energy_axis, place, own, float(significance[place]))
         background = spectrum[place] - peak.net / _area(own)
-        level = float(fine[place] - (1 + LEAST_DIP) * rise[place])
         stands_out = peak.net / _area(own) > LEAST_SHARE * background
-        if stands_out and _dips(fine, place, own, level):
+        dips = _dips(spectrum, (fine[place] - fine) / rise[place] - 1, place, own)
+        if stands_out and _is_no_step(dips, peak.significance):
             found.append(peak)
     return tuple(found)
 
@@ -267,12 +274,31 @@ def _area(fwhm: float) -> float:
     return float(max(1.0, np.sqrt(2 * np.pi) * fwhm / FWHM_PER_SIGMA))
 
 
-def _dips(response: Floats, place: int, width: float, level: float) -> bool:
-    """Whether the response falls below a level on both sides, within two line widths."""
+def _dips(spectrum: Floats, dip: Floats, place: int, width: float) -> tuple[float, float]:
+    """Return how far the response falls within two line widths: where there are fewer counts, more.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray
+    dip : numpy.ndarray
+        How far the response is below that of the background, as a share of the peak's rise.
+    place : int
+        Channel of the peak.
+    width : float
+        FWHM of a line in channels.
+    """
     reach = max(2, round(2 * width))
-    below = response[max(0, place - reach) : place]
-    above = response[place + 1 : place + 1 + reach]
-    return bool(below.size and above.size and below.min() < level and above.min() < level)
+    sides = slice(max(0, place - reach), place), slice(place + 1, place + 1 + reach)
+    if not all(dip[side].size for side in sides):
+        return 0.0, 0.0
+    low, high = sorted(sides, key=lambda side: float(spectrum[side].mean()))
+    return float(dip[low].max()), float(dip[high].max())
+
+
+def _is_no_step(dips: tuple[float, float], significance: float) -> bool:
+    """Whether the response falls on both sides of a peak, and not as that to a step does."""
+    low, high = dips
+    return min(dips) > LEAST_DIP and high > STEP_DIP * low + STEP_NOISE / significance
 
 
 def _of_one_count(width: Floats) -> Floats:

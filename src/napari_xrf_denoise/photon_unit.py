@@ -17,6 +17,10 @@ ROUGHLY = 1e-3
 """How far from whole photons a count may be: float32 keeps 7 digits, and a typed unit fewer."""
 
 
+MOST = 2**32 - 1
+"""Largest number of photons that the result holds."""
+
+
 def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
     """Return the whole photons of counts that are multiples of a unit.
 
@@ -33,14 +37,14 @@ def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
     -------
     SpectrumImage
         With whole counts, computed where they are used; the unit is in
-        ``metadata["photon_unit"]``.
+        ``metadata["photon_unit"]``, times that of before.
 
     Raises
     ------
     SettingsError
         If the unit is not above 0.
     DataError
-        If counts are no multiples of the unit.
+        If counts are no multiples of the unit, or more than 2³² - 1 photons.
 
     Examples
     --------
@@ -53,7 +57,12 @@ def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
     for _, band in image.blocks():
         _check(band, unit, image.name)
     counts = as_lazy(image.counts).map_blocks(_photons, unit, dtype=np.uint32)
-    return image.replace(counts=counts).with_metadata(photon_unit=float(unit))
+    return image.replace(counts=counts).with_metadata(photon_unit=unit_of(image) * unit)
+
+
+def unit_of(image: SpectrumImage) -> float:
+    """Return what one of the image's counts is in its file: 1, unless `in_photons` made them."""
+    return float(image.metadata.get("photon_unit", 1.0))
 
 
 def _photons(counts: NDArray[Any], unit: float) -> NDArray[np.uint32]:
@@ -63,6 +72,11 @@ def _photons(counts: NDArray[Any], unit: float) -> NDArray[np.uint32]:
 def _check(counts: NDArray[Any], unit: float, name: str) -> None:
     photons = counts / unit
     off = np.abs(photons - np.rint(photons)) > ROUGHLY * np.maximum(1, photons / 100)
+    if photons.size and photons.max() > MOST:
+        raise DataError(
+            f"{name}: unit of a photon {unit:g}: a count of {counts.max():g} would be more than "
+            f"{MOST:,} photons; give a larger unit"
+        )
     if off.any():
         raise DataError(
             f"{name}: expected counts that are multiples of {unit:g}, found "

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from .denoising import Denoised
 
 
+KINDS = ("data", "result", "details", "sum_spectrum", "strongest_line", "losses")
+"""Pictures of spectra, of maps, and of the training."""
+
+
+def figures_of(folder: Path, name: str) -> list[Path]:
+    """Return all that `save_run_figures` may write of a run."""
+    return [folder / f"{name}_{kind}.png" for kind in KINDS]
+
+
 def save_run_figures(
     folder: Path,
     name: str,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .errors import DataError
+from .errors import in_words
 from .result_names import result_stem
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def save_or_rescue(image: SpectrumImage, target: Path, overwrite: bool) -> None:
 
     try:
         io.write(target, image, overwrite=overwrite)
-    except (OSError, DataError) as error:
-        cause = getattr(error, "strerror", None) or error
+    except Exception as error:
+        # Also those that nobody expects: the result shall not be lost with them.
+        cause = in_words(error, target).rstrip(".")
         raise OSError(f"{cause}; {_rescue(image, target)}") from error
 
 
@@ -59,7 +61,7 @@ def _rescue(image: SpectrumImage, target: Path) -> str:
     rescued = folder / f"{result_stem(target)}.h5"
     try:
         io.write(rescued, image)
-    except (OSError, DataError) as error:
-        folder.rmdir()
-        return f"nor could it be saved elsewhere: {error}"
+    except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        return f"nor could it be saved elsewhere: {in_words(error, rescued)}"
     return f"the result was saved as {rescued} instead"

@@ -51,9 +51,10 @@ def test_progress_is_told_in_the_thread_that_called():
 
 
 def test_a_stop_ends_all_tasks_before_it_is_told():
-    ended = []
+    began_tasks, ended = [], []
 
     def task(watch):
+        began_tasks.append(True)
         try:
             while True:
                 watch.step("training", 0.5)
@@ -64,7 +65,7 @@ def test_a_stop_ends_all_tasks_before_it_is_told():
     began = time.monotonic()
     with pytest.raises(Cancelled):
         run_parallel([task] * 2, "training", Watch(None, lambda: time.monotonic() - began > 0.2))
-    assert len(ended) >= 1
+    assert len(ended) == len(began_tasks) > 0
     assert threading.active_count() < 20
 
 

@@ -297,3 +297,22 @@ def test_a_wrong_cell_of_a_column_table_is_named_as_it_lies_in_the_file(tmp_path
     path = save(tmp_path / "columns.csv", columns, header=["keV", "a", "b", "c", "d"])
     with pytest.raises(FormatError, match=r"column 3, row 8: .*'x'"):
         read(path, energy_axis=0)
+
+
+@pytest.mark.parametrize("label", ["energy_eV", "Energy (eV)", "E/eV", "eV"])
+@pytest.mark.parametrize("step", [1, 5])
+def test_a_header_that_says_ev_is_in_ev(tmp_path, label, step):
+    # Neither large enough to be told from keV nor, with steps of 1, from channel numbers.
+    header = [label, *(100 + step * channel for channel in range(40))]
+    image = read(save(tmp_path / "ev.csv", [[f"s{n}", *row] for n, row in enumerate(ROWS)], header))
+    assert image.energy.calibrated
+    np.testing.assert_allclose(image.energy.centers, 0.1 + 0.001 * step * np.arange(40))
+
+
+def test_a_header_that_says_kev_is_in_kev_and_levels_are_no_unit(tmp_path):
+    header = ["Energy (keV)", *(2 * channel for channel in range(40))]
+    image = read(save(tmp_path / "kev.csv", [["s", *row] for row in ROWS], header))
+    assert image.energy.gain == pytest.approx(2.0)
+    header[0] = "level"
+    image = read(save(tmp_path / "level.csv", [["s", *row] for row in ROWS], header))
+    assert image.energy.gain == pytest.approx(2.0)

@@ -1,5 +1,6 @@
 import math
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -178,10 +179,11 @@ def test_blink_keeps_its_rate(qtbot, compare, rate):
     changes = []
     compare.model.events.shows_before.connect(changes.append)
     compare.view_page.rate_field.setValue(rate)
+    began = time.monotonic()
     click(qtbot, compare.view_page.buttons["blink"])
     qtbot.wait(2500)
-    # A busy machine may be late, but no change comes too early.
-    assert 1 <= len(changes) <= 2.5 * rate
+    # A busy machine may be late, also to wake up here, but no change comes too early.
+    assert 1 <= len(changes) <= (time.monotonic() - began) * rate
     compare.view_page.rate_field.setValue(50)
     assert compare.model.rate == 3
 

@@ -322,3 +322,14 @@ def test_a_pair_changes_at_once():
     model.follow([raw, results[0], other, results[1]])
     assert set(seen) <= {(raw, results[0]), (other, results[1])}
     assert seen[-1] == (other, results[1])
+
+
+def test_residuals_go_when_the_record_of_the_measurement_changes():
+    raw, result = Layer("a"), Layer("a denoised", source="a", report=report())
+    model = followed(raw, result)
+    model.residuals = object()
+    model.follow([raw, result])
+    assert model.residuals is not None
+    raw.metadata["xrf"] = {"repeat_kind": "detector"}
+    model.follow([raw, result])
+    assert model.residuals is None

@@ -179,3 +179,19 @@ def test_tables_and_pictures_are_replaced_as_well(viewer, maps, tmp_path):
 def test_a_name_without_an_ending_gets_one(small_map, tmp_path):
     data, attributes, _ = layer_data(small_map)
     assert write_layer(str(tmp_path / "map"), data, attributes) == [str(tmp_path / "map.h5")]
+
+
+def test_where_a_turned_map_lay_is_in_its_record(maps, tmp_path):
+    maps[0].rotate = 30
+    path = tmp_path / "iron.h5"
+    maps[0].save(str(path))
+    texts = []
+
+    def collect(name, item):
+        if isinstance(item, h5py.Dataset) and item.shape == ():
+            texts.append(str(item[()]))
+
+    with h5py.File(path) as file:
+        file.visititems(collect)
+    # The cosine of 30 degrees.
+    assert any("rotate" in text and "0.866" in text for text in texts)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.photon_unit import unit_of
 from napari_xrf_denoise.spectrum_image import RepeatKind, SpectrumImage
 
 from .faults.channels import find_overflow
@@ -137,7 +138,7 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
         spectrum,
         whole,
         moments.fano(profiles.spectra[:, :end], image.repeat_kind),
-        odd_values(profiles.values.without_last(size - end)) if whole else None,
+        odd_values(profiles.values.without_last(size - end), unit_of(image)) if whole else None,
         profiles,
     )
 

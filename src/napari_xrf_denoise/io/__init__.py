@@ -8,7 +8,7 @@ row in that table; axis options, calibration, warnings and checks are applied in
 
 from __future__ import annotations
 
-from ._facade import read, write
+from ._facade import check_packages, read, write
 from ._layouts import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
 from ._own import is_own
 from .picture_file import write_pictures
@@ -17,6 +17,7 @@ __all__ = [
     "LAYOUTS",
     "Layout",
     "Recognition",
+    "check_packages",
     "describe",
     "is_own",
     "read",

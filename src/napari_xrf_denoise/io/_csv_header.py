@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_xrf_denoise.energy_axis import EnergyAxis
 OWN_LABELS = ("energy_keV", "channel")
 """First cells of the tables that this program writes."""
 FEWEST_CHANNELS = 16
+_EV = re.compile(r"(?<![a-z])ev(?![a-z])")
 _EV_ABOVE = 1000.0
 _LARGEST_STEP = 2.5
 """In usual steps; no energy scale bends so much from one channel to the next."""
@@ -32,7 +34,7 @@ class Header:
     is_row : bool
         False when the first row holds counts already.
     unit : str
-        "keV" or "channel" where the header says so.
+        "keV", "eV" or "channel" where the header says so.
     is_own : bool
         Written by this program.
     """
@@ -56,7 +58,7 @@ def read_header(cells: list[str]) -> Header:
     """Tell energies from a first row of counts: energies rise along the row, counts do not."""
     numbers = [number(cell) for cell in cells]
     label = cells[0].lower()
-    unit = "channel" if "channel" in label else "keV" if "kev" in label else ""
+    unit = "channel" if "channel" in label else _unit_of_energy(label)
     rest = [value for value in numbers[1:] if value is not None]
     if not rest:
         return Header(None, int(numbers[0] is None and not cells[0]), is_row=True)
@@ -72,6 +74,12 @@ def read_header(cells: list[str]) -> Header:
         n_labels = 0 if rises(everything) and everything[0] < everything[1] else 1
         return Header(everything[n_labels:], n_labels, is_row=True)
     return Header(None, 0, is_row=False)
+
+
+def _unit_of_energy(label: str) -> str:
+    if "kev" in label:
+        return "keV"
+    return "eV" if _EV.search(label) else ""
 
 
 def out_of_order(cells: list[str]) -> int | None:
@@ -109,9 +117,9 @@ def in_kev(header: Header) -> tuple[NDArray[np.float64], bool]:
     # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV a channel is no step
     # that a detector has.
     numbered = energies[0] == np.rint(energies[0]) and bool(np.all(np.diff(energies) == 1))
-    if header.unit == "channel" or (numbered and header.unit != "keV"):
+    if header.unit == "channel" or (numbered and not header.unit):
         return energies, False
-    if header.unit != "keV" and np.max(np.abs(energies)) > _EV_ABOVE:
+    if header.unit == "eV" or (not header.unit and np.max(np.abs(energies)) > _EV_ABOVE):
         return energies / 1000, True
     return energies, True
 

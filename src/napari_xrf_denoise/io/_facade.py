@@ -171,6 +171,27 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
     return file
 
 
+def check_packages(path: str | Path) -> None:
+    """Refuse a format whose package is not installed, before there is anything to write.
+
+    Parameters
+    ----------
+    path : str or path
+        As `write` takes it.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is not known.
+    MissingDependencyError
+        If `write` would need a package that is not installed.
+    """
+    file = Path(path)
+    layout = _writer(file)
+    if layout.check_packages is not None:
+        layout.check_packages(file)
+
+
 def _other_counts(path: Path, layout: Layout, found: Found, options: ReadOptions) -> list[str]:
     """Return a warning if there are counts that were not read, unless the user chose."""
     others = [] if options.datasets else others_in(path, layout, found.dataset)

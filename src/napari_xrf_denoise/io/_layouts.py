@@ -73,6 +73,8 @@ class Layout:
     folder : callable, optional
         Of layouts that `write` makes a folder of: ``folder(path)`` is true of one that it made,
         which may be replaced.
+    check_packages : callable, optional
+        ``check_packages(path)`` raises a MissingDependencyError where `write` would.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Layout:
     write: Callable[[Path, SpectrumImage], None] | None = None
     suffixes: tuple[str, ...] = ()
     folder: Callable[[Path], bool] | None = None
+    check_packages: Callable[[Path], object] | None = None
 
 
 # Layouts are tried in this order, so those told apart by more detail come first.
@@ -137,6 +140,7 @@ LAYOUTS: tuple[Layout, ...] = (
         write=ome_zarr.write,
         suffixes=ome_zarr.SUFFIXES,
         folder=ome_zarr.is_own,
+        check_packages=ome_zarr.import_zarr,
     ),
     Layout(
         "vendor",

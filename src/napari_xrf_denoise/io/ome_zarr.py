@@ -140,7 +140,7 @@ def write(path: Path, image: SpectrumImage) -> None:
     OSError
         If the disk is full.
     """
-    zarr = _zarr(path)
+    zarr = import_zarr(path)
     record = encode_record(image)
     names = [name for name in _AXES if name != "repeat" or image.n_repeats > 1]
     path.mkdir()
@@ -320,7 +320,7 @@ def _read_scalers(path: Path, record: Record) -> dict[str, NDArray[np.float64]]:
 
 
 def _open(path: Path, name: str) -> Any:
-    zarr = _zarr(path)
+    zarr = import_zarr(path)
     try:
         return zarr.open_array(store=zarr.storage.LocalStore(path, read_only=True), path=name)
     except MemoryError:
@@ -352,7 +352,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _zarr(path: Path) -> Any:
+def import_zarr(path: Path) -> Any:
+    """Return the package zarr.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed, or too old.
+    """
     try:
         import zarr
     except ImportError as error:

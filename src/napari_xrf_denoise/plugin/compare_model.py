@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.layers import METADATA_KEY
 from napari_xrf_denoise.spectrum_image import AXES
 
 from .calibrate_model import current_energy
@@ -252,7 +253,10 @@ def _content(layer: Any) -> tuple[Any, ...]:
     if layer is None:
         return ()
     places = (tuple(layer.axis_labels), tuple(layer.scale), tuple(layer.translate))
-    return (id(layer.data), *places, tuple(map(str, layer.units)))
+    # By value: napari keeps the dictionary itself when a layer gets other metadata.
+    own = layer.metadata.get(METADATA_KEY, {})
+    facts = [repr(own.get(key)) for key in ("repeat_kind", "energy", "repeat_energies")]
+    return (id(layer.data), *places, tuple(map(str, layer.units)), *facts)
 
 
 def _record(layer: Any) -> Mapping[str, Any]:

@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_xrf_denoise.errors import DataError, MissingDependencyError
 from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer_data
 
 LayerData = tuple[Any, Mapping[str, Any], str]
+
+PLACE = ("scale", "translate", "rotate", "shear", "affine")
+"""What says where a layer lies."""
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -88,7 +93,9 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
                 for key, value in (attributes.get("metadata") or {}).items()
                 if key != METADATA_KEY
             }
-            records[name] = plain_or_text({**own, "translate": attributes["translate"]})
+            # The file's pixels have a size and no turn: where the layer lay is in the record.
+            place = {key: _listed(attributes[key]) for key in PLACE if key in attributes}
+            records[name] = plain_or_text({**own, **place})
         written = write_plain_pictures(
             target,
             pictures,
@@ -122,6 +129,10 @@ def _target(path: str) -> Path:
             "choose another name"
         )
     return target
+
+
+def _listed(values: Any) -> Any:
+    return np.asarray(getattr(values, "affine_matrix", values)).tolist()
 
 
 def _common_pixels(layers: Sequence[LayerData]) -> tuple[tuple[float, float], str]:

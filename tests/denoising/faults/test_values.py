@@ -111,3 +111,11 @@ def test_other_fractions_have_no_common_step(map_counts):
     assert common_step(np.array([0.5, 0.5])) is None
     # Rounded to two digits is no unit of photons.
     assert common_step(np.round(rng.uniform(0, 20, 5000), 2) + 0.01) is None
+
+
+def test_the_advice_is_a_unit_of_the_file_also_after_one_was_given(map_counts):
+    values = ValueCounts()
+    values.add(map_counts * 2)
+    words = str(odd_values(values, 0.25))
+    assert "with --unit 0.5 or in_photons(image, 2)" in words
+    assert "with --unit 2 or in_photons(image, 2)" in str(odd_values(values))

@@ -112,6 +112,8 @@ class OddValues:
         The neighbouring value and how often that occurs.
     divisor : int
         What all values are multiples of; 1 where that is nothing special.
+    unit : float
+        What a count is in the file already, see `in_photons`.
     cut : bool
         Whether `often` is the largest value, and too frequent only because larger ones are missing.
     """
@@ -122,6 +124,7 @@ class OddValues:
     rare_number: int
     divisor: int
     cut: bool
+    unit: float = 1.0
 
     def __str__(self) -> str:
         seen = (
@@ -131,7 +134,8 @@ class OddValues:
         if self.divisor > 1:
             return (
                 f"counts are not single photons: all are multiples of {self.divisor}; divide them "
-                f"by {self.divisor} to have photon counts again, with --unit {self.divisor} or "
+                f"by {self.divisor} to have photon counts again, with --unit "
+                f"{self.divisor * self.unit:.6g} or "
                 f"in_photons(image, {self.divisor})"
             )
         if self.cut:
@@ -150,12 +154,14 @@ def _times(number: int) -> str:
     return {0: "never", 1: "once"}.get(number, f"{number} times")
 
 
-def odd_values(values: ValueCounts) -> OddValues | None:
+def odd_values(values: ValueCounts, unit: float = 1.0) -> OddValues | None:
     """Return what proves that counts are no photon counts, or None.
 
     Parameters
     ----------
     values : ValueCounts
+    unit : float
+        What a count is in the file already, see `in_photons`.
 
     Returns
     -------
@@ -172,7 +178,7 @@ def odd_values(values: ValueCounts) -> OddValues | None:
     cut = not exact and violations.size == 1 and not numbers[often + 1 :].any()
     rare = often - 1 if cut else min((often - 1, often + 1), key=lambda v: int(numbers[v]))
     return OddValues(
-        often, int(numbers[often]), rare, int(numbers[rare]), divisor if exact else 1, cut
+        often, int(numbers[often]), rare, int(numbers[rare]), divisor if exact else 1, cut, unit
     )
 
 
