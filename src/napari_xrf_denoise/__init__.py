@@ -32,6 +32,7 @@ _PUBLIC = {
     "escape_peaks": "peak_names",
     "normalization": "normalization",
     "calibration_from_peaks": "calibration",
+    "image_from_layer": "layers",
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
     "align_repeats": "alignment",

@@ -174,3 +174,12 @@ def test_stop_leaves_the_tables_of_lines_to_be_loaded(qtbot, monkeypatch):
     loaded.set()
     qtbot.waitUntil(session.poll, timeout=5000)
     assert model.knows_lines
+
+
+def test_the_same_in_python_follows_what_is_typed(panel):
+    panel.elements_field.setText("Fe, Zn")
+    assert "('Fe', 'auto'), ('Zn', 'auto')" in panel.python.lines()
+    panel.background_box.setChecked(True)
+    assert "background=True" in panel.python.lines()
+    panel.elements_field.setText("Xx")
+    assert panel.python.lines() == ""

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_xrf_denoise.errors import SettingsError
+
 from .docked_widget import DockedWidget
 from .element_model import ElementModel
 from .element_names import LINES
@@ -25,10 +27,12 @@ from .fold import Fold
 from .layer_watch import LayerWatch
 from .map_list_page import MapListPage, grid_of
 from .map_overlay_page import OverlayPage
+from .map_python import python_of
 from .map_scatter_model import ScatterModel
 from .map_scatter_page import ScatterPage
 from .map_window_page import WindowPage
 from .plot_colors import colors_of
+from .python_fold import PythonFold
 from .small_widgets import choice_box, scroll_in, short_box, words_label
 from .sum_spectrum import SumSpectrum
 
@@ -113,6 +117,7 @@ class ElementPanel(DockedWidget):
         self.scatter_fold = Fold(
             "Scatter plot", self.scatter_page, "Two maps against each other, to select pixels"
         )
+        self.python = PythonFold()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Layer", self.layer_box)
@@ -134,6 +139,7 @@ class ElementPanel(DockedWidget):
             self.list_fold,
             self.overlay_fold,
             self.scatter_fold,
+            self.python,
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
@@ -256,9 +262,18 @@ class ElementPanel(DockedWidget):
         self.message.setText(model.doing or problem or model.outcome)
         self.message.setVisible(bool(self.message.text()))
         self._sum_up()
+        self._show_python(problem)
         self.window_page.show_model()
         self.list_page.show_model()
         self.overlay_page.show_model()
+
+    def _show_python(self, problem: str) -> None:
+        try:
+            recipes = () if problem else self.model.recipes()
+        except SettingsError:
+            recipes = ()
+        name = "" if self.model.source is None else self.model.source.name
+        self.python.show_lines(python_of(name, recipes))
 
     def _show_partner(self) -> None:
         partner = self.model.partner
