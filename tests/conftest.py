@@ -9,14 +9,9 @@ from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
-def pytest_collection_modifyitems(config, items):
-    """Run the slow tests last, so that a mistake is seen early; windows one after the other."""
+def pytest_collection_modifyitems(items):
+    """Run the slow tests last, so that a mistake is seen early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if "plugin" in item.path.parts:
-                # They share one screen, its mouse and its focus.
-                item.add_marker(pytest.mark.xdist_group("window"))
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def test_the_layer_gets_its_counts_when_all_are_loaded(viewer, qtbot):
 def test_a_removed_layer_ends_its_loading(viewer, qtbot, monkeypatch):
     began = threading.Event()
 
-    def endless(image, on_progress, should_stop):
+    def endless(image, on_progress, should_stop, **_):
         began.set()
         while not should_stop():
             pass
@@ -57,7 +57,7 @@ def test_a_removed_layer_ends_its_loading(viewer, qtbot, monkeypatch):
 
 
 def test_a_failure_is_told_and_the_layer_stays(viewer, qtbot, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise DataError("scan: the disk is gone")
 
     told = []

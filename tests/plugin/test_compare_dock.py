@@ -182,8 +182,9 @@ def test_blink_keeps_its_rate(qtbot, compare, rate):
     began = time.monotonic()
     click(qtbot, compare.view_page.buttons["blink"])
     qtbot.wait(2500)
-    # A busy machine may be late, also to wake up here, but no change comes too early.
-    assert 1 <= len(changes) <= (time.monotonic() - began) * rate
+    # A busy machine may be late, also to wake up here, but no change comes too early; Qt's timers
+    # may be so by a twentieth.
+    assert 1 <= len(changes) <= 1.05 * (time.monotonic() - began) * rate
     compare.view_page.rate_field.setValue(50)
     assert compare.model.rate == 3
 
