@@ -158,10 +158,7 @@ def lines() -> None:
 def maps() -> None:
     """Maps of weak elements, raw and denoised."""
     with window() as viewer:
-        show_pair(viewer)
-        panel = opens(viewer, "Element maps", 340)
-        wait_until(lambda: panel.model.knows_lines)
-        add_maps(panel, "Cr, Ge", partner=True)
+        panel = opens_maps(viewer, 340, "Cr, Ge", partner=True)
         for name in ("map", "map denoised"):
             viewer.layers[name].visible = False
         panel.list_fold.expand()
@@ -173,10 +170,7 @@ def maps() -> None:
 def overlaid() -> None:
     """Three maps over each other."""
     with window() as viewer:
-        show_pair(viewer)
-        panel = opens(viewer, "Element maps", 340)
-        wait_until(lambda: panel.model.knows_lines)
-        add_maps(panel, "Fe, Ca, Ti")
+        panel = opens_maps(viewer, 340, "Fe, Ca, Ti")
         panel.overlay_fold.expand()
         click(panel.overlay_page.button)
         save(viewer, "maps_overlay")
@@ -185,10 +179,7 @@ def overlaid() -> None:
 def scattered() -> None:
     """Two maps against each other, with selected pixels."""
     with window() as viewer:
-        show_pair(viewer)
-        panel = opens(viewer, "Element maps", 380)
-        wait_until(lambda: panel.model.knows_lines)
-        add_maps(panel, "Fe, Ca")
+        panel = opens_maps(viewer, 380, "Fe, Ca")
         panel.scatter_fold.expand()
         wait(0.5)
         draw_around_the_rich(panel.scatter_page)
@@ -335,6 +326,15 @@ def add_maps(panel: Any, elements: str, *, partner: bool = False) -> None:
         click(panel.partner_box)
     click(panel.button)
     wait_until(lambda: not panel.model.doing)
+
+
+def opens_maps(viewer: napari.Viewer, width: int, elements: str, *, partner: bool = False) -> Any:
+    """Show a map and its result, and add maps of elements; return the dock."""
+    show_pair(viewer)
+    panel = opens(viewer, "Element maps", width)
+    wait_until(lambda: panel.model.knows_lines)
+    add_maps(panel, elements, partner=partner)
+    return panel
 
 
 def draw_around_the_rich(page: Any) -> None:

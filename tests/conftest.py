@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the measured data in {folder}; set XRF_DENOISE_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Return a function that runs a command in an empty folder: (exit status, out, err)."""
+    from napari_xrf_denoise import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["xrf-denoise", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, " ".join(printed.err.split())
+
+    return call
 
 
 @pytest.fixture

@@ -1,29 +1,12 @@
 """Several files on the command line: each by itself, in the way of napari's Batch dock."""
 
-import sys
-
 import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise import batch, cli
+from napari_xrf_denoise import batch
 
 FAST = ("--method", "pca", "--preset", "fast")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Return a function that runs a command in an empty folder: (exit status, out, err)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["xrf-denoise", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        printed = capsys.readouterr()
-        return end.value.code or 0, printed.out, " ".join(printed.err.split())
-
-    return call
 
 
 @pytest.fixture

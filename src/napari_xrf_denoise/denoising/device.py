@@ -40,10 +40,13 @@ def find_device(name: str) -> torch.device:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Compute with this many threads for a while.
+    """Compute with this many threads for a while; 0 leaves the number to torch.
 
     Tiny networks are bound by the overhead of each operation: a second thread slows them.
     """
+    if number == 0:
+        yield
+        return
     import torch
 
     before = torch.get_num_threads()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,7 +86,7 @@ def train_members(
         rest = source.without(part, folds, settings.seed, stream) if folds else source
         spectra = _gather(rest, pixels)
         tiny = min(len(pixels), settings.batch) < FEW_SPECTRA
-        with threads(1) if tiny else nullcontext():
+        with threads(1 if tiny else 0):
             network, found = train_mixing(
                 spectra,
                 candidates,

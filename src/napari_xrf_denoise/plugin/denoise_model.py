@@ -26,6 +26,7 @@ from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
 from napari_xrf_denoise.spectrum_image import AXES, SpectrumImage
 
 from .denoise_call import Call, Trained
+from .denoise_course import Points
 from .setting_changes import Changes
 from .small_words import about_bytes, about_seconds
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from napari_xrf_denoise.denoising.progress import Preview
 
 Status = Literal["idle", "loading", "running", "stopping"]
-Course = Mapping[str, tuple[tuple[float, float], ...]]
-"""Points (share of the run in %, value) by kind of figure."""
+Course = Mapping[str, Points]
+"""Curves of a run by kind of figure."""
 
 NO_LAYERS = (
     "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "

@@ -11,7 +11,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +161,7 @@ class DenoiseSession:
             images = [image_from_layer_data(data, attributes) for data, attributes in taken]
             self._counts = tuple(images)
             data: SpectrumImage | list[SpectrumImage] = images[0] if len(images) == 1 else images
-            with threads(call.threads) if call.threads else nullcontext():
+            with threads(call.threads):
                 return call.run(data, self.engine, on_progress=on_progress, should_stop=should_stop)
 
         return work

@@ -63,9 +63,6 @@ class Preferences:
     @contextmanager
     def threads_in_use(self) -> Iterator[None]:
         """Compute with this many threads for a while, in the thread that asks."""
-        if self.threads == 0:
-            yield
-            return
         from napari_xrf_denoise.denoising.device import threads
 
         with threads(self.threads):
