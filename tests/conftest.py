@@ -1,4 +1,6 @@
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +10,30 @@ import pytest
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.spectrum_image import SpectrumImage
+
+
+def pytest_configure(config):
+    """Give each process of pytest-xdist a screen and a core of its own.
+
+    A mouse and a focus cannot be shared, and torch's threads wait for each other where more of
+    them run than there are cores.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not shutil.which("Xvfb"):
+        return
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with open(read) as number:
+        os.environ["DISPLAY"] = f":{number.readline().strip()}"
+    config.add_cleanup(server.wait)
+    config.add_cleanup(server.terminate)
 
 
 def pytest_collection_modifyitems(items):
