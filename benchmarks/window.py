@@ -18,7 +18,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
+from qtpy.QtCore import QEvent, QEventLoop, QObject, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QGraphicsView
 
@@ -118,8 +118,11 @@ def run(viewer: napari.Viewer, panel, **choices: str) -> float:
         setattr(panel.model, field, value)
     before = len(viewer.layers)
     began = time.perf_counter()
+    # An event loop as napari's own, which waits where `spin` looks again and again.
+    loop = QEventLoop()
+    panel.model.events.status.connect(lambda status: loop.quit() if status == "idle" else None)
     panel.button.click()
-    spin(600, lambda: panel.model.status == "idle")
+    loop.exec()
     seconds = time.perf_counter() - began
     if len(viewer.layers) != before + 1:
         raise RuntimeError(panel.model.outcome)

@@ -30,7 +30,7 @@ def pytest_configure(config):
         stderr=subprocess.DEVNULL,
     )
     os.close(write)
-    with open(read) as number:
+    with os.fdopen(read) as number:
         os.environ["DISPLAY"] = f":{number.readline().strip()}"
     config.add_cleanup(server.wait)
     config.add_cleanup(server.terminate)

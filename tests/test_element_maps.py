@@ -252,7 +252,7 @@ def test_a_window_without_extent_is_refused(image, ends):
 
 
 def test_a_window_beside_the_axis_names_the_axis(image):
-    with pytest.raises(SettingsError, match=r"no channel lies in 30 to 40 keV.* 0 to 20\.47 keV"):
+    with pytest.raises(SettingsError, match=r"no channel between 30 and 40 keV.* 0 to 20\.47 keV"):
         window_map(image, 30, 40)
 
 

@@ -24,6 +24,19 @@ def test_window_holds_centers_from_low_to_below_high():
     assert axis.channels(1.0, 2.0) == slice(2, 4)
 
 
+def test_windows_side_by_side_share_no_channel_and_miss_none():
+    # No binary fractions: in the last digit some centres are above n / 10, some below.
+    axis = EnergyAxis(0.0, 0.3, 100)
+    parts = [axis.channels(3 * first / 10, 3 * (first + 1) / 10) for first in range(99)]
+    assert parts == [slice(first, first + 1) for first in range(99)]
+
+
+@pytest.mark.parametrize("ends", [(2.0, 2.0), (3.0, 2.0), (float("nan"), 2.0)])
+def test_a_window_without_extent_is_refused(ends):
+    with pytest.raises(DataError, match="begins below its end"):
+        EnergyAxis(0.0, 0.5, 10).channels(*ends)
+
+
 def test_window_without_channels_says_where_the_axis_runs():
     with pytest.raises(DataError, match=r"no channel between 50 and 60 keV.*0 to 4.5 keV"):
         EnergyAxis(0.0, 0.5, 10).channels(50, 60)

@@ -1,5 +1,6 @@
 """The package: what importing it costs, and what it offers."""
 
+import pkgutil
 import subprocess
 import sys
 
@@ -35,6 +36,11 @@ def test_every_public_name_exists():
     for name in xrf.__all__:
         assert getattr(xrf, name) is not None
     assert set(xrf.__all__) <= set(dir(xrf))
+
+
+def test_no_module_hides_a_function_of_its_name():
+    modules = {module.name for module in pkgutil.iter_modules(xrf.__path__)}
+    assert modules.isdisjoint(xrf.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -110,8 +110,8 @@ def window_map(
     ----------
     image : SpectrumImage
     low, high : float
-        The channels whose centres lie in ``low <= energy < high`` count, in keV; in channels
-        where the energy axis is not calibrated.
+        The channels with centres in ``low <= energy < high`` count (see `EnergyAxis.channels`),
+        in keV; in channels where the energy axis is not calibrated.
     background : bool
         Whether to subtract a straight line between the `background_windows`.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
@@ -140,16 +140,11 @@ def window_map(
     >>> window_map(image, 6.2, 6.6).shape
     (8, 8)
     """
-    axis = image.energy
-    words = f"{low:g} to {high:g} {axis.unit}"
-    if not low < high:  # also for NaN
-        raise SettingsError(f"{image.name}: a window begins below its end, found {words}")
-    window = _channels(low, high, axis)
-    if window is None:
-        raise SettingsError(
-            f"{image.name}: no channel lies in {words}; the axis runs from {axis.centers[0]:g} to "
-            f"{axis.centers[-1]:g} {axis.unit} in steps of about {axis.gain:g}"
-        )
+    try:
+        window = image.energy.channels(low, high)
+    except DataError as error:
+        raise SettingsError(f"{image.name}: {error}") from error
+    words = f"{low:g} to {high:g} {image.energy.unit}"
     weights = _weights(image, window, words, background)
     return _weighted_sum(image, weights, factor, should_stop)
 
@@ -289,7 +284,12 @@ def _named_window(
         width = 2 * float(detector_fwhm(energy))
     if not (np.isfinite(width) and width > 0):
         raise SettingsError(f"{name}: width must be above 0 keV, found {width}")
-    return _channels(energy - width / 2, energy + width / 2, axis) or _nearest(energy, axis)
+    try:
+        return axis.channels(energy - width / 2, energy + width / 2)
+    except DataError:
+        # Between two centres: a line narrower than a channel is in the nearest one.
+        nearest = axis.channel(energy)
+        return slice(nearest, nearest + 1)
 
 
 def _split(element: str, line: str) -> tuple[str, str]:
@@ -318,17 +318,6 @@ def _other_lines(element: str, axis: EnergyAxis) -> str:
     if not inside:
         return f"no line of {element} lies within it"
     return f"lines of {element} within it: {', '.join(inside)}"
-
-
-def _channels(low: float, high: float, axis: EnergyAxis) -> slice | None:
-    """Channels with centres in ``low <= energy < high``, or None if there is none."""
-    start, stop = (int(edge) for edge in np.searchsorted(axis.centers, [low, high], side="left"))
-    return slice(start, stop) if stop > start else None
-
-
-def _nearest(energy: float, axis: EnergyAxis) -> slice:
-    channel = axis.channel(energy)
-    return slice(channel, channel + 1)
 
 
 def _background_weights(

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError
 
+ROUNDING = 1e-6
+"""Channels by which the end of a window may miss the centre that it was taken from."""
+
 
 @dataclass(frozen=True, eq=False)
 class EnergyAxis:
@@ -129,19 +132,38 @@ class EnergyAxis:
         return int(np.argmin(np.abs(self.centers - energy)))
 
     def channels(self, low: float, high: float) -> slice:
-        """Return the slice of the channels whose centres lie in ``low <= energy < high`` (keV).
+        """Return the channels of a window: those with centres in ``low <= energy < high``.
+
+        A window of energies means this everywhere, so that windows side by side share no channel
+        and miss none. An end that is a centre but for rounding is that centre.
+
+        Parameters
+        ----------
+        low, high : float
+            In keV; in channels when the axis is not calibrated.
 
         Raises
         ------
         DataError
-            If no channel lies in the window.
+            If `low` is not below `high`, or no channel lies in the window.
+
+        Examples
+        --------
+        >>> axis = EnergyAxis(0.0, 0.01, 2048)
+        >>> axis.channels(6.0, 6.5), axis.channels(6.5, 7.0)
+        (slice(600, 650, None), slice(650, 700, None))
         """
-        centers = self.centers
-        start, stop = np.searchsorted(centers, [low, high], side="left")
+        if not low < high:  # also for NaN
+            raise DataError(
+                f"energy axis: a window begins below its end, found {low:g} to {high:g} {self.unit}"
+            )
+        centers, slack = self.centers, ROUNDING * self.gain
+        start, stop = np.searchsorted(centers, [low - slack, high - slack], side="left")
         if stop <= start:
             raise DataError(
-                f"energy axis: no channel between {low:g} and {high:g} {self.unit}; "
-                f"the axis runs from {centers[0]:g} to {centers[-1]:g} {self.unit}"
+                f"energy axis: no channel between {low:g} and {high:g} {self.unit}; the axis runs "
+                f"from {centers[0]:g} to {centers[-1]:g} {self.unit} in steps of about "
+                f"{self.gain:g}"
             )
         return slice(int(start), int(stop))
 

@@ -123,13 +123,24 @@ def to_layer(image: SpectrumImage) -> Image:
     MissingDependencyError
         If napari is not installed.
     """
+    data, attributes, _ = layer_data(image)
+    return new_layer(data, attributes)
+
+
+def new_layer(data: Any, attributes: Mapping[str, Any]) -> Image:
+    """Return the napari image layer that `layer_data` or `picture_data` describes.
+
+    Raises
+    ------
+    MissingDependencyError
+        If napari is not installed.
+    """
     try:
         from napari.layers import Image
     except ImportError as error:
         raise MissingDependencyError(
             'a layer needs napari; install it with: pip install "napari-xrf-denoise[all]"'
         ) from error
-    data, attributes, _ = layer_data(image)
     return Image(data, **attributes)
 
 

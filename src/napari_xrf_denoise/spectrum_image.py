@@ -322,7 +322,8 @@ class SpectrumImage:
         repeats, y, x : slice or int, optional
             What to keep of these axes; all axes stay.
         energy : tuple of float, optional
-            (low, high) in keV; in channels if the axis is not calibrated.
+            (low, high): the channels with centres in ``low <= energy < high`` (see
+            `EnergyAxis.channels`), in keV; in channels if the axis is not calibrated.
         mask : array_like of bool, shape (y, x), optional
             Pixels to keep, of the image before `y` and `x` are applied; the others get zero
             counts, so that the picture keeps its shape.

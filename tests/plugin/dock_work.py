@@ -40,6 +40,7 @@ def _spectrum(qtbot, viewer, dock, folder):
     for box in dock.controls.switches.values():
         box.setChecked(True)
     dock.lines.expand()
+    dock.python.expand()
     tools = dock.line_tools
     qtbot.waitUntil(lambda: tools.model.is_ready, timeout=20_000)
     tools.model.chosen = ("Fe", "Cu")
@@ -66,12 +67,14 @@ def _compare(qtbot, viewer, dock, folder):
     dock.pages.setCurrentWidget(dock.residual_page)
     click(qtbot, dock.residual_page.button)
     qtbot.waitUntil(lambda: dock.model.residuals is not None, timeout=20_000)
+    dock.python.expand()
 
 
 def _calibrate(qtbot, viewer, dock, folder):
     qtbot.waitUntil(lambda: dock.part_words.text().startswith("Sum of"), timeout=10_000)
     dock.model.set_peak(0, 20.0)
     dock.model.set_peak(1, 40.0)
+    dock.python.expand()
 
 
 def _batch(qtbot, viewer, dock, folder):
@@ -80,6 +83,7 @@ def _batch(qtbot, viewer, dock, folder):
     dock.method_box.setCurrentText("pca")
     dock.preset_box.setCurrentText("fast")
     dock.advanced.expand()
+    dock.python.expand()
     click(qtbot, dock.button)
     qtbot.waitUntil(lambda: dock.button.text() == "Start", timeout=60_000)
 

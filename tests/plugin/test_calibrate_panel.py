@@ -1,17 +1,10 @@
 import numpy as np
 import pytest
-from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-import napari_xrf_denoise as xrf
-from napari_xrf_denoise.io._found import NO_CALIBRATION
-from napari_xrf_denoise.layers import image_from_layer, to_layer
-from napari_xrf_denoise.plugin.calibrate_model import (
-    CalibrateModel,
-    calibrate_layer,
-    new_labels,
-)
+from napari_xrf_denoise.layers import image_from_layer
+from napari_xrf_denoise.plugin.calibrate_model import CalibrateModel
 from napari_xrf_denoise.xray_lines import line_energy
 
 OFFSET, GAIN, SIZE = -0.12, 0.02, 512
@@ -197,60 +190,6 @@ def test_a_calibrated_layer_begins_with_its_own_calibration(qtbot, viewer_with_m
     assert panel.offset_field.value() == pytest.approx(energy.offset, abs=1e-6)
     assert panel.gain_field.value() == pytest.approx(energy.gain, abs=1e-8)
     assert panel.energy_box.currentIndex() == 0
-
-
-def test_pixel_sizes_and_scalers_of_a_read_map_stay(small_map):
-    image = small_map.replace(
-        energy=xrf.EnergyAxis.uncalibrated(128),
-        scalers={"live_time": np.full((16, 16), 0.1)},
-        metadata={"warnings": [NO_CALIBRATION, "another"], "source": "scan.h5"},
-    )
-    layer = to_layer(image)
-    calibrate_layer(layer, xrf.EnergyAxis(0.1, 0.05, 128), 0, None, {"way": "numbers"})
-    found = image_from_layer(layer)
-    assert found.energy.as_dict() == xrf.EnergyAxis(0.1, 0.05, 128).as_dict()
-    assert (found.pixel_size, found.pixel_unit) == (small_map.pixel_size, small_map.pixel_unit)
-    np.testing.assert_array_equal(found.scalers["live_time"], np.full((16, 16), 0.1))
-    assert found.metadata["warnings"] == ["another"]
-    assert found.metadata["source"] == "scan.h5"
-
-
-def test_a_curved_axis_becomes_the_straight_one_that_was_given():
-    curved = xrf.EnergyAxis.from_centers(0.1 + 0.01 * np.arange(64) + 1e-4 * np.arange(64) ** 2)
-    image = xrf.SpectrumImage(np.ones((2, 3, 4, 64)), curved, repeat_energies=(curved, curved))
-    layer = to_layer(image)
-    # Also when offset and gain are those of the curve's best line.
-    straight = xrf.EnergyAxis(curved.offset, curved.gain, 64)
-    calibrate_layer(layer, straight, 1, 0, {})
-    found = image_from_layer(layer)
-    assert found.energy.is_linear
-    assert found.repeat_energies is None
-
-
-@pytest.mark.parametrize(
-    ("shape", "axes", "labels"),
-    [
-        ((5, 6, 7), (2, None), ("y", "x", "energy")),
-        ((5, 6, 7), (1, 0), ("repeat", "energy", "y")),
-        ((5, 6), (0, None), ("energy", "y")),
-        ((5, 6), (1, 0), ("repeat", "energy")),
-        ((5, 6, 7, 8), (1, 3), ("y", "energy", "x", "repeat")),
-    ],
-)
-def test_axes_that_are_left_become_y_and_x(shape, axes, labels):
-    layer = Image(np.ones(shape))
-    assert new_labels(layer, *axes) == labels
-    calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, shape[axes[0]]), *axes, {})
-    assert image_from_layer(layer).shape[3] == shape[axes[0]]
-
-
-@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, None)])
-def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
-    layer = Image(np.ones((5, 6, 7, 8)))
-    before = (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata)
-    with pytest.raises(xrf.DataError, match="choose"):
-        calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes, {})
-    assert (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata) == before
 
 
 def test_a_click_where_nothing_stands_out_is_said(qtbot, viewer, dock):

@@ -270,7 +270,8 @@ def test_the_residual_map_of_a_line(qtbot, pair, compare, small_map, truth):
     # The report's window: channels of 0.16 keV from 6.24 to 6.56 keV.
     raw, rate = (i.counts[0, :, :, 39:42].astype(float).sum(axis=-1) for i in (small_map, truth))
     np.testing.assert_allclose(residual_layer(pair).data, standard(raw, rate), rtol=1e-4, atol=1e-4)
-    assert "6.24–6.56 keV" in residual_layer(pair).name
+    # Half a channel beyond the centres of the first and the last one.
+    assert "6.16 to 6.64 keV" in residual_layer(pair).name
     assert "choose the window" not in compare.residual_page.outcome_label.text()
 
 
@@ -281,8 +282,8 @@ def test_the_residual_map_of_a_window_of_ones_own(qtbot, pair, compare, small_ma
     page.window_box.setCurrentText("Own window")
     assert page.low_field.isVisible()
     assert page.low_field.suffix() == " keV"
-    page.high_field.setValue(3.4)
-    page.low_field.setValue(3.1)
+    page.high_field.setValue(3.52)  # the centre of channel 22, which is no part of it
+    page.low_field.setValue(3.2)  # that of channel 20, which is
     compute(qtbot, pair, compare)
     raw, rate = (i.counts[0, :, :, 20:22].astype(float).sum(axis=-1) for i in (small_map, truth))
     np.testing.assert_allclose(residual_layer(pair).data, standard(raw, rate), rtol=1e-4, atol=1e-4)
@@ -301,7 +302,7 @@ def test_a_window_that_ends_before_it_begins_is_refused_in_words(qtbot, pair, co
     page.low_field.setValue(6)
     page.high_field.setValue(3)
     click(qtbot, page.button)
-    assert "ends before it begins" in page.outcome_label.text()
+    assert "begins below its end" in page.outcome_label.text()
     assert not has_residual(pair)
 
 

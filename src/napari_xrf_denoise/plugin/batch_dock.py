@@ -31,11 +31,13 @@ from napari_xrf_denoise.layers import layer_data
 
 from .background_job import BackgroundJob
 from .batch_model import SUFFIXES, BatchModel, BatchSession, Way
+from .batch_python import python_of
 from .batch_table import BatchTable
 from .denoise_panel import METHOD_TIPS, PRESET_TIPS
 from .docked_widget import DockedWidget
 from .fold import Fold
 from .preferences import preferences
+from .python_fold import PythonFold
 from .settings_form import SettingsForm
 from .small_widgets import choice_box, scroll_in, words_label
 from .small_words import about_seconds
@@ -125,6 +127,7 @@ class BatchDock(DockedWidget):
         self.progress_bar.setToolTip("Share of the whole batch that is done, in %, by file size")
         self.stage_label = words_label("What is being done, and the time left for all files")
         self.outcome_label = words_label("What came of the batch")
+        self.python = PythonFold()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -144,6 +147,7 @@ class BatchDock(DockedWidget):
             self.progress_bar,
             self.stage_label,
             self.outcome_label,
+            self.python,
         ):
             layout.addWidget(widget)
         scroll_in(self, layout)
@@ -299,6 +303,7 @@ class BatchDock(DockedWidget):
         self.outcome_label.setVisible(idle and bool(model.outcome))
         self.outcome_label.setText(model.outcome)
         self.outcome_label.setProperty("kind", model.outcome_kind)
+        self.python.show_lines(python_of(model, self.session.preferences))
 
     def _show_settings(self) -> None:
         model = self.model

@@ -1,4 +1,4 @@
-"""State of the dock "Calibrate energy", and what it does to a layer, without Qt."""
+"""State of the dock "Calibrate energy", without Qt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.calibration import calibration_from_peaks, line_energy_named
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.io._found import NO_CALIBRATION
-from napari_xrf_denoise.layers import METADATA_KEY, layer_energy
-from napari_xrf_denoise.spectrum_image import AXES
+from napari_xrf_denoise.layer_calibration import calibrate_layer, calibrated_labels
+from napari_xrf_denoise.layers import layer_energy
 from napari_xrf_denoise.xray_lines import line_energy
 
 Way = Literal["numbers", "peaks"]
@@ -135,7 +133,7 @@ class CalibrateModel:
         if self.source is None:
             return NO_LAYERS
         try:
-            new_labels(self.source, self.energy_axis, self.repeat_axis)
+            calibrated_labels(self.source, self.energy_axis, self.repeat_axis)
             if self.way == "peaks" and self.channels == (0.0, 0.0):
                 return (
                     "Click a peak in the spectrum and choose its line, then do the same with "
@@ -188,11 +186,11 @@ class CalibrateModel:
             self.outcome = problem
             return
         energy = self.energy()
-        record: dict[str, Any] = {"way": self.way, "version": __version__}
+        record: dict[str, Any] = {"way": self.way}
         if self.way == "peaks":
             record |= {"channels": list(self.channels), "lines": list(self.lines)}
         try:
-            calibrate_layer(self.source, energy, self.energy_axis, self.repeat_axis, record)
+            calibrate_layer(self.source, energy, self.energy_axis, self.repeat_axis, record=record)
         except DataError as error:
             self.outcome = str(error)
             return
@@ -242,94 +240,6 @@ def current_energy(layer: Any) -> EnergyAxis | None:
         return layer_energy(layer)
     except DataError:
         return None
-
-
-def new_labels(layer: Any, energy_axis: int | None, repeat_axis: int | None) -> tuple[str, ...]:
-    """Return the labels of a layer's axes when these are energy and repeats.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    energy_axis, repeat_axis : int or None
-
-    Raises
-    ------
-    DataError
-        If the same axis is both, or more than two are left for pixels.
-    """
-    old = tuple(layer.axis_labels)
-    ndim = len(layer.data.shape)
-    if energy_axis is None:
-        raise DataError(f"layer {layer.name!r}: choose which axis is the energy")
-    if energy_axis == repeat_axis:
-        raise DataError(
-            f"layer {layer.name!r}: axis {energy_axis} cannot be both energy and repeats; choose "
-            "another one for either"
-        )
-    known = {energy_axis: "energy"} | ({} if repeat_axis is None else {repeat_axis: "repeat"})
-    if (
-        set(old) <= set(AXES)
-        and {axis: label for axis, label in enumerate(old) if label in ("energy", "repeat")}
-        == known
-    ):
-        return old  # also where x is before y
-    pixels = [axis for axis in range(ndim) if axis not in known]
-    if len(pixels) > 2:
-        raise DataError(
-            f"layer {layer.name!r}: its shape {tuple(layer.data.shape)} leaves {len(pixels)} axes "
-            "for y and x, expected at most 2; choose which axis holds repeats"
-        )
-    names = known | dict(zip(pixels, ("y", "x"), strict=False))
-    return tuple(names[axis] for axis in range(ndim))
-
-
-def calibrate_layer(
-    layer: Any,
-    energy: EnergyAxis,
-    energy_axis: int | None,
-    repeat_axis: int | None,
-    record: dict[str, Any],
-) -> None:
-    """Give a layer an energy axis; its data stay as they are.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    energy : EnergyAxis
-        Of as many channels as the axis has.
-    energy_axis, repeat_axis : int or None
-        Positions of the axes.
-    record : dict
-        How the calibration was made, for the metadata.
-
-    Raises
-    ------
-    DataError
-        If the axes cannot be these.
-    """
-    labels = new_labels(layer, energy_axis, repeat_axis)
-    scale, translate, units = [], [], []
-    for label, before, step, start, unit in zip(
-        labels, layer.axis_labels, layer.scale, layer.translate, layer.units, strict=True
-    ):
-        if label == "energy":
-            step, start, unit = energy.gain, energy.offset, "keV"
-        elif label == "repeat" or before in ("energy", "repeat"):
-            step, start, unit = 1.0, 0.0, "pixel"  # what it was is no distance
-        scale.append(float(step))
-        translate.append(float(start))
-        units.append(str(unit))
-    metadata = dict(layer.metadata)
-    # Calibrations of single repeats belong to the former axis.
-    own = {**metadata.get(METADATA_KEY, {}), "energy": energy.as_dict(), "repeat_energies": None}
-    metadata |= {METADATA_KEY: own, "energy_calibration": {**record, **energy.as_dict()}}
-    if "warnings" in metadata:
-        metadata["warnings"] = [text for text in metadata["warnings"] if text != NO_CALIBRATION]
-    layer.axis_labels = labels
-    layer.units = units
-    layer.scale = scale
-    layer.translate = translate
-    layer.metadata = metadata
 
 
 def neighbours_of(lines: Sequence[str]) -> list[tuple[str, float]]:

@@ -26,11 +26,13 @@ from napari_xrf_denoise.calibration import LINE_NAMES, refine_peak
 from napari_xrf_denoise.errors import DataError, SettingsError
 
 from .calibrate_model import CalibrateModel, Way, current_energy
+from .calibrate_python import python_of
 from .docked_widget import DockedWidget
 from .energy_slice import move_slice, sliced_layer
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
 from .preview_plots import SpectrumPreview
+from .python_fold import PythonFold
 from .small_widgets import scroll_in, short_box, words_label
 from .sum_spectrum import SumSpectrum
 
@@ -102,6 +104,7 @@ class CalibratePanel(DockedWidget):
             "apply again to change it."
         )
         self.message = words_label("What came of it")
+        self.python = PythonFold()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Layer", self.layer_box)
@@ -117,7 +120,7 @@ class CalibratePanel(DockedWidget):
         layout.addLayout(row)
         layout.addWidget(self._build_peaks())
         layout.addWidget(self._build_numbers())
-        for widget in (self.words, self.button, self.message):
+        for widget in (self.words, self.button, self.message, self.python):
             layout.addWidget(widget)
         scroll_in(self, layout)
 
@@ -337,6 +340,7 @@ class CalibratePanel(DockedWidget):
         self.message.setText(model.outcome)
         self.message.setVisible(bool(model.outcome))
         self.plot.set_marks(model.marks())
+        self.python.show_lines(python_of(model))
         self._sum_up()
 
 

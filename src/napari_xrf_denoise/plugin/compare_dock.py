@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from .compare_contrast import SameContrast
 from .compare_layer import CompareLayer
 from .compare_model import CompareModel
+from .compare_python import python_of
 from .compare_residual_page import ResidualPage
 from .compare_session import CompareSession
 from .compare_table import GainTable
@@ -25,6 +26,7 @@ from .docked_widget import DockedWidget
 from .energy_slice import move_slice
 from .layer_watch import LayerWatch
 from .plot_colors import colors_of
+from .python_fold import PythonFold
 from .small_widgets import scroll_in, short_box, words_label
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class CompareDock(DockedWidget):
         self.problem_label = words_label("Why these layers cannot be compared")
         self.view_page = ViewPage(self.model)
         self.residual_page = ResidualPage(self.model, colors_of(self.viewer.theme))
+        self.python = PythonFold()
         self.pages = QTabWidget()
         for page, title, tip in (
             (self.view_page, "View", "Raw and denoised counts in one picture"),
@@ -100,6 +103,7 @@ class CompareDock(DockedWidget):
         layout.addLayout(form)
         layout.addWidget(self.problem_label)
         layout.addWidget(self.pages, 1)
+        layout.addWidget(self.python)
         scroll_in(self, layout)
         self.before_box.currentIndexChanged.connect(self._choose_before)
         self.after_box.currentIndexChanged.connect(self._choose_after)
@@ -221,6 +225,7 @@ class CompareDock(DockedWidget):
         self.table.set_rows(model.gains())
         self.copy_button.setEnabled(bool(model.gains()))
         self.gain_words.setText(model.gain_words())
+        self.python.show_lines(python_of(model))
         self._show_picture(problem)
 
     def _show_picture(self, problem: str) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The engine's own rule for when only the lower end is worth a word.
-from napari_xrf_denoise.denoising.report import LOOSE
+# LOOSE: the engine's own rule for when only the lower end is worth a word.
+from napari_xrf_denoise.denoising.report import LOOSE, QualityReport, WindowScore
+from napari_xrf_denoise.denoising.saved_report import report_from_dict
 
 HEADERS = ("Counts", "Energy (keV)", "Dose gain", "Interval")
 CHANNEL_HEADERS = ("Counts", "Channel", "Dose gain", "Interval")
@@ -92,8 +93,9 @@ def gain_rows(report: Mapping[str, Any]) -> tuple[GainRow, ...]:
     if "dose_gain" not in report:
         return ()
     nan = math.nan
-    rows = [GainRow(ALL_COUNTS, nan, nan, nan, *_gain(report))]
-    rows += [_line(window) for window in report.get("windows") or ()]
+    told = report_from_dict(report)
+    rows = [GainRow(ALL_COUNTS, nan, nan, nan, *_gain(told))]
+    rows += [_line(window) for window in told.windows]
     return tuple(rows)
 
 
@@ -109,9 +111,9 @@ def headers(rows: Iterable[GainRow]) -> tuple[str, ...]:
     return HEADERS if all(row.calibrated for row in rows) else CHANNEL_HEADERS
 
 
-def _line(window: Mapping[str, Any]) -> GainRow:
-    low, high = (float(end) for end in window["range"])
-    named = _ENERGY.fullmatch(window["name"])
+def _line(window: WindowScore) -> GainRow:
+    low, high = window.low, window.high
+    named = _ENERGY.fullmatch(window.name)
     if named is None:
         middle = (low + high) / 2
         return GainRow(UNKNOWN_LINE, middle, low, high, *_gain(window), calibrated=False)
@@ -119,13 +121,5 @@ def _line(window: Mapping[str, Any]) -> GainRow:
     return GainRow(line, float(named["energy"]), low, high, *_gain(window))
 
 
-def _gain(entry: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:
-    gain = entry.get("dose_gain")
-    low, high = entry.get("dose_gain_interval") or (None, None)
-    if low is None:
-        # Where nothing is known of the lower end, nothing is known at all.
-        return math.nan, (math.nan, math.nan)
-    return (
-        math.nan if gain is None else float(gain),
-        (float(low), math.inf if high is None else float(high)),
-    )
+def _gain(entry: QualityReport | WindowScore) -> tuple[float, tuple[float, float]]:
+    return entry.dose_gain, entry.dose_gain_interval

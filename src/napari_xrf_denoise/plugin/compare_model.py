@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Literal
 from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.errors import DataError
 from napari_xrf_denoise.layers import METADATA_KEY
 from napari_xrf_denoise.spectrum_image import AXES
+from napari_xrf_denoise.standard_residuals import StandardResiduals
 
 from .calibrate_model import current_energy
 from .compare_gains import GainRow, gain_rows
-from .compare_residuals import ResidualSpectrum
+from .map_recipe import edges
 
 Mode = Literal["off", "swipe", "blink"]
 WindowKind = Literal["all", "line", "own"]
@@ -74,12 +76,13 @@ class CompareModel:
     line : str
         Name of that line's window.
     low, high : float
-        First and last energy of the window in keV, or channels where not calibrated.
+        Where the window begins and ends, in keV, or channels where not calibrated; the end is no
+        part of it.
     status : {"idle", "running", "stopping"}
         Of the residuals.
     stage, fraction, seconds_left
         How far they are.
-    residuals : ResidualSpectrum, optional
+    residuals : StandardResiduals, optional
         Of the present pair.
     outcome : str
         What came of the last computation, in words.
@@ -108,7 +111,7 @@ class CompareModel:
     stage: str = ""
     fraction: float = 0.0
     seconds_left: float | None = None
-    residuals: ResidualSpectrum | None = None
+    residuals: StandardResiduals | None = None
     outcome: str = ""
     outcome_kind: Literal["none", "done", "stopped", "error"] = "none"
 
@@ -179,14 +182,29 @@ class CompareModel:
         return f"Measured by: {how}." if how else ""
 
     def lines(self) -> dict[str, tuple[float, float]]:
-        """Return the windows of the report's lines by name: first and last energy."""
+        """Return the windows of the report's lines by name: centres of their outermost channels."""
         return _lines(self.after)
 
     def window(self) -> tuple[float, float] | None:
-        """Return first and last energy of the residual map, or None for all."""
+        """Return where the window of the residual map begins and ends, or None for all energies."""
         if self.window_kind == "own":
             return self.low, self.high
-        return self.lines().get(self.line) if self.window_kind == "line" else None
+        ends = self.lines().get(self.line) if self.window_kind == "line" else None
+        if ends is None or self.axis is None:
+            return None
+        first, last = map(self.axis.channel, ends)
+        return _edges(slice(first, last + 1), self.axis)
+
+    def window_problem(self) -> str:
+        """Return why the window cannot be, empty where it holds a channel."""
+        window = self.window()
+        if window is None or self.axis is None:
+            return ""
+        try:
+            self.axis.channels(*window)
+        except DataError as error:
+            return str(error)
+        return ""
 
     def _set_pair(self, before: Any, after: Any) -> None:
         content = (*_content(before), *_content(after))
@@ -204,7 +222,7 @@ class CompareModel:
         old, self.axis = self.axis, axis
         if axis is not None and (old is None or not axis.is_close(old)):
             # A window of one's own begins as the whole axis.
-            self.low, self.high = float(axis.centers[0]), float(axis.centers[-1])
+            self.low, self.high = _edges(slice(0, axis.size), axis)
 
 
 def find_pair(model: CompareModel) -> tuple[Any, Any, bool]:
@@ -235,6 +253,12 @@ def sizes(layer: Any) -> tuple[int, int, int]:
     shape = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
     height, width, channels = (int(shape.get(label, 1)) for label in AXES[1:])
     return height, width, channels
+
+
+def _edges(channels: slice, axis: EnergyAxis) -> tuple[float, float]:
+    """Return the edges of channels, without digits that are only rounding."""
+    low, high = edges(channels, axis)
+    return round(low, 6), round(high, 6)
 
 
 def _same_shape(layers: Sequence[Any], after: Any) -> list[Any]:

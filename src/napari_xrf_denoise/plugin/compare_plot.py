@@ -13,7 +13,8 @@ import pyqtgraph as pg  # isort: skip
 
 from typing import Any
 
-from .compare_residuals import CHANCE, ResidualSpectrum
+from napari_xrf_denoise.standard_residuals import CHANCE, StandardResiduals
+
 from .plain_plot import color_plot, plain_plot
 from .plot_colors import PlotColors
 
@@ -36,7 +37,7 @@ class ResidualPlot(QWidget):
     def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colors = colors
-        self._drawn: ResidualSpectrum | None = None
+        self._drawn: StandardResiduals | None = None
         self._plot = plain_plot(self)
         self._curve = self._plot.plot(antialias=False)
         self._curve.setDownsampling(auto=True, method="peak")
@@ -70,7 +71,7 @@ class ResidualPlot(QWidget):
             line.setPen(pg.mkPen(colors.slice, width=1, style=Qt.PenStyle.DashLine))
         self._label()
 
-    def set_residuals(self, residuals: ResidualSpectrum | None) -> None:
+    def set_residuals(self, residuals: StandardResiduals | None) -> None:
         """Draw other residuals, or none; the view stays while they are the same."""
         if residuals is self._drawn:
             return
@@ -79,10 +80,10 @@ class ResidualPlot(QWidget):
         if residuals is None:
             self._curve.setData([], [])
             return
-        energies = residuals.axis.centers
-        self._curve.setData(energies, residuals.values)
+        energies = residuals.energy.centers
+        self._curve.setData(energies, residuals.spectrum)
         self._plot.setXRange(float(energies[0]), float(energies[-1]), padding=0.01)
-        most = max(LEAST_RANGE, float(np.abs(residuals.values).max()))
+        most = max(LEAST_RANGE, float(np.abs(residuals.spectrum).max()))
         self._plot.setYRange(-most, most, padding=0.05)
 
     def drawn(self) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -97,7 +98,7 @@ class ResidualPlot(QWidget):
         return bottom, left
 
     def _label(self) -> None:
-        by_channel = self._drawn is not None and not self._drawn.axis.calibrated
+        by_channel = self._drawn is not None and not self._drawn.energy.calibrated
         bottom = "channel" if by_channel else "energy (keV)"
         color_plot(self._plot, self._colors, "residual (st. dev.)", bottom)
 

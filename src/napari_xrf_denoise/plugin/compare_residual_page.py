@@ -43,7 +43,9 @@ class ResidualPage(QWidget):
             "layer's report, or a window of your own"
         )
         self.low_field = _energy_field("First energy of the window, in keV (or channels)")
-        self.high_field = _energy_field("Last energy of the window, in keV (or channels)")
+        self.high_field = _energy_field(
+            "End of the window, in keV (or channels); this energy is not part of it"
+        )
         self.button = QPushButton("Compute residuals")
         self.progress_bar = QProgressBar()
         self.progress_bar.setRange(0, 1000)
@@ -110,14 +112,15 @@ class ResidualPage(QWidget):
         for field in (self.low_field, self.high_field):
             self.form.setRowVisible(field, model.window_kind == "own")
         axis = model.axis
+        half = 0.0 if axis is None else axis.gain / 2
         for field, value in ((self.low_field, model.low), (self.high_field, model.high)):
             if axis is not None and axis is not self._axis:
                 with QSignalBlocker(field):
                     field.setSuffix(" keV" if axis.calibrated else "")
                     field.setPrefix("" if axis.calibrated else "channel ")
-                    field.setDecimals(3 if axis.calibrated else 0)
+                    field.setDecimals(3 if axis.calibrated else 1)
                     field.setSingleStep(0.1 if axis.calibrated else 1.0)
-                    field.setRange(float(axis.centers[0]), float(axis.centers[-1]))
+                    field.setRange(axis.centers[0] - half, axis.centers[-1] + half)
             # Setting what is there already would undo what is being typed.
             if abs(field.value() - value) > 5e-4:
                 with QSignalBlocker(field):

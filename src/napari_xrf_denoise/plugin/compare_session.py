@@ -5,36 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from napari_xrf_denoise import __version__
-from napari_xrf_denoise.denoising.progress import Watch
 from napari_xrf_denoise.errors import Cancelled, DataError
-from napari_xrf_denoise.layers import (
-    image_from_layer_data,
-    layer_attributes,
-    layer_energy,
-    picture_data,
-)
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes
+from napari_xrf_denoise.standard_residuals import StandardResiduals, residuals
 
 from .background_job import BackgroundJob
 from .compare_model import CompareModel
-from .compare_residuals import (
-    CHANCE,
-    OTHER_TOTAL,
-    ResidualSpectrum,
-    residuals,
-    window_channels,
-    window_words,
-)
 from .source_place import place_of
-
-COLORMAP = "coolwarm"
-KEPT = 0.05
-"""Standard deviations below which a residual map shows nothing."""
-LIMIT = 5.0
-"""Standard deviations at the ends of the colours."""
 
 
 class CompareSession:
@@ -65,33 +42,32 @@ class CompareSession:
         model = self._model
         if self._job is not None or model.problem():
             return
-        window = model.window()
-        try:
-            axis = layer_energy(model.before)
-            channels = window_channels(axis, window)
-        except DataError as error:
-            self._end(str(error), "error")
+        problem, window = model.window_problem(), model.window()
+        if problem:
+            self._end(problem, "error")
             return
-        words = window_words(axis, window)
         is_map = bool({"y", "x"} & set(model.before.axis_labels))
         place = place_of(model.before) if is_map else {}
         # Taken on the main thread: the thread that computes may not touch a layer.
         counts = [(layer.data, layer_attributes(layer)) for layer in model.pair]
         self._pair = model.pair
 
-        def work(on_progress: Any, should_stop: Callable[[], bool]) -> Any:
+        def work(on_progress: Any, should_stop: Callable[[], bool]) -> StandardResiduals:
             before, after = (image_from_layer_data(*one) for one in counts)
-            found = residuals(before, after, channels, Watch(on_progress, should_stop))
-            return before, after, *found
+            return residuals(
+                before, after, window, on_progress=on_progress, should_stop=should_stop
+            )
 
-        def finish(result: Any) -> None:
-            before, after, picture, spectrum = result
-            if before.is_map:
-                data, attributes = _layer(before, after, picture, words)
+        def finish(found: StandardResiduals) -> None:
+            if found.raw.is_map:
+                data, attributes, _ = found.layer_data()
                 self._add_layer(data, attributes | place)
+                done = "Residual map added."
+            else:
+                done = "Residual spectrum drawn; a single spectrum has no map."
             if model.pair == self._pair:
-                model.residuals = spectrum
-            self._end(_report(before, after, picture, spectrum, words), "done")
+                model.residuals = found
+            self._end(f"{done} {found.summary()}".rstrip(), "done")
 
         self._finish = finish
         self._job = BackgroundJob(work, "xrf-compare")
@@ -140,56 +116,3 @@ class CompareSession:
         model.outcome, model.outcome_kind = outcome, kind
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
         model.status = "idle"
-
-
-def _layer(
-    before: SpectrumImage, after: SpectrumImage, picture: Any, words: str
-) -> tuple[Any, dict[str, Any]]:
-    record = {
-        "before": before.name,
-        "after": after.name,
-        "window": words,
-        "unit": "standard deviations of the raw counts",
-        "version": __version__,
-    }
-    name = f"Residual of {after.name}, {words} (standard deviations)"
-    data, attributes, _ = picture_data(before, picture, name, {"residual": record})
-    attributes["contrast_limits"] = (-LIMIT, LIMIT)
-    attributes["colormap"] = COLORMAP
-    return data, attributes
-
-
-def _report(
-    before: SpectrumImage,
-    after: SpectrumImage,
-    picture: Any,
-    spectrum: ResidualSpectrum,
-    words: str,
-) -> str:
-    lines = []
-    if before.is_map:
-        beyond = float(np.mean(np.abs(picture) > CHANCE))
-        lines.append(
-            f"Residual map added ({words}): {100 * beyond:.2g} % of the pixels beyond "
-            f"± {CHANCE:g} standard deviations; chance alone gives about "
-            f"{100 * spectrum.chance:.2g} % at these counts."
-        )
-        if float(np.abs(picture).max()) < KEPT:
-            lines.append(
-                "Each pixel kept its counts in this window, as some methods do with totals; "
-                "choose the window of a line to see more."
-            )
-    else:
-        lines.append("Residual spectrum drawn; a single spectrum has no map.")
-    if abs(spectrum.count_ratio - 1) > OTHER_TOTAL:
-        lines.append(
-            f"Careful: “{after.name}” holds {spectrum.count_ratio:.3f} times the counts of "
-            f"“{before.name}” (repeats as their {before.combination}). It may be the result of "
-            "other repeats."
-        )
-    if not spectrum.is_photons:
-        lines.append(
-            "Careful: the raw counts are not whole numbers, so that their standard deviations "
-            "may not be those of photons."
-        )
-    return "\n".join(lines)

@@ -151,6 +151,8 @@ class _CurvePlot(QWidget):
             self._curves[kind].setData(np.array(x), np.array(y))
             legend.append(f'<span style="color:{color}">■</span>&nbsp;{kind} {curve[-1][1]:.3g}')
         self._legend.setText("&nbsp;&nbsp; ".join(legend))
+        # Else pyqtgraph finds the range when it draws, and draws once more.
+        self._plot.getViewBox().updateAutoRange()
 
 
 class _Pictures(QWidget):

@@ -31,6 +31,7 @@ from .denoise_live import LiveView
 from .denoise_model import DenoiseModel, plan, resolve
 from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
+from .drawn_once import drawn_once
 from .energy_slice import energy_of_slice, sliced_layer
 from .fold import Fold
 from .layer_checklist import LayerChecklist
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 POLL_MS = 100
 """Time between two looks at a run."""
+OFTEN = {"stage", "fraction", "seconds_left", "counts", "preview", "course"}
+"""What changes while it runs."""
 TABLE_HEIGHT = 180
 
 METHOD_TIPS = {
@@ -93,6 +96,11 @@ class DenoisePanel(DockedWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.session.poll)
+        # What changes while it runs waits for this, to be drawn together.
+        self._changed: set[str] = set()
+        self._draw_timer = QTimer(self)
+        self._draw_timer.setSingleShot(True)
+        self._draw_timer.timeout.connect(self._draw_changed)
         self._connect()
         self._listen_to_viewer()
 
@@ -317,16 +325,20 @@ class DenoisePanel(DockedWidget):
         if info.signal.name == "status" and self.model.status in ("loading", "idle"):
             # First what the network does is worth the room, then what came of it.
             self.course.button.setChecked(self.model.status == "loading")
-        # These change ten times a second.
-        often = {
-            "stage": self._show_stage,
-            "fraction": self._show_stage,
-            "seconds_left": self._show_stage,
-            "counts": self._show_preview,
-            "preview": self._show_preview,
-            "course": self._show_course,
-        }
-        often.get(info.signal.name, self._show)()
+        if info.signal.name in OFTEN:
+            self._changed.add(info.signal.name)
+            self._draw_timer.start(0)
+        else:
+            self._show()
+
+    def _draw_changed(self) -> None:
+        changed, self._changed = self._changed, set()
+        with drawn_once(self):
+            self._show_stage()
+            if changed & {"counts", "preview"}:
+                self._show_preview()
+            if "course" in changed:
+                self._show_course()
 
     def _show(self) -> None:
         idle = self.model.status == "idle"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.denoising import Denoised, Model, denoise
+from napari_xrf_denoise.denoising import Denoised, Model, Progress, denoise
 from napari_xrf_denoise.errors import Cancelled, DataError, FormatError, SettingsError
 from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes, layer_data
 from napari_xrf_denoise.spectrum_image import SpectrumImage
@@ -29,6 +29,8 @@ LOADING = "Loading torch…"
 MAP_AXES = ("energy", "y", "x")
 LEAST_MEASURED = 3.0
 """Seconds of a run from which it tells how fast the machine is."""
+SHOWN_EVERY = 5
+"""Looks at a run from one that is shown to the next: drawing may take the processor from it."""
 AddLayer = Callable[[Any, Mapping[str, Any]], object]
 
 
@@ -81,7 +83,7 @@ class DenoiseSession:
             return False
         first = model.sources[0]
         self._place = place_of(first, MAP_AXES)
-        self._course = CourseKeeper()
+        self._course, self._looks = CourseKeeper(), 0
         self._expected = 0.0 if need is None else need.seconds
         self._pace = ("", "") if need is None else pace_of(model)
         taken = [(layer.data, layer_attributes(layer)) for layer in model.sources]
@@ -118,7 +120,10 @@ class DenoiseSession:
             self.start()
             return
         if job.progress is not None and self._model.status == "running":
-            self._show(job)
+            self._course.add(job.progress)
+            if self._looks % SHOWN_EVERY == 0:
+                self._show(job.progress)
+            self._looks += 1
         if not job.is_done:
             return
         if self._is_added:
@@ -166,18 +171,15 @@ class DenoiseSession:
 
         return work
 
-    def _show(self, job: BackgroundJob) -> None:
-        model, progress = self._model, job.progress
-        assert progress is not None
+    def _show(self, progress: Progress) -> None:
+        model = self._model
         model.stage = progress.stage
         model.fraction = progress.fraction
         model.seconds_left = progress.seconds_left
         # Written by the thread, shown from here on.
         model.counts = self._counts
-        self._course.add(progress)
         # Pictures and curves are drawn in turn, so that the window is never long at it.
-        self._looks += 1
-        if self._looks % 2:
+        if self._looks // SHOWN_EVERY % 2 == 0:
             if progress.preview is not None and progress.preview is not model.preview:
                 model.preview = progress.preview
         elif (course := self._course.course()) != model.course:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
-
-from .spectra_at import unit_factors
+from napari_xrf_denoise.layer_geometry import unit_factors
 
 
 def sliced_layer(layers: Sequence[Any], dims: Any) -> Any | None:

@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.arrays import is_whole
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.layer_geometry import unit_factors
 from napari_xrf_denoise.layers import METADATA_KEY, image_from_layer
+from napari_xrf_denoise.pixel_spectra import Kind, PixelSums, whole_sums
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
 from .spectrum_errors import AVERAGE, POISSON, denoised_error, poisson_error
 from .spectrum_pins import place_words
 from .spectrum_pixels import PixelReader
-from .spectrum_sums import PixelSums, whole_sums
 
 Extent = Literal["pixel", "sum", "mean", "max"]
 """What the spectra are of: one pixel, or all pixels added, per pixel, or the highest of them."""
@@ -59,6 +59,15 @@ class Curve:
     place : tuple of (str, int)
         Indices by axis of the one pixel or row that it is of, as ``(("y", 3), ("x", 5))``; empty
         where it is of several.
+    layer : str
+        Name of the layer that it is of.
+    pixels : {"sum", "mean", "max"}
+        How several pixels became one spectrum.
+    region : tuple of str
+        Names of the layer that their outline was drawn in, and of the region there; empty where
+        all pixels count.
+    parts : tuple of str
+        Labels of the raw and the denoised spectrum, of a residual.
     """
 
     label: str
@@ -71,6 +80,10 @@ class Curve:
     kind: Literal["raw", "denoised", "residual"] = "raw"
     divisor: float | None = 1.0
     place: tuple[tuple[str, int], ...] = ()
+    layer: str = ""
+    pixels: Kind = "sum"
+    region: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def is_kept(self) -> bool:
@@ -131,21 +144,7 @@ class LayerSpectra:
         units : sequence of units, optional
             Of the viewer's axes; None when its layers do not agree about them.
         """
-        layer = self._layer
-        point = np.zeros(layer.ndim)
-        known = min(layer.ndim, len(position))
-        point[layer.ndim - known :] = position[len(position) - known :]
-        point *= unit_factors(layer, units)
-        place = np.floor(np.asarray(layer.world_to_data(point)) + 0.5)
-        at = {label: int(index) for label, index in zip(layer.axis_labels, place, strict=True)}
-        sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
-        if "x" not in sizes and "y" not in sizes:
-            # A single spectrum belongs to every row of the pictures that it was made of.
-            at["repeat"] = 0 if sizes.get("repeat", 1) == 1 else at["repeat"]
-            at = {"repeat": at["repeat"]}
-        else:
-            at = {label: at.get(label, 0) for label in ("y", "x")}
-        return at if self._is_inside(at) else None
+        return pixel_at(self._layer, position, units)
 
     def at(self, pixel: dict[str, int]) -> list[Curve]:
         """Return a pixel's spectrum, its repeats combined; or a row's, and what all rows give.
@@ -174,7 +173,7 @@ class LayerSpectra:
 
     def pinned(self, pixel: dict[str, int]) -> list[Curve]:
         """Return the spectrum of a pixel or row alone; nothing where there is no such pixel."""
-        counts = self._read(pixel) if self._is_inside(pixel) else None
+        counts = self._read(pixel) if _is_inside(self._layer, pixel) else None
         if counts is None:
             return []
         if "repeat" in pixel:
@@ -192,7 +191,14 @@ class LayerSpectra:
                 return []
         return [self.of_sums(self._sums, OF[extent], extent)]
 
-    def of_sums(self, sums: PixelSums, of: str, extent: Extent, variant: str = "") -> Curve:
+    def of_sums(
+        self,
+        sums: PixelSums,
+        of: str,
+        extent: Extent,
+        variant: str = "",
+        region: tuple[str, ...] = (),
+    ) -> Curve:
         """Return the curve of pixels that were added up.
 
         Parameters
@@ -205,16 +211,16 @@ class LayerSpectra:
             Which curve; ``"pixel"`` is the mean per pixel.
         variant : str
             Tells curves of one layer apart.
+        region : tuple of str
+            As in `Curve`.
         """
-        divisor = self._repeats_divisor()
-        if extent == "max":
-            # The highest of many is no Poisson count any more.
-            highest = self._curve(sums.highest / divisor, of, variant, divisor, sums.is_whole)
-            return replace(highest, divisor=None)
-        if extent != "sum":
-            divisor *= max(1, sums.pixels)
-        counts = sums.total / divisor
+        kind: Kind = "mean" if extent == "pixel" else extent
+        divisor, counts = sums.divisor(kind), sums.spectrum(kind)
         curve = self._curve(counts, of, variant, divisor, sums.is_whole)
+        curve = replace(curve, pixels=kind, region=region)
+        if kind == "max":
+            # The highest of many is no Poisson count any more.
+            return replace(curve, divisor=None)
         if self._record or not sums.is_whole:
             return curve
         return replace(curve, error=poisson_error(sums.total, divisor), error_kind=POISSON)
@@ -230,10 +236,6 @@ class LayerSpectra:
     @property
     def _record(self) -> Mapping[str, Any]:
         return denoising_record(self._layer)
-
-    def _is_inside(self, pixel: dict[str, int]) -> bool:
-        sizes = dict(zip(self._layer.axis_labels, self._layer.data.shape, strict=True))
-        return all(0 <= index < sizes.get(label, 1) for label, index in pixel.items())
 
     def _read(self, pixel: dict[str, int], *, follows: bool = False) -> NDArray[Any] | None:
         return None if self._pixels is None else self._pixels.read(_place(pixel), follows=follows)
@@ -253,10 +255,6 @@ class LayerSpectra:
             self._sums = self._summing.result
             self._summing = None
 
-    def _repeats_divisor(self) -> int:
-        assert self.image is not None
-        return self.image.n_repeats if self.image.combination == "mean" else 1
-
     def _of_pixel(
         self,
         repeats: NDArray[Any],
@@ -266,16 +264,14 @@ class LayerSpectra:
     ) -> Curve:
         """Return the curve of a pixel's repeats (repeat, energy)."""
         assert self.image is not None
-        divisor = len(repeats) if self.image.combination == "mean" else 1
-        total = repeats.sum(axis=0, dtype=np.float64)
-        counts = total / divisor
-        whole = is_whole(repeats)
+        sums = PixelSums.of_pixel(repeats, self.image.combination)
+        divisor, counts = sums.divisor("sum"), sums.spectrum("sum")
         if self._record:
             error, kind = denoised_error(counts, self._record), AVERAGE
         else:
-            error, kind = poisson_error(total, divisor) if whole else None, POISSON
+            error, kind = poisson_error(sums.total, divisor) if sums.is_whole else None, POISSON
         kind = "" if error is None else kind
-        curve = self._curve(counts, of, variant, divisor, whole)
+        curve = self._curve(counts, of, variant, divisor, sums.is_whole)
         return replace(curve, error=error, error_kind=kind, place=place)
 
     def _curve(
@@ -302,6 +298,7 @@ class LayerSpectra:
             least=least,
             kind="denoised" if self._record else "raw",
             divisor=divisor,
+            layer=name,
         )
 
 
@@ -311,26 +308,36 @@ def denoising_record(layer: Any) -> Mapping[str, Any]:
     return record if isinstance(record, Mapping) else {}
 
 
-def unit_factors(layer: Any, units: Any) -> NDArray[np.float64]:
-    """Return what turns the viewer's world coordinates into a layer's, axis by axis.
+def pixel_at(layer: Any, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
+    """Return the indices of a spectral layer at a place, by axis, or None beside its picture.
 
     Parameters
     ----------
-    layer : napari.layers.Layer
-    units : sequence of units or None
+    layer : napari.layers.Image
+    position : sequence of float
+        World coordinates of the viewer.
+    units : sequence of units, optional
         Of the viewer's axes; None when its layers do not agree about them.
     """
-    if units is None or len(units) < layer.ndim:
-        return np.ones(layer.ndim)
-    shared = tuple(units)[len(units) - layer.ndim :]
-    return np.array([_factor(one, own) for one, own in zip(shared, layer.units, strict=True)])
+    point = np.zeros(layer.ndim)
+    known = min(layer.ndim, len(position))
+    point[layer.ndim - known :] = position[len(position) - known :]
+    point *= unit_factors(layer, units)
+    place = np.floor(np.asarray(layer.world_to_data(point)) + 0.5)
+    at = {label: int(index) for label, index in zip(layer.axis_labels, place, strict=True)}
+    sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
+    if "x" not in sizes and "y" not in sizes:
+        # A single spectrum belongs to every row of the pictures that it was made of.
+        at["repeat"] = 0 if sizes.get("repeat", 1) == 1 else at["repeat"]
+        at = {"repeat": at["repeat"]}
+    else:
+        at = {label: at.get(label, 0) for label in ("y", "x")}
+    return at if _is_inside(layer, at) else None
 
 
-def _factor(one: Any, own: Any) -> float:
-    """Return what turns the viewer's unit into the layer's."""
-    if one == own:
-        return 1.0
-    return float((1 * one).to(own).magnitude)
+def _is_inside(layer: Any, pixel: dict[str, int]) -> bool:
+    sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
+    return all(0 <= index < sizes.get(label, 1) for label, index in pixel.items())
 
 
 def _place(pixel: dict[str, int]) -> tuple[int, int]:

@@ -19,7 +19,10 @@ from .spectrum_regions import MOST_REGIONS
 from .spectrum_scale import SCALES, Scale
 
 EXTENTS: dict[Extent, tuple[str, str]] = {
-    "pixel": ("Pixel", "The spectrum of the pixel under the mouse, in counts per channel"),
+    "pixel": (
+        "Pixel",
+        "The spectrum of the pixel that the mouse was over last, in counts per channel",
+    ),
     "sum": ("Sum", "The sum of the spectra of all pixels, in counts per channel"),
     "mean": ("Mean", "The mean spectrum of a pixel, in counts per channel"),
     "max": (
@@ -70,7 +73,7 @@ class SpectrumControls(QWidget):
         self._model = model
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(2)
         layout.addLayout(self._extent_row())
         layout.addLayout(self._drawing_row())
         self.regions_box = self.switches["regions"]

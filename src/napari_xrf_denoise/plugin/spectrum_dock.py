@@ -24,13 +24,15 @@ from .fold import Fold
 from .layer_watch import LayerWatch
 from .line_tools import LineTools
 from .plot_colors import colors_of
+from .python_fold import PythonFold
 from .small_widgets import scroll_in, words_label
-from .spectra_at import Curve
+from .spectra_at import Curve, pixel_at
 from .spectrum_controls import SpectrumControls
 from .spectrum_drawings import Drawings
 from .spectrum_model import SpectrumModel
 from .spectrum_pin_list import PinList
 from .spectrum_plot import SpectrumPlot
+from .spectrum_python import python_of
 from .spectrum_save import ask_and_save
 from .spectrum_shown import ShownSpectra
 from .spectrum_words import pointed_at
@@ -47,8 +49,10 @@ WAIT_MS = 50
 LEAST_READOUT_LINES, MOST_READOUT_LINES = 3, 6
 STILL = 4
 """Pixels that the mouse may move in a click."""
+SPACING = 2
+"""Pixels between two rows: what they take is missing to the plot."""
 READOUT_MARGIN = 12
-"""Pixels that napari's style leaves free around words, both sides together."""
+"""Pixels that napari's style leaves free beside words, both sides together."""
 READOUT_TIP = "Energy (keV), channel and counts per channel under the mouse"
 
 NO_SPECTRA = (
@@ -94,12 +98,14 @@ class SpectrumDock(DockedWidget):
         self.zoom.typed.connect(self.plot.zoom_to)
         self.zoom.whole_button.clicked.connect(self.plot.show_whole)
         self.readout = QLabel()
+        # Above and below the words no free space, as napari's style has it.
+        self.readout.setStyleSheet("padding: 0px; margin: 0px 1px;")
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.message = words_label("What came of a click, or why something is not shown")
         self.pin_list = PinList(self.model)
         layout = QVBoxLayout()
-        layout.setSpacing(4)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.controls)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.zoom)
@@ -107,7 +113,11 @@ class SpectrumDock(DockedWidget):
         layout.addWidget(self.message)
         layout.addWidget(self.pin_list)
         layout.addLayout(self._button_row())
-        layout.addWidget(self._line_section())
+        folds = QVBoxLayout()
+        folds.setSpacing(0)
+        folds.addWidget(self._line_section())
+        folds.addWidget(self._python_section())
+        layout.addLayout(folds)
         scroll_in(self, layout)
         # Made with the boxes above the plot, it stands below.
         QWidget.setTabOrder(self.remove_button, self.controls.regions_box)
@@ -121,6 +131,12 @@ class SpectrumDock(DockedWidget):
         tip = "Mark elements' lines and peaks, and tell what a peak in keV may be"
         self.lines = Fold("Lines and peaks", self.line_tools, tip)
         return self.lines
+
+    def _python_section(self) -> PythonFold:
+        self.python = PythonFold()
+        self.python.button.toggled.connect(self._show_python)
+        self.line_tools.model.events.connect(self._show_python, check_nargs=False)
+        return self.python
 
     def _take_view(self, low: float, high: float) -> None:
         self.model.view = (low, high)
@@ -157,7 +173,11 @@ class SpectrumDock(DockedWidget):
         recolor, slice_moved = self._recolor, self._slice_moved
 
         def hover(viewer: Any, event: Any) -> None:
-            model.position = tuple(event.position)
+            # Beside the pictures the last pixel stays, on the way to a button of the dock, too.
+            place, units = tuple(event.position), viewer.dims.units
+            shown = (layer for layer in watch.spectral() if layer.visible)
+            if any(pixel_at(layer, place, units) is not None for layer in shown):
+                model.position = place
 
         pin = self._pin
 
@@ -252,6 +272,7 @@ class SpectrumDock(DockedWidget):
         self._show_pins()
         self._slice_moved()
         self._show_readout()
+        self._show_python()
         if self.spectra.is_waiting:
             self._timer.start(WAIT_MS)
 
@@ -277,6 +298,13 @@ class SpectrumDock(DockedWidget):
         self.pin_list.setVisible(has_pins)
         self.remove_button.setVisible(has_pins)
         self.save_button.setEnabled(bool(self._curves))
+
+    def _show_python(self, *_: Any) -> None:
+        if not self.python.is_open:
+            # The mouse moves fast: lines are made for those who look at them.
+            self.python.setVisible(bool(self._curves))
+            return
+        self.python.show_lines(python_of(self._curves, self._searched(), self.line_tools.model))
 
     def _pin(self) -> None:
         position, units = self.model.position, self.viewer.dims.units
@@ -340,7 +368,7 @@ class SpectrumDock(DockedWidget):
         text = "\n".join(metrics.elidedText(line, middle, width) for line in lines)
         if text != self.readout.text():
             self.readout.setText(text)
-            self.readout.setFixedHeight(number * metrics.lineSpacing() + READOUT_MARGIN)
+            self.readout.setFixedHeight(number * metrics.lineSpacing() + SPACING)
             self.readout.setToolTip(f"{READOUT_TIP}\n{words}")
         message = self._message()
         self.message.setText(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .spectrum_regions import is_region_layer
+from napari_xrf_denoise.regions import is_region_layer
 
 
 class Drawings:

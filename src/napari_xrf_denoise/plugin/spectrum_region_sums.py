@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.pixel_spectra import PixelSums, region_sums
+from napari_xrf_denoise.regions import DrawnRegions
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob
-from .spectrum_regions import DrawnRegions, RegionKey, take_regions
-from .spectrum_sums import PixelSums, region_sums
+from .spectrum_regions import RegionKey, take_regions
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,228 +1,19 @@
-"""Shapes and labels of other layers as pixels of a spectral layer, without Qt."""
+"""Which of the shapes and labels that are drawn are shown in the dock "Spectrum", without Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .spectra_at import unit_factors
+from napari_xrf_denoise.regions import DrawnRegions
 
 MOST_REGIONS = 12
 """Shapes and labels whose spectra are shown: as many curves as can still be told apart."""
-ELLIPSE_CORNERS = 128
-"""Corners of the polygon that an ellipse is drawn as."""
 
 RegionKey = tuple[int, str]
 """Id of the layer that a region was drawn in, and what it is there: ``"shape 1"``."""
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnRegions:
-    """What is drawn in a layer, for a thread that turns it into pixels.
-
-    Outlines are copies. Labels are not: painted meanwhile, they are read again for the next
-    `signature`.
-
-    Parameters
-    ----------
-    layer_id : int
-    outlines : tuple of (str, numpy.ndarray)
-        Kind of each shape, and its corners (n, 2) in pixels (y, x) of the spectral layer.
-    labels : array, optional
-        Of a Labels layer, in the layer's own axes.
-    axes : tuple of int
-        Which axes of `labels` are y and x, counted from the last.
-    to_labels : numpy.ndarray, shape (3, 3)
-        From pixels of the spectral layer to those of the labels.
-    signature : tuple
-        Differs when what is drawn differs.
-    """
-
-    layer_id: int
-    outlines: tuple[tuple[str, NDArray[np.float64]], ...]
-    labels: Any
-    axes: tuple[int, int]
-    to_labels: NDArray[np.float64]
-    signature: tuple[Any, ...]
-
-    def masks(self, shape: tuple[int, int]) -> dict[RegionKey, NDArray[np.bool_]]:
-        """Return the pixels of each region on a grid of this shape (y, x); slow for labels."""
-        if self.labels is None:
-            return {
-                (self.layer_id, f"shape {number}"): shape_mask(kind, corners, shape)
-                for number, (kind, corners) in enumerate(self.outlines, 1)
-            }
-        picture = _labels_on_grid(self.labels, self.axes, self.to_labels, shape)
-        numbers = [int(number) for number in np.unique(picture) if number > 0]
-        # One more than is shown tells that there are more.
-        return {
-            (self.layer_id, f"label {number}"): picture == number
-            for number in numbers[: MOST_REGIONS + 1]
-        }
-
-
-def is_region_layer(layer: Any) -> bool:
-    """Whether regions can be drawn in a layer: whether it holds shapes or labels."""
-    return getattr(layer, "_type_string", "") in ("shapes", "labels")
-
-
-def drawn_regions(
-    layer: Any, spectral: Any, units: Any = None, revision: int = 0
-) -> DrawnRegions | None:
-    """Return what is drawn in a Shapes or Labels layer, seen from a spectral layer.
-
-    Scale, translation and rotation of both layers count. Shapes and labels of layers with more
-    axes than the picture count on every plane of them.
-
-    Parameters
-    ----------
-    layer : napari.layers.Shapes or napari.layers.Labels
-    spectral : napari.layers.Image
-        With the axes y and x.
-    units : sequence of units, optional
-        Of the viewer's axes; None when its layers do not agree about them.
-    revision : int
-        Another number whenever labels were painted, which changes an array in its place.
-
-    Returns
-    -------
-    DrawnRegions or None
-        None where the layers have no plane in common.
-    """
-    names = tuple(spectral.axis_labels)
-    if "y" not in names or "x" not in names:
-        return None
-    axes = (names.index("y") - spectral.ndim, names.index("x") - spectral.ndim)
-    if min(axes) < -layer.ndim:
-        return None
-    own, other = plane(layer, axes, units), plane(spectral, axes, units)
-    if abs(np.linalg.det(own)) == 0 or abs(np.linalg.det(other)) == 0:
-        return None
-    to_pixels = np.linalg.inv(other) @ own
-    to_labels = np.asarray(np.linalg.inv(to_pixels), np.float64)
-    if layer._type_string == "labels":
-        content = (id(layer.data), revision, to_pixels.tobytes())
-        return DrawnRegions(id(layer), (), layer.data, axes, to_labels, (id(layer), *content))
-    outlines = tuple(
-        (kind, _moved(to_pixels, np.asarray(corners, np.float64)[:, list(axes)]))
-        for kind, corners in zip(layer.shape_type, layer.data, strict=True)
-    )
-    signature = (id(layer), *((kind, corners.tobytes()) for kind, corners in outlines))
-    return DrawnRegions(id(layer), outlines, None, axes, to_labels, signature)
-
-
-def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.float64]:
-    """Return the matrix from a layer's pixels (y, x, 1) to the world's (y, x, 1).
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-    axes : tuple of int
-        Which axes are y and x, counted from the last.
-    units : sequence of units, optional
-        Of the viewer's axes.
-    """
-    factors = unit_factors(layer, units)
-
-    def world(y: float, x: float) -> NDArray[np.float64]:
-        point = np.zeros(layer.ndim)
-        point[list(axes)] = y, x
-        return (np.asarray(layer.data_to_world(point)) / factors)[list(axes)]
-
-    origin = world(0, 0)
-    matrix = np.eye(3)
-    matrix[:2] = np.column_stack([world(1, 0) - origin, world(0, 1) - origin, origin])
-    return matrix
-
-
-def shape_mask(
-    kind: str, corners: NDArray[np.float64], shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return the pixels of a shape: those whose centre it encloses, or that a line runs over.
-
-    Parameters
-    ----------
-    kind : str
-        napari's: ``"rectangle"``, ``"ellipse"``, ``"polygon"``, ``"path"`` or ``"line"``.
-    corners : numpy.ndarray, shape (n, 2)
-        Points (y, x); of an ellipse the four corners of the box around it.
-    shape : tuple of int
-        Of the grid (y, x).
-
-    Examples
-    --------
-    >>> box = np.array([[-0.5, 0.5], [-0.5, 2.5], [1.5, 2.5], [1.5, 0.5]])
-    >>> shape_mask("rectangle", box, (3, 4)).astype(int)
-    array([[0, 1, 1, 0],
-           [0, 1, 1, 0],
-           [0, 0, 0, 0]])
-    """
-    if kind in ("line", "path"):
-        return _under_line(corners, shape)
-    return _enclosed(_ellipse(corners) if kind == "ellipse" else corners, shape)
-
-
-def _enclosed(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill a polygon row by row, between every other crossing of its sides with the row."""
-    mask = np.zeros(shape, bool)
-    y, x = corners.T
-    next_y, next_x = np.roll(y, -1), np.roll(x, -1)
-    first, last = max(0, int(np.ceil(y.min()))), min(shape[0] - 1, int(np.floor(y.max())))
-    for row in range(first, last + 1):
-        sides = (y <= row) != (next_y <= row)
-        slope = (next_x[sides] - x[sides]) / (next_y[sides] - y[sides])
-        crossings = np.sort(x[sides] + (row - y[sides]) * slope)
-        ends = np.clip(np.ceil(crossings), 0, shape[1]).astype(int)
-        for start, stop in zip(ends[::2], ends[1::2], strict=True):
-            mask[row, start:stop] = True
-    return mask
-
-
-def _ellipse(box: NDArray[np.float64]) -> NDArray[np.float64]:
-    center = box.mean(axis=0)
-    half_a, half_b = (box[1] - box[0]) / 2, (box[3] - box[0]) / 2
-    angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
-    return np.asarray(center + np.cos(angle) * half_a + np.sin(angle) * half_b)
-
-
-def _under_line(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, bool)
-    for start, stop in pairwise(points):
-        # Four steps a pixel miss no more than the corner of one; the grid bounds their number.
-        number = int(np.clip(4 * np.abs(stop - start).max(), 1, 64 * max(shape)))
-        steps = np.linspace(start, stop, number + 1)
-        y, x = np.floor(steps + 0.5).astype(int).T
-        inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
-        mask[y[inside], x[inside]] = True
-    return mask
-
-
-def _labels_on_grid(
-    labels: Any, axes: tuple[int, int], to_labels: NDArray[np.float64], shape: tuple[int, int]
-) -> NDArray[np.integer]:
-    """Return the label at the centre of each pixel, 0 outside; planes lie over each other."""
-    others = tuple(axis for axis in range(-labels.ndim, 0) if axis not in axes)
-    flat = np.asarray(labels.max(axis=others) if others else labels)
-    if axes[0] > axes[1]:
-        flat = flat.T
-    rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
-    y, x = (
-        np.floor(line[0] * rows + line[1] * columns + line[2] + 0.5).astype(int)
-        for line in to_labels[:2]
-    )
-    inside = (y >= 0) & (y < flat.shape[0]) & (x >= 0) & (x < flat.shape[1])
-    picture = np.zeros(shape, flat.dtype)
-    picture[inside] = flat[y[inside], x[inside]]
-    return picture
-
-
-def _moved(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
 def take_regions(
@@ -231,7 +22,8 @@ def take_regions(
     """Return the masks of the first `MOST_REGIONS` regions, and whether there are more."""
     masks: dict[RegionKey, NDArray[np.bool_]] = {}
     for layer in drawn:
-        masks.update(layer.masks(shape))
-        if len(masks) > MOST_REGIONS:
-            return dict(list(masks.items())[:MOST_REGIONS]), True
+        for name, mask in layer.masks(shape).items():
+            if len(masks) == MOST_REGIONS:
+                return masks, True
+            masks[layer.layer_id, name] = mask
     return masks, False

@@ -47,4 +47,5 @@ def residual(raw: Curve, denoised: Curve) -> Curve:
         least=raw.least,
         kind="residual",
         divisor=None,
+        parts=(raw.label, denoised.label),
     )

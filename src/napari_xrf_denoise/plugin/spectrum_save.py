@@ -7,8 +7,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_xrf_denoise.spectra_table import write_spectra
+
 from .spectra_at import Curve
-from .spectrum_export import write_spectra
+from .spectrum_export import table_of
 from .spectrum_picture import write_picture
 from .spectrum_plot import SpectrumPlot
 
@@ -46,7 +48,7 @@ def ask_and_save(parent: QWidget, plot: SpectrumPlot, curves: Sequence[Curve]) -
         return f"{path.name} was left as it is."
     try:
         if path.suffix.lower() == ".csv":
-            write_spectra(path, curves, overwrite=True)
+            write_spectra(path, *table_of(curves), overwrite=True)
         else:
             write_picture(path, plot, overwrite=True)
     except OSError as error:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.regions import drawn_regions
 
 from .spectra_at import OF, Curve, LayerSpectra
 from .spectrum_model import SpectrumModel
 from .spectrum_pins import Pin, place_words
 from .spectrum_region_sums import RegionWatcher
-from .spectrum_regions import MOST_REGIONS, drawn_regions
+from .spectrum_regions import MOST_REGIONS
 from .spectrum_residual import residual, residual_pair
 
 CUT = f"Only the first {MOST_REGIONS} shapes and labels are shown."
@@ -155,7 +156,8 @@ class ShownSpectra:
                     continue
                 variant = f"region {drawing_id} {what}"
                 of = f"{region}, {OF[model.extent]}"
-                curves.append(spectra.of_sums(sums, of, model.extent, variant))
+                origin = (names.get(drawing_id, ""), what)
+                curves.append(spectra.of_sums(sums, of, model.extent, variant, origin))
         return curves
 
     def _residual(

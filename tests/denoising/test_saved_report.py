@@ -1,0 +1,47 @@
+"""The report that a result carries in its metadata."""
+
+import json
+import math
+
+import pytest
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.denoising.report import WindowScore
+from napari_xrf_denoise.denoising.saved_report import report_from_dict
+
+NAN = math.nan
+
+
+def test_a_report_comes_back_from_a_file(tmp_path):
+    image, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
+    result = xrf.denoise(image, method="pca", rank=4)
+    path = xrf.write(tmp_path / "denoised.h5", result.image)
+    found = xrf.report_of(xrf.read(path))
+    assert found.summary() == result.report.summary()
+    assert found.table() == result.report.table()
+    assert found.warnings == result.report.warnings
+    assert found.measured_by == result.report.measured_by
+    assert found.count_ratio == pytest.approx(result.report.count_ratio)
+
+
+def test_what_is_not_known_or_has_no_upper_end_comes_back():
+    made = xrf.QualityReport(
+        NAN,
+        (2.5, math.inf),
+        NAN,
+        windows=(WindowScore("1.74 keV (Si Ka)", 1.6, 1.8, NAN, (NAN, NAN)),),
+    )
+    found = report_from_dict(json.loads(json.dumps(made.as_dict())))
+    assert math.isnan(found.dose_gain)
+    assert found.dose_gain_interval == (2.5, math.inf)
+    assert math.isnan(found.count_ratio)
+    (window,) = found.windows
+    assert (window.name, window.low, window.high) == ("1.74 keV (Si Ka)", 1.6, 1.8)
+    assert math.isnan(window.dose_gain)
+    assert all(math.isnan(end) for end in window.dose_gain_interval)
+
+
+def test_counts_that_were_not_denoised_have_none():
+    image, _ = xrf.simulate_map(shape=(4, 4), n_channels=128, seed=1)
+    with pytest.raises(xrf.DataError, match="map: carries no report"):
+        xrf.report_of(image)
