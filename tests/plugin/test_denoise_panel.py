@@ -53,6 +53,7 @@ def test_a_click_on_denoise_adds_a_layer_beside_the_raw_one(qtbot, viewer_with_m
 def test_the_sample_can_be_denoised(qtbot, viewer, dock):
     viewer.open_sample(PLUGIN, "map")
     panel = dock(viewer, "Denoise")
+    panel.method_box.setCurrentText("pca")
     panel.preset_box.setCurrentText("fast")
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: "map denoised" in viewer.layers, timeout=100_000)
@@ -303,6 +304,7 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     assert "learns nothing" in panel.plan_label.text()
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: "other denoised" in viewer_with_map.layers, timeout=60_000)
+    qtbot.waitUntil(panel.again_button.isVisible, timeout=5000)
     panel.model_box.activated.emit(0)
     assert panel.method_box.isEnabled()
 
