@@ -60,7 +60,8 @@ def test_the_demo_leaves_data_figures_and_true_dose_gains(tmp_path, short_demo):
     _, rate = map_of(seed=0)
     cube = np.asarray(xrf.read(folder / "map_denoised.h5").counts[0], dtype=float)
     assert printed[3] == pytest.approx(rate.sum() / ((cube - rate) ** 2).sum(), abs=0.051)
-    assert min(printed) > 1
+    # The published job, the second one, is cut short here.
+    assert min(printed[0], *printed[2:]) > 2
 
 
 @pytest.mark.parametrize("name", ["map.h5", "map_denoised.h5", "map_element.png", "map_losses.png"])
