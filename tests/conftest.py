@@ -13,11 +13,13 @@ from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
 def pytest_configure(config):
-    """Give each process of pytest-xdist a screen and a core of its own.
+    """Leave napari's settings alone; give each process of pytest-xdist a screen and a core.
 
     A mouse and a focus cannot be shared, and torch's threads wait for each other where more of
     them run than there are cores.
     """
+    # Empty: settings are the default ones, and nothing is written.
+    os.environ["NAPARI_CONFIG"] = ""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -147,7 +147,11 @@ class DrawnRegions:
 
 def is_region_layer(layer: Any) -> bool:
     """Whether regions can be drawn in a layer: whether it holds shapes or labels."""
-    return getattr(layer, "_type_string", "") in ("shapes", "labels")
+    return hasattr(layer, "shape_type") or _holds_labels(layer)
+
+
+def _holds_labels(layer: Any) -> bool:
+    return hasattr(layer, "selected_label")
 
 
 def drawn_regions(
@@ -184,7 +188,7 @@ def drawn_regions(
         return None
     to_pixels = np.linalg.inv(other) @ own
     to_labels = np.asarray(np.linalg.inv(to_pixels), np.float64)
-    if layer._type_string == "labels":
+    if _holds_labels(layer):
         content = (id(layer.data), revision, to_pixels.tobytes())
         return DrawnRegions(id(layer), (), layer.data, axes, to_labels, (id(layer), *content))
     outlines = tuple(

@@ -1,3 +1,4 @@
+import gc
 import threading
 from importlib.util import find_spec
 
@@ -10,6 +11,16 @@ PLUGIN = "napari-xrf-denoise"
 
 if find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_is_loaded_is_no_garbage():
+    """Spare napari, which collects garbage whenever a layer goes, to look at all that is loaded."""
+    import pyqtgraph  # noqa: F401
+    from napari.qt import QtViewer  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
