@@ -25,6 +25,7 @@ from . import (
     ome_zarr,
     pyxrf,
     ripple,
+    spectra_columns,
     spectrum_text,
     tiff,
     tiff_folder,
@@ -236,6 +237,13 @@ LAYOUTS: tuple[Layout, ...] = (
         tiff_folder.recognise,
         tiff_folder.read,
         opens=tiff_folder.opens,
+    ),
+    Layout(
+        "columns",
+        "table of spectra in columns, as the Spectrum dock saves it",
+        spectra_columns.recognise,
+        spectra_columns.read,
+        opens=spectra_columns.opens,
     ),
     Layout(
         "csv",

@@ -101,7 +101,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         energy = energy[: energy.size - 1]
     metadata = {} if overflow is None else {"overflow_counts": overflow}
     return Found(
-        counts=_whole(counts),
+        counts=whole(counts),
         energy_axis=1,
         repeat_axis=0,
         energy=energy,
@@ -306,7 +306,7 @@ def _split_overflow(
     return counts[:, :-1], [int(value) for value in last]
 
 
-def _whole(counts: NDArray[np.float64]) -> NDArray[Any]:
+def whole(counts: NDArray[np.float64]) -> NDArray[Any]:
     """Return whole counts as unsigned integers, wide enough; others as they are."""
     if not np.all(counts == np.rint(counts)) or counts.min() < 0 or counts.max() >= 2**53:
         return counts
