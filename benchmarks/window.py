@@ -30,6 +30,8 @@ PLUGIN = "napari-xrf-denoise"
 DOCKS = ("Denoise", "Spectrum", "Element maps", "Compare", "Batch denoise", "Calibrate energy")
 TICK_MS = 5
 """Of the timer that feels freezes."""
+LONGEST = 600
+"""Seconds that a run may take."""
 COMMAND = """
 import sys, time
 import torch
@@ -120,9 +122,17 @@ def run(viewer: napari.Viewer, panel, **choices: str) -> float:
     began = time.perf_counter()
     # An event loop as napari's own, which waits where `spin` looks again and again.
     loop = QEventLoop()
-    panel.model.events.status.connect(lambda status: loop.quit() if status == "idle" else None)
+
+    def end_with_the_run(status: str) -> None:
+        if status == "idle":
+            loop.quit()
+
     panel.button.click()
-    loop.exec()
+    if panel.model.status != "idle":
+        panel.model.events.status.connect(end_with_the_run)
+        QTimer.singleShot(1000 * LONGEST, loop.quit)
+        loop.exec()
+        panel.model.events.status.disconnect(end_with_the_run)
     seconds = time.perf_counter() - began
     if len(viewer.layers) != before + 1:
         raise RuntimeError(panel.model.outcome)

@@ -32,8 +32,11 @@ def pytest_configure(config):
         stderr=subprocess.DEVNULL,
     )
     os.close(write)
-    with os.fdopen(read) as number:
-        os.environ["DISPLAY"] = f":{number.readline().strip()}"
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    if not number:
+        pytest.exit("Xvfb does not start; run the tests in one process: pytest -n 0", returncode=1)
+    os.environ["DISPLAY"] = f":{number}"
     config.add_cleanup(server.wait)
     config.add_cleanup(server.terminate)
 

@@ -8,7 +8,9 @@ from napari_xrf_denoise.io._found import NO_CALIBRATION
 from napari_xrf_denoise.layer_calibration import calibrated_labels
 from napari_xrf_denoise.layers import image_from_layer, to_layer
 
-Image = pytest.importorskip("napari.layers").Image
+pytest.importorskip("napari")
+
+from napari.layers import Image, Labels
 
 
 def test_pixel_sizes_and_scalers_of_a_read_map_stay():
@@ -64,6 +66,30 @@ def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
     with pytest.raises(xrf.DataError, match="choose"):
         xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes)
     assert (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata) == before
+
+
+@pytest.mark.parametrize(
+    ("layer", "found"),
+    [
+        (Image(np.ones((5, 6, 3)), rgb=True, name="ore"), "colours"),
+        (
+            Image([np.ones((8, 6, 5)), np.ones((4, 3, 5))], multiscale=True, name="ore"),
+            "multiscale",
+        ),
+        (Labels(np.ones((5, 6, 7), int), name="ore"), "Labels"),
+        (Image(np.ones((5, 6, 7), bool), name="ore"), "bool"),
+    ],
+)
+def test_what_is_no_image_of_counts_is_refused_and_stays(layer, found):
+    before = (tuple(layer.axis_labels), tuple(layer.scale), dict(layer.metadata))
+    with pytest.raises(xrf.DataError, match=f"'ore': expected an image .*found .*{found}"):
+        xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), energy_axis=0)
+    assert (tuple(layer.axis_labels), tuple(layer.scale), dict(layer.metadata)) == before
+
+
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(xrf.DataError, match=r"expected an image .*found ndarray"):
+        xrf.calibrate_layer(np.ones((5, 6, 7)), xrf.EnergyAxis(0.0, 0.01, 7))
 
 
 def test_energies_of_another_number_are_refused():

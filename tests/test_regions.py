@@ -27,8 +27,8 @@ def box(top, left, bottom, right):
     return np.array([[y[0], x[0]], [y[0], x[1]], [y[1], x[1]], [y[1], x[0]]])
 
 
-def only_mask(drawing, layer, units=None):
-    (mask,) = xrf.region_masks(drawing, layer, units).values()
+def only_mask(drawing, layer):
+    (mask,) = xrf.region_masks(drawing, layer).values()
     return mask
 
 
@@ -55,13 +55,52 @@ def test_rotation_counts():
     np.testing.assert_array_equal(mask, rectangle_mask(*low, *high))
 
 
+def map_in_micrometres():
+    """Return a map whose pixels are 5 µm wide."""
+    layer = spectral(scale=(5.0, 5.0))
+    layer.units = ("keV", "um", "um")
+    return layer
+
+
+def in_nanometres(corners):
+    """Return shapes in nm with these corners in pixels of 5 µm."""
+    return Shapes([corners * 5000], shape_type="rectangle", units=("nm", "nm"))
+
+
+def test_shapes_in_nanometres_cover_what_they_enclose_on_a_map_in_micrometres():
+    mask = only_mask(in_nanometres(box(1, 2, 3, 4)), map_in_micrometres())
+    np.testing.assert_array_equal(mask, rectangle_mask(1, 2, 3, 4))
+
+
+def test_shapes_with_an_axis_of_energy_have_units_too():
+    corners = np.column_stack([np.zeros(4), box(1, 2, 3, 4) * 5000])
+    shapes = Shapes([corners], shape_type="rectangle", units=("pixel", "nm", "nm"))
+    mask = only_mask(shapes, map_in_micrometres())
+    np.testing.assert_array_equal(mask, rectangle_mask(1, 2, 3, 4))
+
+
+def test_shapes_without_a_unit_are_drawn_in_that_of_the_map():
+    shapes = Shapes([box(1, 2, 3, 4) * 5], shape_type="rectangle")
+    mask = only_mask(shapes, map_in_micrometres())
+    np.testing.assert_array_equal(mask, rectangle_mask(1, 2, 3, 4))
+
+
 def test_units_of_the_viewer_are_converted():
     viewer = ViewerModel()
-    layer = viewer.add_layer(to_layer(xrf.simulate_map(shape=(12, 10), n_channels=64)[0]))
-    corners = box(1, 2, 3, 4) * 5 * 1000
-    shapes = viewer.add_shapes([corners], shape_type="rectangle", units=("nm", "nm"))
+    layer = viewer.add_layer(map_in_micrometres())
+    shapes = viewer.add_layer(in_nanometres(box(1, 2, 3, 4)))
     assert viewer.dims.units is not None
-    mask = only_mask(shapes, layer, viewer.dims.units)
+    (mask,) = drawn_regions(shapes, layer, viewer.dims.units).masks((12, 10)).values()
+    np.testing.assert_array_equal(mask, rectangle_mask(1, 2, 3, 4))
+
+
+def test_where_the_viewer_has_no_units_shapes_cover_what_they_are_seen_to():
+    viewer = ViewerModel()
+    layer = viewer.add_layer(map_in_micrometres())
+    shapes = viewer.add_shapes([box(1, 2, 3, 4) * 5], shape_type="rectangle", units=("nm", "nm"))
+    viewer.add_layer(Labels(np.zeros((12, 10), int)))  # in pixels
+    assert viewer.dims.units is None
+    (mask,) = drawn_regions(shapes, layer, viewer.dims.units).masks((12, 10)).values()
     np.testing.assert_array_equal(mask, rectangle_mask(1, 2, 3, 4))
 
 
@@ -107,6 +146,13 @@ def test_labels_on_a_finer_grid_are_looked_up_at_the_centres_of_pixels():
     masks = xrf.region_masks(labels, spectral())
     assert list(masks) == ["label 2"]
     np.testing.assert_array_equal(masks["label 2"], rectangle_mask(2, 3, 4, 5))
+
+
+def test_of_labels_in_several_resolutions_the_finest_counts():
+    fine = np.zeros((12, 10), int)
+    fine[3:7, 2:7] = 3
+    labels = Labels([fine, fine[::2, ::2]], multiscale=True)
+    np.testing.assert_array_equal(only_mask(labels, spectral()), fine == 3)
 
 
 def test_labels_painted_at_several_energies_lie_over_each_other():

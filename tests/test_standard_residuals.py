@@ -146,6 +146,16 @@ def test_the_summary_tells_what_chance_gives_and_what_to_be_careful_about():
     assert "not whole numbers" in words.summary()
 
 
+def test_other_energies_are_told():
+    image, truth = xrf.simulate_map(shape=(6, 6), n_channels=128, seed=1)
+    denoised = image.replace(counts=truth[None], name="result")
+    assert "other energies" not in xrf.residuals(image, denoised).summary()
+    bent = denoised.replace(energy=xrf.EnergyAxis(0.0, 0.05, 128))
+    assert "“result” and “map” have other energies" in xrf.residuals(image, bent).summary()
+    plain = denoised.replace(energy=xrf.EnergyAxis(0.0, 1.0, 128, calibrated=False))
+    assert "other energies" not in xrf.residuals(image, plain).summary()
+
+
 def test_of_a_single_spectrum_there_is_nothing_to_say_about_pixels():
     raw = image(np.full((1, 1, 1, 30), 8, np.uint16))
     assert xrf.residuals(raw, raw).summary() == ""

@@ -41,6 +41,7 @@ _PUBLIC = {
     "line_energy_named": "calibration",
     "calibrate_layer": "layer_calibration",
     "image_from_layer": "layers",
+    "place_of": "layer_place",
     "SpectrumImage": "spectrum_image",
     "stack_repeats": "spectrum_image",
     "align_repeats": "alignment",

@@ -134,8 +134,8 @@ class EnergyAxis:
     def channels(self, low: float, high: float) -> slice:
         """Return the channels of a window: those with centres in ``low <= energy < high``.
 
-        A window of energies means this everywhere, so that windows side by side share no channel
-        and miss none. An end that is a centre but for rounding is that centre.
+        So windows side by side share no channel and miss none. An end that is a centre but for
+        rounding is that centre.
 
         Parameters
         ----------

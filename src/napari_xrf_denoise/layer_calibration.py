@@ -9,10 +9,10 @@ from . import __version__
 from .energy_axis import EnergyAxis
 from .errors import DataError
 from .io._found import NO_CALIBRATION
-from .layers import METADATA_KEY
+from .layers import METADATA_KEY, is_layer
 from .spectrum_image import AXES
 
-__all__ = ["calibrate_layer", "calibrated_labels"]
+__all__ = ["calibrate_layer", "calibrated_labels", "is_countable"]
 
 
 def calibrate_layer(
@@ -45,8 +45,9 @@ def calibrate_layer(
     Raises
     ------
     DataError
-        If the layer has no such axes, more than two are left for pixels, or the energy axis has
-        another length than `axis`. The layer is then as it was.
+        If this is no image of counts, such as one in colours or of several resolutions, it has no
+        such axes, more than two are left for pixels, or the energy axis has another length than
+        `axis`. The layer is then as it was.
 
     Examples
     --------
@@ -58,6 +59,12 @@ def calibrate_layer(
     >>> layer.axis_labels, xrf.image_from_layer(layer).energy.unit
     (('energy', 'y', 'x'), 'keV')
     """
+    if not is_countable(layer):
+        raise DataError(
+            f"layer {getattr(layer, 'name', '')!r}: expected an image of real or whole numbers "
+            "with two to four axes, no colours and one resolution, found "
+            f"{_kind(layer)}; choose a layer of counts"
+        )
     if energy_axis is None:
         energy_axis, known = _own_axes(layer, axis)
         repeat_axis = known if repeat_axis is None else repeat_axis
@@ -92,6 +99,39 @@ def calibrate_layer(
     layer.scale = scale
     layer.translate = translate
     layer.metadata = metadata
+
+
+def is_countable(layer: Any) -> bool:
+    """Whether a layer is an image whose numbers may be counts, of two to four axes.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    """
+    return (
+        _is_image(layer)
+        and not layer.rgb
+        and not layer.multiscale
+        and layer.data.dtype.kind in "iuf"
+        and 2 <= len(layer.data.shape) <= 4
+        and 0 not in layer.data.shape
+    )
+
+
+def _is_image(layer: Any) -> bool:
+    """Whether this is an image layer of napari: of all layers only those can have colours."""
+    return is_layer(layer) and hasattr(layer, "rgb")
+
+
+def _kind(layer: Any) -> str:
+    """Return what a layer is that cannot be of counts."""
+    if not _is_image(layer):
+        return type(layer).__name__
+    if layer.rgb:
+        return "a picture in colours (RGB)"
+    if layer.multiscale:
+        return "several resolutions (multiscale)"
+    return f"{layer.data.dtype} of shape {tuple(layer.data.shape)}"
 
 
 def calibrated_labels(

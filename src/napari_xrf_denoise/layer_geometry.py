@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 
 def unit_factors(layer: Any, units: Any) -> NDArray[np.float64]:
-    """Return what turns the viewer's world coordinates into a layer's, axis by axis.
+    """Return what turns the world's coordinates into a layer's, axis by axis.
 
     Parameters
     ----------
     layer : napari.layers.Layer
     units : sequence of units or None
-        Of the viewer's axes; None when its layers do not agree about them.
+        Of the world's last axes: the viewer's, None when its layers do not agree about them, or
+        those of another layer. Where the layer has more axes, its own units stay; where units have
+        nothing in common, as pixels and µm, numbers stay.
     """
-    if units is None or len(units) < layer.ndim:
-        return np.ones(layer.ndim)
-    shared = tuple(units)[len(units) - layer.ndim :]
-    return np.array([_factor(one, own) for one, own in zip(shared, layer.units, strict=True)])
+    factors = np.ones(layer.ndim)
+    for axis in range(-min(layer.ndim, len(units or ())), 0):
+        factors[axis] = _factor(units[axis], layer.units[axis])
+    return factors
 
 
 def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.float64]:
@@ -32,7 +34,7 @@ def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.fl
     axes : tuple of int
         Which axes are y and x, counted from the last.
     units : sequence of units, optional
-        Of the viewer's axes.
+        Of the world's axes, as `unit_factors` takes them.
     """
     factors = unit_factors(layer, units)
 
@@ -48,7 +50,7 @@ def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.fl
 
 
 def _factor(one: Any, own: Any) -> float:
-    """Return what turns the viewer's unit into the layer's."""
-    if one == own:
+    """Return what turns the world's unit into the layer's."""
+    if one == own or not one.is_compatible_with(own):
         return 1.0
     return float((1 * one).to(own).magnitude)

@@ -8,13 +8,14 @@ the measurement is in ``layer.metadata["xrf"]``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .energy_axis import EnergyAxis
 from .errors import DataError, MissingDependencyError
+from .layer_place import place_of
 from .spectrum_image import AXES, SpectrumImage
 
 if TYPE_CHECKING:
@@ -61,17 +62,19 @@ def layer_data(image: SpectrumImage) -> LayerData:
     else:
         labels = ("repeat", "energy")
         data = image.counts.reshape(image.n_repeats, axis.size)
+    limits, strongest = _first_look(image)
     attributes = {
         "name": image.name,
         "axis_labels": labels,
         "scale": [step[label] for label in labels],
         "translate": [axis.offset if label == "energy" else 0.0 for label in labels],
         "units": [unit.get(label, pixel_unit) or "pixel" for label in labels],
-        "contrast_limits": _contrast_limits(image),
+        "contrast_limits": limits,
         "metadata": {
             **image.metadata,
             METADATA_KEY: {
                 "energy": axis.as_dict(),
+                "strongest_channel": strongest,
                 "repeat_kind": image.repeat_kind,
                 "pixel_unit": image.pixel_unit,
                 "scalers": dict(image.scalers),
@@ -115,8 +118,14 @@ def picture_data(
     return values, attributes, "image"
 
 
-def to_layer(image: SpectrumImage) -> Image:
+def to_layer(image: SpectrumImage, like: Any = None) -> Image:
     """Return a napari image layer of a spectrum image.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    like : napari layer, optional
+        Where it shall lie, such as the layer that was denoised: a map is moved and turned as that.
 
     Raises
     ------
@@ -124,7 +133,18 @@ def to_layer(image: SpectrumImage) -> Image:
         If napari is not installed.
     """
     data, attributes, _ = layer_data(image)
+    if like is not None and image.is_map:
+        attributes |= moved_like(like, attributes["axis_labels"])
     return new_layer(data, attributes)
+
+
+def moved_like(layer: Any, axes: Sequence[str]) -> dict[str, Any]:
+    """Return scale, translate and affine of a layer with these axes that lies where another does.
+
+    The other's units stay its own.
+    """
+    place = place_of(layer, axes)
+    return {name: place[name] for name in ("scale", "translate", "affine")}
 
 
 def new_layer(data: Any, attributes: Mapping[str, Any]) -> Image:
@@ -298,12 +318,16 @@ def _pixel_unit(own: str | None, unit: str | None) -> str:
     return {"px": "pixel"}.get(unit, unit)
 
 
-def _contrast_limits(image: SpectrumImage) -> tuple[float, float]:
-    """Return limits that show the strongest line, found in a few rows instead of the whole cube."""
+def _first_look(image: SpectrumImage) -> tuple[tuple[float, float], int]:
+    """Return contrast limits for the strongest line, and its channel.
+
+    Both are found in a few rows instead of the whole cube.
+    """
     rows = np.unique(np.linspace(0, image.shape[1] - 1, 8).astype(int))
     sample = np.asarray(image.counts[:, rows])
     high = float(np.quantile(sample.max(axis=-1), 0.995)) if sample.size else 1.0
-    return 0.0, max(high, 1e-6)
+    strongest = int(np.argmax(sample.sum(axis=(0, 1, 2), dtype=np.float64)))
+    return (0.0, max(high, 1e-6)), strongest
 
 
 def _is_unit(unit: str) -> bool:

@@ -25,20 +25,19 @@ ELLIPSE_CORNERS = 128
 """Corners of the polygon that an ellipse is drawn as."""
 
 
-def region_masks(drawing: Any, layer: Any, units: Any = None) -> Mapping[str, Mask]:
+def region_masks(drawing: Any, layer: Any) -> Mapping[str, Mask]:
     """Return the pixels of a layer with spectra that each shape or label of another layer covers.
 
     A pixel belongs to a shape that encloses its centre, or to a line that runs over it, and to the
-    label at its centre. Scale, translation and rotation of both layers count. What is drawn in a
-    layer with more axes than the picture counts on every plane of it.
+    label at its centre. Scale, translation, rotation and units of both layers count; one in
+    pixels of its own counts in the units of the other. What is drawn in a layer with more axes
+    than the picture counts on every plane of it.
 
     Parameters
     ----------
     drawing : napari.layers.Shapes or napari.layers.Labels
     layer : napari.layers.Image
         With the axes ``y`` and ``x``, such as a map or its denoised result.
-    units : sequence of units, optional
-        ``viewer.dims.units``, needed where the layers' units differ, such as nm and µm.
 
     Returns
     -------
@@ -57,7 +56,7 @@ def region_masks(drawing: Any, layer: Any, units: Any = None) -> Mapping[str, Ma
 
         layer = viewer.layers["map"]
         image = xrf.image_from_layer(layer)
-        masks = xrf.region_masks(viewer.layers["Shapes"], layer, viewer.dims.units)
+        masks = xrf.region_masks(viewer.layers["Shapes"], layer)
         spectra = {name: xrf.spectrum(image, "mean", mask=mask) for name, mask in masks.items()}
     """
     if not is_region_layer(drawing):
@@ -65,7 +64,7 @@ def region_masks(drawing: Any, layer: Any, units: Any = None) -> Mapping[str, Ma
             f"{_named(drawing)}: expected a Shapes or Labels layer of napari, found "
             f"{type(drawing).__name__}"
         )
-    drawn = drawn_regions(drawing, layer, units)
+    drawn = drawn_regions(drawing, layer, layer.units)
     if drawn is None:
         raise DataError(
             f"{_named(drawing)} and {_named(layer)} have no plane (y, x) in common: expected axes "
@@ -168,7 +167,8 @@ def drawn_regions(
     spectral : napari.layers.Image
         With the axes y and x.
     units : sequence of units, optional
-        Of the viewer's axes; None when its layers do not agree about them.
+        Of the axes in which they meet: the viewer's, None when its layers do not agree about
+        them, since napari then draws them without, or those of a layer.
     revision : int
         Another number whenever labels were painted, which changes an array in its place.
 
@@ -189,8 +189,10 @@ def drawn_regions(
     to_pixels = np.linalg.inv(other) @ own
     to_labels = np.asarray(np.linalg.inv(to_pixels), np.float64)
     if _holds_labels(layer):
-        content = (id(layer.data), revision, to_pixels.tobytes())
-        return DrawnRegions(id(layer), (), layer.data, axes, to_labels, (id(layer), *content))
+        # The matrix is that of the finest resolution; an array of all is the coarsest.
+        labels = layer.data[0] if layer.multiscale else layer.data
+        content = (id(labels), revision, to_pixels.tobytes())
+        return DrawnRegions(id(layer), (), labels, axes, to_labels, (id(layer), *content))
     outlines = tuple(
         (kind, _moved(to_pixels, np.asarray(corners, np.float64)[:, list(axes)]))
         for kind, corners in zip(layer.shape_type, layer.data, strict=True)

@@ -17,6 +17,22 @@ from .replacing import replacing
 
 __all__ = ["write_spectra"]
 
+CHANNEL, ENERGY, COUNTS = "channel", "energy (keV)", " (counts per channel)"
+"""First names of columns, and how that of a spectrum ends."""
+
+
+def deviation_name(spectrum: str, kind: str) -> str:
+    """Return what the standard deviation of a spectrum is called in a table.
+
+    Parameters
+    ----------
+    spectrum : str
+        The spectrum's own name.
+    kind : str
+        Where it comes from, such as ``"Poisson"``.
+    """
+    return f"{spectrum}, standard deviation, {kind}"
+
 
 def write_spectra(
     path: str | Path,
@@ -34,7 +50,8 @@ def write_spectra(
     ----------
     path : str or pathlib.Path
     spectra : mapping of str to array_like, shape (energy,)
-        Counts per channel by name, or a standard deviation of them.
+        Counts per channel by name. What is called ``"NAME, standard deviation, KIND"`` beside a
+        spectrum NAME is not taken for another spectrum when the file is read.
     energy : EnergyAxis, or mapping of str to EnergyAxis
         Of all, or of each by its name. Without a calibration there are channels alone.
     overwrite : bool
@@ -85,7 +102,7 @@ def _columns(
     for axis, names in _by_axis(spectra, energy):
         # Columns of other energies are told apart by the spectra that they belong to.
         of = f" of {names[0]}" if columns else ""
-        columns[f"channel{of}"] = range(axis.size)
+        columns[f"{CHANNEL}{of}"] = range(axis.size)
         if axis.calibrated:
             columns[f"energy{of} (keV)"] = [round(float(energy), 9) for energy in axis.centers]
         for name in names:
@@ -95,7 +112,7 @@ def _columns(
                     f"{name}: expected {axis.size} channels, as its energy axis has, found an "
                     f"array of shape {counts.shape}"
                 )
-            columns[f"{name} (counts per channel)"] = counts.tolist()
+            columns[f"{name}{COUNTS}"] = counts.tolist()
     return columns
 
 

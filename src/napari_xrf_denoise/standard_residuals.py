@@ -19,6 +19,7 @@ from .denoising.engine import as_image
 from .denoising.progress import OnProgress, ShouldStop, Watch
 from .energy_axis import EnergyAxis
 from .errors import DataError
+from .layer_place import place_of
 from .layers import LayerData, new_layer, picture_data
 from .spectrum_image import SpectrumImage
 
@@ -106,6 +107,12 @@ class StandardResiduals:
                 f"“{self.raw.name}” (repeats as their {self.raw.combination}). It may be the "
                 "result of other repeats."
             )
+        raw, denoised = self.raw.energy, self.denoised.energy
+        if raw.calibrated and denoised.calibrated and not raw.is_close(denoised):
+            lines.append(
+                f"Careful: “{self.denoised.name}” and “{self.raw.name}” have other energies; their "
+                "channels are compared one by one, and the window is that of the raw counts."
+            )
         if not self.is_photons:
             lines.append(
                 "Careful: the raw counts are not whole numbers, so that their standard deviations "
@@ -128,8 +135,13 @@ class StandardResiduals:
         colors = {"contrast_limits": (-LIMIT, LIMIT), "colormap": COLORMAP}
         return data, attributes | colors, kind
 
-    def to_layer(self) -> Image:
+    def to_layer(self, like: Any = None) -> Image:
         """Return the map as a napari layer, blue to red from -5 to 5 standard deviations.
+
+        Parameters
+        ----------
+        like : napari layer, optional
+            Where it shall lie: the layer of the raw counts, which may be moved or turned.
 
         Raises
         ------
@@ -137,7 +149,7 @@ class StandardResiduals:
             If napari is not installed.
         """
         data, attributes, _ = self.layer_data()
-        return new_layer(data, attributes)
+        return new_layer(data, attributes if like is None else attributes | place_of(like))
 
 
 @dataclass(frozen=True, eq=False)

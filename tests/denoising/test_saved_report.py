@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
@@ -12,16 +13,31 @@ from napari_xrf_denoise.denoising.saved_report import report_from_dict
 NAN = math.nan
 
 
-def test_a_report_comes_back_from_a_file(tmp_path):
+@pytest.fixture(scope="module")
+def result():
     image, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
-    result = xrf.denoise(image, method="pca", rank=4)
-    path = xrf.write(tmp_path / "denoised.h5", result.image)
+    return xrf.denoise(image, method="pca", rank=4)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hspy", ".ome.tif", ".zarr"])
+def test_a_report_comes_back_from_a_file(tmp_path, result, suffix):
+    path = xrf.write(tmp_path / f"denoised{suffix}", result.image)
     found = xrf.report_of(xrf.read(path))
     assert found.summary() == result.report.summary()
     assert found.table() == result.report.table()
     assert found.warnings == result.report.warnings
     assert found.measured_by == result.report.measured_by
     assert found.count_ratio == pytest.approx(result.report.count_ratio)
+
+
+def test_a_result_gives_its_own_report(result):
+    assert xrf.report_of(result) is result.report
+
+
+@pytest.mark.parametrize("wrong", ["denoised.h5", np.ones(3), None])
+def test_what_is_no_result_is_refused_in_words(wrong):
+    with pytest.raises(xrf.DataError, match=rf"found {type(wrong).__name__}; .*read\(\)"):
+        xrf.report_of(wrong)
 
 
 def test_what_is_not_known_or_has_no_upper_end_comes_back():

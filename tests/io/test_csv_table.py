@@ -316,3 +316,11 @@ def test_a_header_that_says_kev_is_in_kev_and_levels_are_no_unit(tmp_path):
     header[0] = "level"
     image = read(save(tmp_path / "level.csv", [["s", *row] for row in ROWS], header))
     assert image.energy.gain == pytest.approx(2.0)
+
+
+def test_a_stray_quotation_mark_in_a_long_row_is_named(tmp_path):
+    energies = [round(0.001 * channel, 3) for channel in range(40_000)]
+    row = ["1.0"] * 40_000  # more characters than Python's csv lets a quoted cell have
+    row[6] = '"1.0'
+    with pytest.raises(FormatError, match="row 2, column 7: expected counts as a number"):
+        read(save(tmp_path / "stray.csv", [row], header=energies))

@@ -313,6 +313,9 @@ def test_the_preferences_are_what_a_batch_begins_with(qtbot, viewer, dock, files
     panel.session.make = None
     drop(panel, files[:1])
     panel.method_box.setCurrentText("stack")
+    assert not panel.python.isHidden()
+    panel.python.expand()
+    assert f"device={elsewhere!r}" in panel.python.lines()
     click(qtbot, panel.button)
     wait_for_end(qtbot, panel)
     assert column(panel, STATE) == ["failed"]

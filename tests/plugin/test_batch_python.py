@@ -64,6 +64,7 @@ def test_a_saved_model_is_applied(qtbot, viewer, dock, files, tmp_path, no_answe
     panel = dock(viewer, "Batch denoise")
     panel.model.add(files[1:])
     panel.model.change(way="model", model_file=path)
+    panel.python.expand()
     (task,) = run(panel.python.lines())["tasks"]
     assert task.state == "done"
     panel.button.click()

@@ -53,6 +53,7 @@ def look(layer):
         layer.translate.tolist(),
         [str(unit) for unit in layer.units],
         layer.metadata["xrf"],
+        layer.metadata["energy_calibration"],
     )
 
 

@@ -67,13 +67,17 @@ def choose_own(dock):
 
 @pytest.mark.parametrize("choose", [choose_all, choose_line, choose_own])
 def test_the_lines_add_the_layer_that_the_dock_adds(qtbot, pair, compare, choose):
+    pair.layers[RAW].translate = (*pair.layers[RAW].translate[:1], 40.0, -20.0)
+    pair.layers[RAW].rotate = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
     choose(compare)
     own = added(pair, lambda: compute(qtbot, compare))
     typed = added(pair, lambda: run(compare, pair))
     np.testing.assert_array_equal(typed.data, own.data)
     for name in ("axis_labels", "units", "contrast_limits"):
         assert getattr(typed, name) == getattr(own, name), name
-    np.testing.assert_array_equal(typed.scale, own.scale)
+    np.testing.assert_allclose(typed.data_to_world((3, 5)), own.data_to_world((3, 5)))
+    place = pair.layers[RAW].data_to_world((0, 3, 5))[1:]
+    np.testing.assert_allclose(typed.data_to_world((3, 5)), place)
     assert typed.colormap.name == own.colormap.name
     assert typed.name.startswith(own.name)  # napari numbers layers of one name
     assert typed.metadata["residual"] == own.metadata["residual"]

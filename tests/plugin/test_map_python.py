@@ -21,14 +21,17 @@ class Viewer:
 
 def test_the_lines_add_the_maps():
     image, _ = xrf.simulate_map(shape=(6, 7), n_channels=1024, seed=1)
-    viewer = Viewer(to_layer(image.replace(name='the "old" map')))
+    layer = to_layer(image.replace(name='the "old" map'))
+    layer.translate = (*layer.translate[:1], 5.0, 7.0)
+    viewer = Viewer(layer)
     recipes = [MapRecipe("Fe", "Ka", background=True), MapRecipe("Pb", "auto", background=True)]
     exec(python_of('the "old" map', recipes), {"viewer": viewer})
     (iron, attributes), (lead, _) = viewer.added
     np.testing.assert_array_equal(iron, xrf.element_map(image, "Fe", "Ka", background=True))
     np.testing.assert_array_equal(lead, xrf.element_map(image, "Pb", "La", background=True))
     assert attributes["name"] == 'Fe Ka of the "old" map'
-    assert attributes["scale"] == image.pixel_size
+    assert attributes["scale"] == list(image.pixel_size)
+    assert attributes["translate"] == [5.0, 7.0]
 
 
 def test_without_elements_there_are_no_lines():

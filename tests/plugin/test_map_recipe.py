@@ -62,6 +62,12 @@ def test_edges_are_half_a_channel_beyond_the_centres():
     assert edges(slice(10, 20), AXIS) == pytest.approx((0.095, 0.195))
 
 
+def test_edges_of_a_bent_axis_hold_the_channels_and_no_neighbour():
+    axis = xrf.EnergyAxis.from_centers(np.geomspace(0.5, 20, 64))
+    for channels in (slice(0, 4), slice(10, 13), slice(60, 64)):
+        assert axis.channels(*edges(channels, axis)) == channels
+
+
 @pytest.mark.parametrize("offset", [0.0, 3.0])
 def test_a_window_of_channels_stays_the_same_channels_after_calibration(small_map, offset):
     channels = xrf.EnergyAxis(offset, 1.0, 128, calibrated=False)

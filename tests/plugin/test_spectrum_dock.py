@@ -350,6 +350,19 @@ def test_the_last_pixel_stays_when_the_mouse_leaves_the_picture(
     qtbot.waitUntil(lambda: pinned(spectrum) == [f"map, y {y}, x {x}"], timeout=5000)
 
 
+def test_the_last_pixel_stays_also_beside_a_single_spectrum(
+    qtbot, viewer_with_map, spectrum, small_map
+):
+    reference = small_map.select(y=slice(0, 1), x=slice(0, 1)).replace(name="reference")
+    viewer_with_map.add_layer(to_layer(reference))
+    y, x = hover(qtbot, viewer_with_map)
+    qtbot.waitUntil(lambda: "map" in spectrum.plot.labels(), timeout=5000)
+    canvas = viewer_with_map.window._qt_window._qt_viewer.canvas.native
+    hover(qtbot, viewer_with_map, 0, 3 - canvas.height() // 2)
+    qtbot.wait(100)
+    np.testing.assert_array_equal(curve(spectrum, "map")[1], small_map.counts[0, y, x])
+
+
 def test_a_moved_shape_shows_the_spectrum_of_where_it_is(
     qtbot, viewer_with_map, spectrum, small_map
 ):

@@ -120,6 +120,7 @@ def test_peaks_with_their_names(qtbot, viewer, dock, extent):
         rtol=1e-6,
     )
     marked = {mark.label for mark in lines.marks() if mark.kind in ("sum", "escape")}
+    assert marked
     assert marked <= {artifact.name for artifact in (*names["sums"], *names["escapes"])}
 
 

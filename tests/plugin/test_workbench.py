@@ -351,6 +351,18 @@ def is_forgotten(reference):
     return reference() is None
 
 
+def test_a_denoise_dock_closed_during_a_run_ends_it_and_becomes_quiet(qtbot, pair, dock, gate):
+    panel = dock(pair, "Denoise")
+    panel.session.engine = gate
+    click(qtbot, panel.button)
+    qtbot.waitUntil(gate.began.is_set, timeout=20_000)
+    pair.window.remove_dock_widget(panel)
+    qtbot.waitUntil(gate.ended.is_set, timeout=5000)
+    qtbot.waitUntil(partial(is_quiet, panel), timeout=5000)
+    assert [layer.name for layer in pair.layers] == ["map", "map denoised"]
+    panel.deleteLater()
+
+
 @pytest.mark.parametrize("name", DOCKS)
 def test_a_dock_closed_at_work_leaves_nothing_behind(qtbot, pair, dock, name, tmp_path):
     layer = pair.layers["map"]

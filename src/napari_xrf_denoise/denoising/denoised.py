@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,13 @@ class Denoised:
     report: QualityReport
     model: Model
 
-    def to_layer(self) -> Image:
+    def to_layer(self, like: Any = None) -> Image:
         """Return a napari layer with axis labels, units, scale and the record in its metadata.
+
+        Parameters
+        ----------
+        like : napari layer, optional
+            Where a map shall lie: the layer that was denoised, which may be moved or turned.
 
         Raises
         ------
@@ -49,4 +54,4 @@ class Denoised:
         """
         from napari_xrf_denoise.layers import to_layer
 
-        return to_layer(self.image)
+        return to_layer(self.image, like)

@@ -26,7 +26,7 @@ class WindowScore:
     name : str
         As ``"6.40 keV (Fe Ka)"``, or ``"channels 380–396"``.
     low, high : float
-        First and last channel, in keV or channel numbers.
+        Centres of the first and the last channel, both included, in keV or channel numbers.
     dose_gain : float
     dose_gain_interval : tuple of float
         Both as those of a `QualityReport`.

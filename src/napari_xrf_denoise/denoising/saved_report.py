@@ -7,28 +7,29 @@ from typing import Any
 
 from napari_xrf_denoise.errors import DataError
 
+from .denoised import Denoised
 from .report import QualityReport, WindowScore
 
 NAN, INFINITE = float("nan"), float("inf")
 
 
 def report_of(result: Any) -> QualityReport:
-    """Return the report that a denoised layer or spectrum image carries.
+    """Return the report that a result carries.
 
     Parameters
     ----------
-    result : SpectrumImage or napari layer
-        A result, also one that was saved as ``.h5`` and opened again.
+    result : Denoised, SpectrumImage or napari layer
+        Also one that was saved as ``.h5``, ``.hspy``, ``.ome.tif`` or ``.zarr`` and opened again.
 
     Returns
     -------
     QualityReport
-        Without residuals, and with as many losses as the record keeps.
+        That of a `Denoised` itself; others keep it without residuals, and with some losses only.
 
     Raises
     ------
     DataError
-        If it carries none.
+        If it carries none, or is no result.
 
     Examples
     --------
@@ -38,12 +39,20 @@ def report_of(result: Any) -> QualityReport:
     >>> report_of(result.image).table() == result.report.table()
     True
     """
-    record = result.metadata.get("denoising")
+    if isinstance(result, Denoised):
+        return result.report
+    metadata = getattr(result, "metadata", None)
+    if not isinstance(metadata, Mapping):
+        raise DataError(
+            "expected a result of denoise(), its image or its layer, found "
+            f"{type(result).__name__}; give a file's name to read() first"
+        )
+    record = metadata.get("denoising")
     content = record.get("report") if isinstance(record, Mapping) else None
     if not content or "dose_gain" not in content:
         raise DataError(
             f"{result.name}: carries no report of a denoising; results of denoise() have one, also "
-            "when saved as .h5 and read again"
+            "when saved as .h5, .hspy, .ome.tif or .zarr and read again"
         )
     return report_from_dict(content)
 

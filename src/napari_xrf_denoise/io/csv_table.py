@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, FormatError
+from napari_xrf_denoise.spectra_table import CHANNEL, COUNTS, ENERGY
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from ._csv_header import (
@@ -37,6 +39,8 @@ from ._options import ReadOptions
 from ._signatures import looks_like_text
 
 SUFFIXES = (".csv",)
+DELIMITERS = (";", "\t", ",")
+"""What separates cells, the surest first: a semicolon leaves commas to decimals."""
 _READ_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _HIGHEST_KEV = 200.0
 _SNIFFED_BYTES = 2**20
@@ -174,7 +178,7 @@ def _load(path: Path, *, by_columns: bool) -> _Table:
     counts = _numbers(path, body, delimiter, header.n_labels, by_columns)
     if header.n_labels == 0 and header.energies is None and _numbers_rows(counts[:, 0]):
         counts = counts[:, 1:]
-    _suggest_columns(path, counts, header)
+    _suggest_columns(path, counts, header, header_cells)
     return _Table(counts, energy_axis(header), header.is_own)
 
 
@@ -204,8 +208,8 @@ def _lines(text: str) -> Any:
 
 
 def _delimiter(lines: list[_Line]) -> str | None:
-    """Return what separates cells, None for blanks; a semicolon leaves commas to decimals."""
-    for delimiter in (";", "\t", ","):
+    """Return what separates cells, None for blanks."""
+    for delimiter in DELIMITERS:
         if all(delimiter in line.text for line in lines):
             return delimiter
     return None
@@ -216,9 +220,12 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
         return line.split()
     if delimiter == ";":
         line = line.replace(",", ".")
+    cells = line.split(delimiter)
     if '"' in line:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
-    return [cell.strip() for cell in line.split(delimiter)]
+        # Where a stray quotation mark holds too much together, the cell it is in is no number.
+        with suppress(csv.Error):
+            cells = next(csv.reader([line], delimiter=delimiter))
+    return [cell.strip() for cell in cells]
 
 
 def _check_width(path: Path, lines: list[_Line], delimiter: str | None, width: int) -> None:
@@ -276,14 +283,22 @@ def _numbers_rows(column: NDArray[np.float64]) -> bool:
     return column.size >= 3 and (np.array_equal(column, rows) or np.array_equal(column, rows + 1))
 
 
-def _suggest_columns(path: Path, counts: NDArray[np.float64], header: Header) -> None:
+def _suggest_columns(
+    path: Path, counts: NDArray[np.float64], header: Header, names: list[str]
+) -> None:
     """Refuse a table that lies on its side: few columns, the first of them energies."""
     n_rows, n_columns = counts.shape
     on_its_side = n_rows > FEWEST_CHANNELS > n_columns + 1 and rises(counts[:, 0])
     if header.energies is None and (on_its_side or n_rows > 8 * n_columns):
+        found = f"{path}: expected rows to be spectra, found {n_rows} rows of {n_columns} numbers"
+        if names[0] == CHANNEL:
+            # Of a table that is turned round, energies would be read as a spectrum.
+            raise FormatError(
+                f"{found}; if the columns are the spectra, name each as "
+                f"“map{COUNTS}”, and energies “{ENERGY}”"
+            )
         raise FormatError(
-            f"{path}: expected rows to be spectra, found {n_rows} rows of {n_columns} numbers; if "
-            "the columns are the spectra, give energy_axis=0 (--energy-axis 0)"
+            f"{found}; if the columns are the spectra, give energy_axis=0 (--energy-axis 0)"
         )
 
 

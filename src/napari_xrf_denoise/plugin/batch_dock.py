@@ -128,6 +128,7 @@ class BatchDock(DockedWidget):
         self.stage_label = words_label("What is being done, and the time left for all files")
         self.outcome_label = words_label("What came of the batch")
         self.python = PythonFold()
+        self.python.button.toggled.connect(self._show_python)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -303,7 +304,7 @@ class BatchDock(DockedWidget):
         self.outcome_label.setVisible(idle and bool(model.outcome))
         self.outcome_label.setText(model.outcome)
         self.outcome_label.setProperty("kind", model.outcome_kind)
-        self.python.show_lines(python_of(model, self.session.preferences))
+        self._show_python()
 
     def _show_settings(self) -> None:
         model = self.model
@@ -315,6 +316,13 @@ class BatchDock(DockedWidget):
         if settings is not None:
             self.settings_form.show_settings(settings, model.changes.of(settings))
             self.settings_form.tab_after(self.advanced.button)
+
+    def _show_python(self, *_: Any) -> None:
+        # Of thousands of files, the lines are made for those who look at them.
+        if self.python.is_open:
+            self.python.show_lines(python_of(self.model, preferences()))
+        else:
+            self.python.setVisible(not self.model.problem)
 
     def _show_choices(self) -> None:
         model = self.model

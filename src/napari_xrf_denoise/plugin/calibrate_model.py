@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.calibration import calibration_from_peaks, line_energy_named
 from napari_xrf_denoise.energy_axis import EnergyAxis
 from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.layer_calibration import calibrate_layer, calibrated_labels
+from napari_xrf_denoise.layer_calibration import calibrate_layer, calibrated_labels, is_countable
 from napari_xrf_denoise.layers import layer_energy
 from napari_xrf_denoise.xray_lines import line_energy
 
@@ -200,20 +200,6 @@ class CalibrateModel:
             f"{self.source.name} is calibrated: {energy.offset:.4f} to {energy.centers[-1]:.3f} "
             "keV. Apply again to change it."
         )
-
-
-def is_countable(layer: Any) -> bool:
-    """Whether a layer is an image whose numbers may be counts, of two to four axes."""
-    from napari.layers import Image
-
-    return (
-        isinstance(layer, Image)
-        and not layer.rgb
-        and not layer.multiscale
-        and layer.data.dtype.kind in "iuf"
-        and 2 <= len(layer.data.shape) <= 4
-        and 0 not in layer.data.shape
-    )
 
 
 def axes_of(layer: Any) -> tuple[int, int | None]:

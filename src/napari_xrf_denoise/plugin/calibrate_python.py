@@ -24,9 +24,13 @@ def python_of(model: CalibrateModel) -> str:
             f"channels, lines = {model.channels!r}, {model.lines!r}",
             "energies = tuple(map(xrf.line_energy_named, lines))  # keV",
             f"axis = xrf.calibration_from_peaks(channels, energies, size={model.size})",
+            'made = {"way": "peaks", "channels": list(channels), "lines": list(lines)}',
         ]
     else:
-        axis = [f"axis = xrf.EnergyAxis({model.offset!r}, {model.gain!r}, {model.size})"]
+        axis = [
+            f"axis = xrf.EnergyAxis({model.offset!r}, {model.gain!r}, {model.size})",
+            'made = {"way": "numbers"}',
+        ]
     arguments = f"layer, axis, energy_axis={model.energy_axis}"
     if model.repeat_axis is not None:
         arguments += f", repeat_axis={model.repeat_axis}"
@@ -36,6 +40,6 @@ def python_of(model: CalibrateModel) -> str:
             "",
             f"layer = viewer.layers[{model.source.name!r}]",
             *axis,
-            f"xrf.calibrate_layer({arguments})",
+            f"xrf.calibrate_layer({arguments}, record=made)",
         ]
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_xrf_denoise.layer_place import place_of
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .compare_contrast import SameContrast
 from .compare_model import CompareModel
 from .compare_pictures import EnergyPictures, compose
 from .energy_slice import energy_of_slice
-from .source_place import place_of
 from .spectra_at import LayerSpectra
 
 NAME = "Compare"

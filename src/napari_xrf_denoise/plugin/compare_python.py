@@ -32,7 +32,7 @@ def python_of(model: CompareModel) -> str:
     ]
     height, width, _ = sizes(model.before)
     if height * width > 1:
-        lines.append("viewer.add_layer(found.to_layer())")
+        lines.append("viewer.add_layer(found.to_layer(like=raw))")
     lines += ["energies = found.energy.centers", "residual_spectrum = found.spectrum"]
     if model.gains():
         lines += ["", "print(xrf.report_of(denoised).table())"]

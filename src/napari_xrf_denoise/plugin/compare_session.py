@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from napari_xrf_denoise.errors import Cancelled, DataError
+from napari_xrf_denoise.layer_place import place_of
 from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes
 from napari_xrf_denoise.standard_residuals import StandardResiduals, residuals
 
 from .background_job import BackgroundJob
 from .compare_model import CompareModel
-from .source_place import place_of
 
 
 class CompareSession:

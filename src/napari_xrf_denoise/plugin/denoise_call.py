@@ -80,7 +80,7 @@ class Call:
             call = _call("xrf.apply", ["model", data], arguments)
         lines += [
             f"result = {call}",
-            "viewer.add_layer(result.to_layer())",
+            f"viewer.add_layer(result.to_layer(like={named[0]}))",
             "print(result.report.summary())",
         ]
         return "\n".join(lines)

@@ -95,7 +95,7 @@ class DenoisePanel(DockedWidget):
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self.session.poll)
+        self._timer.timeout.connect(self._look)
         # What changes while it runs waits for this, to be drawn together.
         self._changed: set[str] = set()
         self._draw_timer = QTimer(self)
@@ -318,6 +318,12 @@ class DenoisePanel(DockedWidget):
             self.repaint()
             self._timer.start()
 
+    def _look(self) -> None:
+        # Also of a dock that was closed meanwhile, and hears no more of its model.
+        self.session.poll()
+        if self.model.status == "idle":
+            self._timer.stop()
+
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
         self.viewer.add_image(data, **attributes)
 
@@ -347,8 +353,6 @@ class DenoisePanel(DockedWidget):
         self._show_course()
         self._show_preview()
         self._show_result(idle)
-        if idle:
-            self._timer.stop()
 
     def _show_choices(self, idle: bool) -> None:
         model = self.model

@@ -16,14 +16,18 @@ from typing import Any
 
 from napari_xrf_denoise.denoising import Denoised, Model, Progress, denoise
 from napari_xrf_denoise.errors import Cancelled, DataError, FormatError, SettingsError
-from napari_xrf_denoise.layers import image_from_layer_data, layer_attributes, layer_data
+from napari_xrf_denoise.layers import (
+    image_from_layer_data,
+    layer_attributes,
+    layer_data,
+    moved_like,
+)
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .background_job import BackgroundJob, Work
 from .denoise_call import Call, Trained
 from .denoise_course import CourseKeeper
 from .denoise_model import DenoiseModel, expected, pace_of
-from .source_place import place_of
 
 LOADING = "Loading torch…"
 MAP_AXES = ("energy", "y", "x")
@@ -82,7 +86,7 @@ class DenoiseSession:
             self._end(str(error), "error")
             return False
         first = model.sources[0]
-        self._place = place_of(first, MAP_AXES)
+        self._place = moved_like(first, MAP_AXES)
         self._course, self._looks = CourseKeeper(), 0
         self._expected = 0.0 if need is None else need.seconds
         self._pace = ("", "") if need is None else pace_of(model)
@@ -194,7 +198,7 @@ class DenoiseSession:
         data, attributes, _ = layer_data(result.image)
         if tuple(attributes["axis_labels"]) == MAP_AXES:
             # The result lies where its source lay, also when that was moved or turned by hand.
-            attributes |= {name: self._place[name] for name in ("scale", "translate", "affine")}
+            attributes |= self._place
         try:
             self._add_layer(data, attributes)
         except Exception as error:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from napari_xrf_denoise import __version__
+from napari_xrf_denoise.layer_place import place_of
 from napari_xrf_denoise.layers import is_layer, picture_data
 from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 from .compare_model import sizes
 from .map_recipe import MapRecipe
-from .source_place import place_of
 
 KEY = "element_map"
 """Where a layer's metadata keeps how the map was made."""

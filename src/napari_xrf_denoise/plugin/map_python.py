@@ -28,14 +28,13 @@ def python_of(layer: str, recipes: Sequence[MapRecipe]) -> str:
         [
             "import napari_xrf_denoise as xrf",
             "",
-            f"image = xrf.image_from_layer(viewer.layers[{layer!r}])",
+            f"layer = viewer.layers[{layer!r}]",
+            "image = xrf.image_from_layer(layer)",
             f"for element, line in {lines!r}:",
             "    viewer.add_image(",
             f"        xrf.element_map(image, element, line, background={recipes[0].background}),",
             '        name=f"{element} {line} of {image.name}",',
-            '        axis_labels=("y", "x"),',
-            "        scale=image.pixel_size,",
-            "        units=[image.pixel_unit] * 2,",
+            "        **xrf.place_of(layer),",
             "    )",
         ]
     )

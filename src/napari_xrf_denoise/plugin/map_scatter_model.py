@@ -11,9 +11,9 @@ from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.errors import DataError
+from napari_xrf_denoise.layer_place import place_of
 
 from .map_scatter import selection_labels
-from .source_place import place_of
 
 Outline = tuple[tuple[float, float], ...]
 

@@ -86,7 +86,7 @@ def read_layers(
         for entry in caught:
             show_warning(str(entry.message))
     if layers and can_ask():
-        _load_in_background()
+        _attend()
     return list(layers) or NOTHING
 
 
@@ -144,15 +144,17 @@ def can_ask() -> bool:
     return application is not None and application.thread() == QThread.currentThread()
 
 
-def _load_in_background() -> None:
-    """Have what stays on the disk loaded while it is already shown."""
+def _attend() -> None:
+    """Have what stays on the disk loaded while it is already shown, at its strongest line."""
     from napari import current_viewer
 
     from .background_loading import follow
+    from .first_look import look_at_the_strongest
 
     viewer = current_viewer()
     if viewer is not None:
         follow(viewer)
+        look_at_the_strongest(viewer)
 
 
 def _dialog() -> Ask:

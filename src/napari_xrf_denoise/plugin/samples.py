@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import napari
+
 from napari_xrf_denoise.layers import LayerData, layer_data
+
+from .first_look import look_at_the_strongest
 
 
 def sample_spectra() -> list[LayerData]:
@@ -18,4 +22,7 @@ def sample_map() -> list[LayerData]:
     from napari_xrf_denoise.simulation import simulate_map
 
     image, _ = simulate_map()
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        look_at_the_strongest(viewer)
     return [layer_data(image)]

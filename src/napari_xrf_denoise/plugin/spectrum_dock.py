@@ -175,8 +175,10 @@ class SpectrumDock(DockedWidget):
         def hover(viewer: Any, event: Any) -> None:
             # Beside the pictures the last pixel stays, on the way to a button of the dock, too.
             place, units = tuple(event.position), viewer.dims.units
-            shown = (layer for layer in watch.spectral() if layer.visible)
-            if any(pixel_at(layer, place, units) is not None for layer in shown):
+            shown = [layer for layer in watch.spectral() if layer.visible]
+            # A single spectrum is everywhere, and says nothing about where a map ends.
+            maps = [layer for layer in shown if {"y", "x"} & set(layer.axis_labels)]
+            if any(pixel_at(layer, place, units) is not None for layer in maps or shown):
                 model.position = place
 
         pin = self._pin

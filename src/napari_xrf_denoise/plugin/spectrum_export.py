@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.energy_axis import EnergyAxis
+from napari_xrf_denoise.spectra_table import deviation_name
 
 from .spectra_at import Curve
 
@@ -37,6 +38,6 @@ def table_of(
             name = f"{curve.label} [{number}]"
         spectra[name], energies[name] = curve.counts, curve.axis
         if curve.error is not None:
-            error = f"{name}, standard deviation, {curve.error_kind}"
+            error = deviation_name(name, curve.error_kind)
             spectra[error], energies[error] = curve.error, curve.axis
     return spectra, energies

@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QBuffer, QIODevice, QRect
+from qtpy.QtCore import QBuffer, QIODevice, QPoint, QRect
 from qtpy.QtGui import QColor, QImage, QPainter
 
 from napari_xrf_denoise.replacing import replacing
@@ -73,5 +73,5 @@ def _png(plot: SpectrumPlot) -> bytes:
 def _paint(plot: SpectrumPlot, device: QImage | QSvgGenerator) -> None:
     painter = QPainter(device)
     painter.fillRect(plot.rect(), QColor(plot.background()))
-    plot.render(painter)
+    plot.render(painter, QPoint())
     painter.end()

@@ -53,7 +53,7 @@ def _of_layer(layer: str, curves: Sequence[Curve]) -> list[str]:
         if curve.region and curve.region[0] != drawing:
             drawing = curve.region[0]
             drawn = f"viewer.layers[{drawing!r}]"
-            lines.append(f"masks = xrf.region_masks({drawn}, layer, viewer.dims.units)")
+            lines.append(f"masks = xrf.region_masks({drawn}, layer)")
         lines.append(f"{_at(curve.label)} = {_spectrum(curve)}")
     return lines
 
@@ -83,7 +83,7 @@ def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
                 "sums = xrf.sum_peaks(peaks, image.energy)",
                 "escapes = xrf.escape_peaks(peaks, image.energy)",
             ]
-    if lines.asked:
+    if lines.asked and lines.asked > 0:
         found.append(f"print(xrf.elements_at({lines.asked:.6g}))  # keV")
     return found
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.layer_place import place_of
 from napari_xrf_denoise.layers import image_from_layer, to_layer
-from napari_xrf_denoise.plugin.source_place import place_of
 
 TURN = {"rotate": (0, 0, 30)}
 SHEAR = {"shear": (0, 0, 0.4)}
@@ -26,7 +27,8 @@ def test_a_picture_lies_where_its_source_lies(looks, labels):
         np.testing.assert_allclose(picture.data_to_world((row, column)), expected, atol=1e-9)
 
 
-def test_a_cube_keeps_its_energies_and_the_size_of_its_pixels(small_map):
+def test_a_cube_keeps_its_energies_and_the_size_of_its_pixels():
+    small_map, _ = xrf.simulate_map(shape=(16, 16), n_channels=128, seed=1)
     source = to_layer(small_map)
     source.rotate = (0, 0, 30)
     source.scale = (source.scale[0], -2.0, 3.0)
