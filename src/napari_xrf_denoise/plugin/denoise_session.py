@@ -64,7 +64,7 @@ class DenoiseSession:
         self._pace = ("", "")
         self._counts: tuple[SpectrumImage, ...] = ()
         self._began = 0.0
-        self._expected = 0.0
+        self._expected = self._took = 0.0
 
     @property
     def job(self) -> BackgroundJob | None:
@@ -131,13 +131,12 @@ class DenoiseSession:
         if not job.is_done:
             return
         if self._is_added:
-            self._end(_report(job.result), "report")
+            self._conclude(job.result)
         elif self._model.status == "stopping" or isinstance(job.error, Cancelled):
             self._end("Stopped. No layer was added.", "stopped")
         elif job.error is not None:
             self._end(_in_words(job.error), "error")
         else:
-            # The report is shown at the next look: napari takes a while to add a layer.
             self._add(job.result)
 
     def open_model(self, path: str | Path) -> None:
@@ -190,11 +189,8 @@ class DenoiseSession:
             model.course = course
 
     def _add(self, result: Denoised) -> None:
-        model = self._model
-        seconds = time.monotonic() - self._began
-        if self._expected and seconds > LEAST_MEASURED:
-            before = model.speeds.get(self._pace, 1.0)
-            model.speeds = {**model.speeds, self._pace: before * seconds / self._expected}
+        # And nothing else: napari takes a while for that. The next look tells what came of it.
+        self._took = time.monotonic() - self._began
         data, attributes, _ = layer_data(result.image)
         if tuple(attributes["axis_labels"]) == MAP_AXES:
             # The result lies where its source lay, also when that was moved or turned by hand.
@@ -206,9 +202,16 @@ class DenoiseSession:
             self._end(_in_words(error), "error")
             return
         self._is_added = True
+
+    def _conclude(self, result: Denoised) -> None:
+        model = self._model
+        if self._expected and self._took > LEAST_MEASURED:
+            before = model.speeds.get(self._pace, 1.0)
+            model.speeds = {**model.speeds, self._pace: before * self._took / self._expected}
         model.course = self._course.course()
         model.result = result
         model.offer(Trained(f"that of {result.image.name}", result.model))
+        self._end(_report(result), "report")
 
     def _end(self, outcome: str, kind: Any) -> None:
         self._job, self._counts = None, ()
