@@ -3,12 +3,18 @@
 import math
 
 from napari_xrf_denoise.denoising import Progress
-from napari_xrf_denoise.plugin.denoise_course import CourseKeeper, means
+from napari_xrf_denoise.plugin.denoise_course import CourseKeeper
 
 
-def test_networks_are_averaged_and_unknown_values_left_out():
-    figures = {"dose gain, network 1": 4.0, "dose gain, network 2": 8.0, "held-out": float("nan")}
-    assert means(figures) == {"dose gain": 6.0}
+def curves(points):
+    """Return the curves that NaN parts."""
+    found = [[]]
+    for share, value in points:
+        if math.isnan(value):
+            found.append([])
+        else:
+            found[-1].append((share, value))
+    return found
 
 
 def test_points_come_when_figures_change():
@@ -20,18 +26,21 @@ def test_points_come_when_figures_change():
     assert keeper.course() == {"training": ((20.0, 5.0), (30.0, 4.0))}
 
 
-def test_networks_one_after_the_other_have_curves_of_their_own():
+def test_a_figure_that_is_not_known_yet_is_left_out():
     keeper = CourseKeeper()
-    keeper.add(Progress("training", 0.2, None, {"training, network 1": 5.0}))
-    keeper.add(Progress("training", 0.6, None, {"training, network 2": 6.0}))
-    first, gap, second = keeper.course()["training"]
-    assert (first, second) == ((20.0, 5.0), (60.0, 6.0))
-    assert math.isnan(gap[1])
+    assert not keeper.add(Progress("training", 0.2, None, {"dose gain": math.nan}))
+    assert keeper.course() == {}
 
 
-def test_networks_at_the_same_time_share_one_curve():
+def test_each_network_has_a_curve_of_its_own():
     keeper = CourseKeeper()
-    keeper.add(Progress("training", 0.2, None, {"training, network 1": 5.0}))
-    both = {"training, network 1": 5.0, "training, network 2": 7.0}
-    keeper.add(Progress("training", 0.3, None, both))
-    assert keeper.course() == {"training": ((20.0, 5.0), (30.0, 6.0))}
+    keeper.add(Progress("training", 0.2, None, {"loss, network 1": 9.0, "loss, network 2": 8.0}))
+    keeper.add(Progress("training", 0.3, None, {"loss, network 1": 5.0, "loss, network 2": 6.0}))
+    # The first has ended when the third begins.
+    third = {"loss, network 1": 5.0, "loss, network 2": 4.0, "loss, network 3": 9.5}
+    keeper.add(Progress("training", 0.4, None, third))
+    assert curves(keeper.course()["loss"]) == [
+        [(20.0, 9.0), (30.0, 5.0)],
+        [(20.0, 8.0), (30.0, 6.0), (40.0, 4.0)],
+        [(40.0, 9.5)],
+    ]

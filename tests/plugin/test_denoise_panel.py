@@ -197,12 +197,22 @@ def test_tabbing_goes_from_top_to_bottom(panel):
     assert seen[: len(order)] == order
 
 
-def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, panel):
+def drawn_pictures(panel, monkeypatch):
+    """Return a list that gets the pictures (raw, predicted) whenever they are drawn."""
+    shown, draw = [], panel.live.show_preview
+
+    def drawn(preview, *rest):
+        draw(preview, *rest)
+        if preview is not None:
+            shown.append(panel.live.pictures.shown())
+
+    monkeypatch.setattr(panel.live, "show_preview", drawn)
+    return shown
+
+
+def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, panel, monkeypatch):
     panel.method_box.setCurrentText("stack")
-    shown = []
-    panel.model.events.preview.connect(
-        lambda preview: preview is None or shown.append(panel.live.pictures.shown())
-    )
+    shown = drawn_pictures(panel, monkeypatch)
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
     raw, made = shown[-1]
@@ -216,7 +226,9 @@ def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, pane
     assert not panel.course.is_open
 
 
-def test_the_raw_picture_is_of_all_layers_together(qtbot, viewer_with_map, panel, small_map):
+def test_the_raw_picture_is_of_all_layers_together(
+    qtbot, viewer_with_map, panel, small_map, monkeypatch
+):
     second = small_map.replace(
         name="second", counts=np.random.default_rng(0).poisson(small_map.counts)
     )
@@ -224,15 +236,12 @@ def test_the_raw_picture_is_of_all_layers_together(qtbot, viewer_with_map, panel
     layers = viewer_with_map.layers
     panel.model.choose(tuple(layers))
     panel.method_box.setCurrentText("stack")
-    shown = []
-    panel.model.events.preview.connect(
-        lambda preview: preview is None or shown.append(panel.live.pictures.shown()[0])
-    )
+    shown = drawn_pictures(panel, monkeypatch)
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: len(layers) == 3, timeout=60_000)
     channel = panel.viewer.dims.current_step[0]
     both = layers["map"].data[channel].astype(float) + layers["second"].data[channel]
-    np.testing.assert_array_equal(shown[-1], both)
+    np.testing.assert_array_equal(shown[-1][0], both)
 
 
 def test_a_file_that_the_dialog_did_not_ask_about_stays(

@@ -363,6 +363,19 @@ def test_the_last_pixel_stays_also_beside_a_single_spectrum(
     np.testing.assert_array_equal(curve(spectrum, "map")[1], small_map.counts[0, y, x])
 
 
+def test_the_lines_of_the_readout_are_seen_whole(qtbot, viewer_with_map, spectrum):
+    hover(qtbot, viewer_with_map)
+    qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
+    hover(qtbot, viewer_with_map, 60, 60)
+    qtbot.waitUntil(lambda: len(spectrum.plot.labels()) == 2, timeout=5000)
+    spectrum.plot.pointed.emit(6.4)
+    qtbot.waitUntil(lambda: spectrum.readout.text().count("\n") == 2, timeout=5000)
+    free = QLabel(spectrum.readout.text(), spectrum)
+    free.setStyleSheet(spectrum.readout.styleSheet())
+    free.ensurePolished()
+    assert spectrum.readout.height() >= free.sizeHint().height()
+
+
 def test_a_moved_shape_shows_the_spectrum_of_where_it_is(
     qtbot, viewer_with_map, spectrum, small_map
 ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from napari_xrf_denoise.denoising import Progress
 
@@ -14,46 +13,32 @@ DOSE_GAIN = "dose gain"
 
 
 class CourseKeeper:
-    """Gathers losses and dose gains, as means over the networks that learn at the same time."""
+    """Gathers losses and dose gains of each network."""
 
     def __init__(self) -> None:
         self._points: dict[str, list[tuple[float, float]]] = {}
-        self._last: Mapping[str, float] = {}
 
     def add(self, progress: Progress) -> bool:
-        """Take over what is new; return whether anything was."""
-        if not progress.figures or progress.figures == self._last:
-            return False
-        share = 100 * progress.fraction
-        if not self._last.keys() <= progress.figures.keys():
-            # Another network begins from the start: its curve is one of its own.
-            for points in self._points.values():
-                points.append((share, math.nan))
-        self._last = dict(progress.figures)
-        for kind, value in means(progress.figures).items():
-            self._points.setdefault(kind, []).append((share, value))
-        return True
+        """Take over what is new; return whether anything was.
+
+        Figures have names such as ``"training, network 2"``, or no number where there is one
+        network. Those of networks that have ended are told until the run ends, and are not new.
+        """
+        share, is_new = 100 * progress.fraction, False
+        for name, value in progress.figures.items():
+            points = self._points.setdefault(name, [])
+            if math.isfinite(value) and (not points or points[-1][1] != value):
+                points.append((share, value))
+                is_new = True
+        return is_new
 
     def course(self) -> dict[str, Points]:
-        """Return all curves by kind; NaN parts what does not belong together."""
-        return {kind: tuple(points) for kind, points in self._points.items()}
-
-
-def means(figures: Mapping[str, float]) -> dict[str, float]:
-    """Return the mean over networks of each kind of figure that has a value.
-
-    Parameters
-    ----------
-    figures : mapping of str to float
-        Names such as ``"training, network 2"``, or without a number where there is one network.
-
-    Examples
-    --------
-    >>> means({"training, network 1": 1.0, "training, network 2": 3.0, "held-out": float("nan")})
-    {'training': 2.0}
-    """
-    kinds: dict[str, list[float]] = {}
-    for name, value in figures.items():
-        if math.isfinite(value):
-            kinds.setdefault(name.partition(",")[0], []).append(value)
-    return {kind: sum(values) / len(values) for kind, values in kinds.items()}
+        """Return the curves of each kind of figure one after the other, parted by NaN."""
+        course: dict[str, Points] = {}
+        for name, points in self._points.items():
+            if points:
+                kind = name.partition(",")[0]
+                before = course.get(kind, ())
+                gap = ((points[0][0], math.nan),) if before else ()
+                course[kind] = (*before, *gap, *points)
+        return course

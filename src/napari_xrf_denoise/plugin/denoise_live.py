@@ -44,7 +44,7 @@ class LiveView(QWidget):
         self.gain_plot = _CurvePlot("dose gain", colors)
         self.gain_plot.setToolTip(
             "Dose gain of one pass of each network over a part of the counts, judged by counts "
-            "that it does not see; mean of the networks. The result, made of all counts, is better."
+            "that it does not see; a curve for each. The result, made of all counts, is better."
         )
         self.loss_plot = _CurvePlot("loss", colors)
         self.loss_plot.setToolTip(

@@ -78,7 +78,7 @@ class DenoiseModel:
         Share of the run that is done, 0 to 1.
     seconds_left : float, optional
     course : mapping
-        Losses and dose gains of the run so far, means over its networks.
+        Losses and dose gains of the run so far, a curve for each network, parted by NaN.
     preview : Preview, optional
         What the network makes of the counts by now.
     counts : tuple of SpectrumImage

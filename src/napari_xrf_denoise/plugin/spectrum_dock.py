@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QPaintEvent, QShowEvent
+from qtpy.QtGui import QFontMetricsF, QPaintEvent, QShowEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -53,6 +54,8 @@ SPACING = 2
 """Pixels between two rows: what they take is missing to the plot."""
 READOUT_MARGIN = 12
 """Pixels that napari's style leaves free beside words, both sides together."""
+READOUT_PADDING = 8
+"""Pixels above and below them."""
 READOUT_TIP = "Energy (keV), channel and counts per channel under the mouse"
 
 NO_SPECTRA = (
@@ -370,7 +373,9 @@ class SpectrumDock(DockedWidget):
         text = "\n".join(metrics.elidedText(line, middle, width) for line in lines)
         if text != self.readout.text():
             self.readout.setText(text)
-            self.readout.setFixedHeight(number * metrics.lineSpacing() + SPACING)
+            # As it is drawn: QFontMetrics itself rounds down.
+            line = ceil(QFontMetricsF(self.readout.font()).lineSpacing())
+            self.readout.setFixedHeight(number * line + READOUT_PADDING)
             self.readout.setToolTip(f"{READOUT_TIP}\n{words}")
         message = self._message()
         self.message.setText(message)
