@@ -1,10 +1,10 @@
 """Changes of a widget that are drawn together."""
 
 import pytest
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.drawn_once import drawn_once
+from napari_xrf_denoise.plugin.drawn_once import drawn_later, drawn_once
 
 
 class Paints(QObject):
@@ -54,3 +54,37 @@ def test_after_an_error_it_is_drawn_as_before(qtbot, panel):
     paints = Paints(panel)
     panel.label.setText("again")
     qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
+
+
+def test_the_window_answers_before_it_is_drawn(qtbot, panel):
+    paints, order = Paints(panel), []
+    with drawn_later(panel.label):
+        QTimer.singleShot(0, lambda: order.append(("answered", paints.number)))
+        panel.label.setText("changed")
+    qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
+    assert order == [("answered", 0)]
+    assert panel.updatesEnabled()
+
+
+def test_after_an_error_the_window_is_drawn_as_well(qtbot, panel):
+    with pytest.raises(ZeroDivisionError), drawn_later(panel):
+        _ = 1 / 0
+    qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
+
+
+def test_of_a_dock_that_floats_the_main_window_waits(qtbot, panel):
+    dock = QDialog(panel)
+    label = QLabel("inside", dock)
+    dock.show()
+    with drawn_later(label):
+        assert not panel.updatesEnabled()
+    qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
+
+
+def test_a_window_that_goes_meanwhile_takes_the_wait_with_it(qtbot):
+    window = QWidget()
+    with drawn_later(window):
+        window.deleteLater()
+    qtbot.wait(60)  # an error in Qt's loop fails the test
+    with pytest.raises(RuntimeError):
+        window.updatesEnabled()

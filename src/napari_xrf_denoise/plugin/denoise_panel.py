@@ -31,7 +31,7 @@ from .denoise_live import LiveView
 from .denoise_model import DenoiseModel, plan, resolve
 from .denoise_session import DenoiseSession
 from .docked_widget import DockedWidget
-from .drawn_once import drawn_once
+from .drawn_once import drawn_later, drawn_once
 from .energy_slice import energy_of_slice, sliced_layer
 from .fold import Fold
 from .layer_checklist import LayerChecklist
@@ -325,7 +325,8 @@ class DenoisePanel(DockedWidget):
             self._timer.stop()
 
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
-        self.viewer.add_image(data, **attributes)
+        with drawn_later(self):
+            self.viewer.add_image(data, **attributes)
 
     def _show_change(self, info: EmissionInfo) -> None:
         if info.signal.name == "status" and self.model.status in ("loading", "idle"):

@@ -1,4 +1,4 @@
-"""Many changes of a widget that Qt draws together.
+"""Many changes of a widget that Qt draws together, or after what asked for them.
 
 Whatever is drawn anew, Qt puts the whole window with napari's picture together again: about 25 ms
 of two processors where no graphics card does it. A progress bar asks for that at once, a label
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtCore import QCoreApplication, QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
 NESTED = 6
 """Layouts within each other: each tells the one around it that it has changed."""
+LATER_MS = 10
+"""Time in which the window answers to mouse and keys before it is drawn."""
 
 
 @contextmanager
@@ -33,3 +36,30 @@ def drawn_once(widget: QWidget) -> Iterator[None]:
             QCoreApplication.sendPostedEvents(None, int(QEvent.Type.LayoutRequest.value))
     finally:
         widget.setUpdatesEnabled(True)
+
+
+@contextmanager
+def drawn_later(widget: QWidget) -> Iterator[None]:
+    """Let Qt draw the window of a widget a moment after this block, and not with its end.
+
+    napari takes 60 to 130 ms to make a layer, and Qt as long to draw it where no graphics card
+    does: two short waits instead of a long one.
+
+    Parameters
+    ----------
+    widget : QWidget
+        In napari's main window, or in a dock that floats beside it.
+    """
+    inner = widget.window()
+    window = inner if inner is None or inner.parentWidget() is None else inner.parentWidget()
+    assert window is not None
+    window.setUpdatesEnabled(False)
+    # A child of the window, so that it goes with it.
+    timer = QTimer(window)
+    timer.setSingleShot(True)
+    timer.timeout.connect(partial(window.setUpdatesEnabled, True))
+    timer.timeout.connect(timer.deleteLater)
+    try:
+        yield
+    finally:
+        timer.start(LATER_MS)
