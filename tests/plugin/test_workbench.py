@@ -81,7 +81,7 @@ def test_from_the_first_look_to_the_saved_maps(
     click(qtbot, denoise.button)
     qtbot.waitUntil(lambda: "map denoised" in viewer.layers, timeout=60_000)
     qtbot.waitUntil(lambda: "map denoised, sum" in spectrum.plot.labels(), timeout=5000)
-    assert "Dose gain" in denoise.report_label.text()
+    qtbot.waitUntil(lambda: "Dose gain" in denoise.report_label.text(), timeout=5000)
 
     # Compare both: the pair is found, and nothing was lost but noise.
     compare = dock(viewer, "Compare")

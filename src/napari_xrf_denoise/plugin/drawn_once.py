@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from weakref import ref
 
 from qtpy.QtCore import QCoreApplication, QEvent, QTimer
 from qtpy.QtWidgets import QWidget
@@ -50,16 +51,21 @@ def drawn_later(widget: QWidget) -> Iterator[None]:
     widget : QWidget
         In napari's main window, or in a dock that floats beside it.
     """
-    inner = widget.window()
-    window = inner if inner is None or inner.parentWidget() is None else inner.parentWidget()
-    assert window is not None
+    own = widget.window()
+    assert own is not None
+    window = own.parentWidget() or own
     window.setUpdatesEnabled(False)
-    # A child of the window, so that it goes with it.
+    # A child of the window, so that it goes with it, and without a hold on it.
     timer = QTimer(window)
     timer.setSingleShot(True)
-    timer.timeout.connect(partial(window.setUpdatesEnabled, True))
+    timer.timeout.connect(partial(_draw, ref(window)))
     timer.timeout.connect(timer.deleteLater)
     try:
         yield
     finally:
         timer.start(LATER_MS)
+
+
+def _draw(window: ref[QWidget]) -> None:
+    if (shown := window()) is not None:
+        shown.setUpdatesEnabled(True)
