@@ -318,11 +318,10 @@ class BatchDock(DockedWidget):
             self.settings_form.tab_after(self.advanced.button)
 
     def _show_python(self, *_: Any) -> None:
-        # Of thousands of files, the lines are made for those who look at them.
-        if self.python.is_open:
-            self.python.show_lines(python_of(self.model, preferences()))
-        else:
-            self.python.setVisible(not self.model.problem)
+        # There may be thousands of files.
+        self.python.show_made(
+            lambda: python_of(self.model, preferences()), is_possible=not self.model.problem
+        )
 
     def _show_choices(self) -> None:
         model = self.model

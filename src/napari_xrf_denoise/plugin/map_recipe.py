@@ -171,6 +171,6 @@ def edges(channels: slice, axis: EnergyAxis) -> Window:
     centers = axis.centers
     # Half-way to the neighbours; the first and last channel are as wide as those beside them.
     inner = (centers[1:] + centers[:-1]) / 2 if axis.size > 1 else centers + axis.gain / 2
-    ends = np.array([2 * centers[0] - inner[0], *inner, 2 * centers[-1] - inner[-1]])
+    ends = np.concatenate([2 * centers[:1] - inner[:1], inner, 2 * centers[-1:] - inner[-1:]])
     start, stop, _ = channels.indices(axis.size)
     return float(ends[start]), float(ends[stop])

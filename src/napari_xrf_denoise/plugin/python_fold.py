@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -42,6 +44,21 @@ class PythonFold(Fold):
         if lines != self.lines():
             self.text.setPlainText(lines)
         self.setVisible(bool(lines))
+
+    def show_made(self, make: Callable[[], str], *, is_possible: bool) -> None:
+        """Show lines that take a while to make: only for those who look at them.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the lines; called while the fold is open.
+        is_possible : bool
+            Whether there would be any, so that the fold can be opened.
+        """
+        if self.is_open:
+            self.show_lines(make())
+        else:
+            self.setVisible(is_possible)
 
     def copy(self) -> None:
         """Put the lines into the clipboard."""

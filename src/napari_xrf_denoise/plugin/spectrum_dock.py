@@ -305,11 +305,11 @@ class SpectrumDock(DockedWidget):
         self.save_button.setEnabled(bool(self._curves))
 
     def _show_python(self, *_: Any) -> None:
-        if not self.python.is_open:
-            # The mouse moves fast: lines are made for those who look at them.
-            self.python.setVisible(bool(self._curves))
-            return
-        self.python.show_lines(python_of(self._curves, self._searched(), self.line_tools.model))
+        # The mouse moves fast.
+        self.python.show_made(
+            lambda: python_of(self._curves, self._searched(), self.line_tools.model),
+            is_possible=bool(self._curves),
+        )
 
     def _pin(self) -> None:
         position, units = self.model.position, self.viewer.dims.units
