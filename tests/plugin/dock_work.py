@@ -1,8 +1,10 @@
 """Each dock at its main work, as far as a click or two bring it."""
 
+import numpy as np
 from qtpy.QtCore import Qt
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.layers import to_layer
 
 DOCKS = ("Denoise", "Spectrum", "Element maps", "Compare", "Calibrate energy", "Batch denoise")
 
@@ -15,6 +17,16 @@ def add_result(viewer, image):
     """Denoise a map and add the result; return its layer."""
     result = xrf.denoise(image, method="pca", preset="fast", rank=4)
     return viewer.add_layer(result.to_layer())
+
+
+def add_spectra(viewer):
+    """Add spectra and a smooth result of them; return the spectra and the result's counts."""
+    raw, rate = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
+    viewer.add_layer(to_layer(raw))
+    smooth = np.asarray(rate, np.float32).reshape(1, 1, 1, -1)
+    record = {"denoising": {"source": raw.name}}
+    viewer.add_layer(to_layer(raw.replace(counts=smooth, name="smooth", metadata=record)))
+    return raw, smooth
 
 
 def at_work(qtbot, viewer, dock, name, folder):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dock_work import click
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -74,10 +75,6 @@ def drop(panel, paths):
     if enter.isAccepted():
         QApplication.sendEvent(panel, QDropEvent(QPointF(9, 9), copy, content, left, no_key))
     return enter.isAccepted()
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def column(panel, number, role=Qt.ItemDataRole.DisplayRole):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from dock_work import click
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
@@ -42,10 +43,6 @@ def wait_for_spectrum(qtbot, panel):
     qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum of"), timeout=10_000)
 
 
-def press(qtbot, button):
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
 def click_in_spectrum(qtbot, panel, channel):
     qtbot.wait(50)  # until the plot has its size and range
     place = panel.plot.place_of(channel)
@@ -67,7 +64,7 @@ def test_two_clicks_and_two_lines_calibrate_the_layer(qtbot, viewer_with_array, 
         found = panel.channel_fields[number].value()
         assert found == pytest.approx(channel_of(line), abs=0.15)
     assert panel.button.isEnabled()
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     layer = viewer_with_array.layers["array"]
     assert tuple(layer.axis_labels) == ("y", "x", "energy")
     assert [f"{unit:~}" for unit in layer.units][2] == "keV"
@@ -83,25 +80,25 @@ def test_two_clicks_and_two_lines_calibrate_the_layer(qtbot, viewer_with_array, 
 
 
 def test_offset_and_gain_calibrate_the_layer(qtbot, viewer_with_array, panel):
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     panel.offset_field.setValue(OFFSET)
     panel.gain_field.setValue(GAIN)
     assert "Channel 0 is -0.1200 keV, a channel 20.0000 eV" in panel.words.text()
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     energy = image_from_layer(viewer_with_array.layers["array"]).energy
     assert (energy.offset, energy.gain, energy.size) == (OFFSET, GAIN, SIZE)
 
 
 def test_applying_again_replaces_axis_and_calibration(qtbot, viewer_with_array, panel):
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     panel.energy_box.setCurrentIndex(0)
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     layer = viewer_with_array.layers["array"]
     assert tuple(layer.axis_labels) == ("energy", "y", "x")
     panel.energy_box.setCurrentIndex(2)
     panel.gain_field.setValue(GAIN)
     panel.offset_field.setValue(OFFSET)
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     assert tuple(layer.axis_labels) == ("y", "x", "energy")
     assert layer.scale.tolist() == [1.0, 1.0, GAIN]
     assert layer.translate.tolist() == [0.0, 0.0, OFFSET]
@@ -110,8 +107,8 @@ def test_applying_again_replaces_axis_and_calibration(qtbot, viewer_with_array, 
 
 
 def test_the_picture_is_shown_once_its_energy_axis_is_known(qtbot, viewer_with_array, panel):
-    press(qtbot, panel.ways["numbers"])
-    press(qtbot, panel.button)
+    click(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.button)
     assert viewer_with_array.dims.displayed == (0, 1)
     strongest = round(channel_of("Ca Ka"))
     assert viewer_with_array.dims.current_step[2] == pytest.approx(strongest, abs=3)
@@ -121,10 +118,10 @@ def test_the_slider_stays_at_its_channel(qtbot, viewer, spectra, dock):
     viewer.add_image(np.moveaxis(spectra, 2, 0), name="array")
     viewer.dims.set_current_step(0, 201)
     panel = dock(viewer, "Calibrate energy")
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     panel.gain_field.setValue(GAIN)
     panel.offset_field.setValue(OFFSET)
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     assert viewer.dims.current_step[0] == 201
     assert viewer.dims.point[0] == pytest.approx(OFFSET + 201 * GAIN)
     assert viewer.dims.displayed == (1, 2)
@@ -133,14 +130,14 @@ def test_the_slider_stays_at_its_channel(qtbot, viewer, spectra, dock):
 def test_offset_and_gain_show_what_the_peaks_gave(qtbot, panel):
     panel.model.lines = LINES
     panel.model.channels = (channel_of(LINES[0]), channel_of(LINES[1]))
-    press(qtbot, panel.button)
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.button)
+    click(qtbot, panel.ways["numbers"])
     assert panel.offset_field.value() == pytest.approx(OFFSET, abs=1e-6)
     assert panel.gain_field.value() == pytest.approx(GAIN, abs=1e-8)
 
 
 def test_lines_of_the_same_elements_are_marked_where_the_calibration_has_them(qtbot, panel):
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     panel.offset_field.setValue(OFFSET)
     panel.gain_field.setValue(GAIN)
     panel.model.lines = LINES
@@ -186,7 +183,7 @@ def test_layers_are_followed_and_pictures_in_colour_are_not_offered(viewer_with_
 def test_a_calibrated_layer_begins_with_its_own_calibration(qtbot, viewer_with_map, dock):
     panel = dock(viewer_with_map, "Calibrate energy")
     energy = image_from_layer(viewer_with_map.layers["map"]).energy
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     assert panel.offset_field.value() == pytest.approx(energy.offset, abs=1e-6)
     assert panel.gain_field.value() == pytest.approx(energy.gain, abs=1e-8)
     assert panel.energy_box.currentIndex() == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from dock_work import click
 
 from napari_xrf_denoise.layers import image_from_layer
 
@@ -24,10 +24,6 @@ def panel(qtbot, viewer_with_array, dock):
     return panel
 
 
-def press(qtbot, button):
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
 def two_peaks(qtbot, panel):
     for number, (channel, line) in enumerate([(12.34, "Ca Ka"), (50.5, "8.63 keV")]):
         panel.channel_fields[number].setValue(channel)
@@ -35,7 +31,7 @@ def two_peaks(qtbot, panel):
 
 
 def offset_and_gain(qtbot, panel):
-    press(qtbot, panel.ways["numbers"])
+    click(qtbot, panel.ways["numbers"])
     panel.offset_field.setValue(-0.1234567)
     panel.gain_field.setValue(0.1)
 
@@ -65,7 +61,7 @@ def test_the_lines_calibrate_the_layer_as_the_dock_does(qtbot, viewer_with_array
     other = viewer_with_array.add_image(layer.data.copy(), name="other")
     panel.layer_box.setCurrentText(NAME)
     fill(qtbot, panel)
-    press(qtbot, panel.button)
+    click(qtbot, panel.button)
     exec(lines.replace(repr(NAME), "'other'"), {"viewer": viewer_with_array})
     assert look(other) == look(layer)
     axis = image_from_layer(other).energy

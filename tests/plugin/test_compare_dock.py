@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from dock_work import add_spectra, click
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
@@ -48,10 +49,6 @@ def compare(pair, dock, qtbot):
     widget = dock(pair, "Compare")
     qtbot.waitUntil(widget.isVisible)
     return widget
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def forget(qtbot, widget):
@@ -434,11 +431,7 @@ def test_removed_layers_end_the_swipe(qtbot, pair, compare):
 
 
 def test_spectra_have_residuals_but_no_picture(qtbot, viewer, dock):
-    raw, rate = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
-    viewer.add_layer(to_layer(raw))
-    smooth = np.asarray(rate, np.float32).reshape(1, 1, 1, -1)
-    record = {"denoising": {"source": raw.name}}
-    viewer.add_layer(to_layer(raw.replace(counts=smooth, name="smooth", metadata=record)))
+    raw, smooth = add_spectra(viewer)
     compare = dock(viewer, "Compare")
     assert not compare.view_page.buttons["swipe"].isEnabled()
     assert "axes y and x" in compare.view_page.words.text()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from dock_work import add_spectra
 from qtpy.QtCore import Qt
 
 import napari_xrf_denoise as xrf
@@ -132,11 +133,7 @@ def test_a_result_without_a_report_has_no_lines_about_gains(pair, compare):
 
 
 def test_spectra_have_residuals_but_no_layer(qtbot, viewer, dock):
-    raw, rate = xrf.simulate_spectra(n_repeats=4, n_channels=512, seed=0)
-    viewer.add_layer(to_layer(raw))
-    smooth = np.asarray(rate, np.float32).reshape(1, 1, 1, -1)
-    record = {"denoising": {"source": raw.name}}
-    viewer.add_layer(to_layer(raw.replace(counts=smooth, name="smooth", metadata=record)))
+    add_spectra(viewer)
     compare = dock(viewer, "Compare")
     compute(qtbot, compare)
     names = run(compare, viewer)

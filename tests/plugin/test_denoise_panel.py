@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from dock_work import click
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QMessageBox
 
@@ -18,10 +19,6 @@ def panel(viewer_with_map, dock):
     panel.method_box.setCurrentText("pca")
     panel.preset_box.setCurrentText("fast")
     return panel
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def texts(panel):

@@ -2,6 +2,7 @@ import threading
 
 import numpy as np
 import pytest
+from dock_work import click
 from qtpy.QtCore import Qt
 
 import napari_xrf_denoise as xrf
@@ -23,10 +24,6 @@ def pair(viewer_with_map, small_map):
     denoised = small_map.replace(counts=2 * small_map.counts, name="map denoised", metadata=record)
     viewer_with_map.add_layer(to_layer(denoised))
     return viewer_with_map
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def add(qtbot, panel, elements):

@@ -3,7 +3,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from dock_work import click
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_xrf_denoise as xrf
@@ -20,10 +20,6 @@ def panel(viewer_with_map, dock, qtbot):
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: not panel.model.doing, timeout=20_000)
     return panel
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def update(qtbot, panel):

@@ -1,5 +1,5 @@
 import pytest
-from qtpy.QtCore import Qt
+from dock_work import click
 
 
 @pytest.fixture
@@ -10,10 +10,6 @@ def panel(viewer_with_map, dock, qtbot):
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: len(panel.model.maps) == 3, timeout=20_000)
     return panel
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def colours(viewer):

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from dock_work import click
 from napari.layers import Labels
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
@@ -17,10 +18,6 @@ def panel(viewer_with_map, dock, qtbot):
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: panel.scatter_page.plot.values()[0].size > 0, timeout=20_000)
     return panel
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
 def draw(qtbot, panel, low, high):
