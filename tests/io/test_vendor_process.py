@@ -62,3 +62,12 @@ def test_a_reader_that_does_not_end_is_ended(fake, monkeypatch):
     monkeypatch.setattr(_vendor_process, "LEAST_SECONDS", 3.0)
     with pytest.raises(FormatError, match="did not end within 3 s"):
         fake("endless")
+
+
+@pytest.mark.parametrize("module", ["json", "numpy", "rsciio"])
+def test_no_code_beside_the_data_is_run(fake, tmp_path, monkeypatch, module):
+    (tmp_path / f"{module}.py").write_text("open('was_run', 'w').close()\nraise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    (found,) = fake("good")
+    np.testing.assert_array_equal(found["data"], [0, 1, 2])
+    assert not (tmp_path / "was_run").exists()

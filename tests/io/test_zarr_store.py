@@ -13,7 +13,7 @@ from napari_xrf_denoise.io import sniff, zarr_store
 from napari_xrf_denoise.io._found import build
 from napari_xrf_denoise.io._options import ReadOptions
 
-zarr = pytest.importorskip("zarr", minversion="3", reason="needs zarr 3 or later")
+zarr = pytest.importorskip("zarr", minversion="3.1", reason="needs zarr 3.1 or later")
 
 # (y, x, energy)
 COUNTS = np.random.default_rng(2).poisson(5, (3, 5, 40)).astype(np.uint16)
@@ -316,6 +316,14 @@ def test_without_zarr_the_message_says_what_to_install(tmp_path, monkeypatch):
         MissingDependencyError, match=r'cube\.zarr.*pip install "napari-xrf-denoise\[formats\]"'
     ):
         image_of(path)
+
+
+def test_a_zarr_that_runs_code_from_a_file_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "cube.zarr"
+    zarr.create_array(store=path, data=COUNTS)
+    monkeypatch.setattr(zarr, "__version__", "3.0.10")
+    with pytest.raises(MissingDependencyError, match=r"version 3\.1 or later.*found 3\.0\.10"):
+        image_of(path, energy_axis=-1)
 
 
 def test_missing_chunks_are_pointed_out(tmp_path):

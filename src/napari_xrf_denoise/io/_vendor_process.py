@@ -50,7 +50,8 @@ def load_apart(plugin: str, path: Path, arguments: Mapping[str, Any]) -> list[di
     limit = LEAST_SECONDS + SECONDS_PER_MB * path.stat().st_size / 1e6
     with tempfile.TemporaryDirectory(prefix="xrf-vendor-") as name:
         folder = Path(name)
-        command = [sys.executable, "-m", __name__, plugin, str(path.resolve()), name]
+        # "-P": no module is taken from the current folder, which is often that of the data.
+        command = [sys.executable, "-P", "-m", __name__, plugin, str(path.resolve()), name]
         try:
             process = subprocess.run(
                 [*command, json.dumps(dict(arguments))],

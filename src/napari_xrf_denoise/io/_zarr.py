@@ -71,14 +71,18 @@ class ZarrOnDisk:
 @contextmanager
 def open_store(path: Path) -> Iterator[Any]:
     """Open a store and return its root, turning all that zarr stumbles over into one error."""
+    needed = (
+        f"{path}: Zarr stores are read with the package zarr, version 3.1 or later; "
+        'pip install "napari-xrf-denoise[formats]"'
+    )
     try:
         import zarr
         from zarr.storage import LocalStore, ZipStore
     except ImportError as error:
-        raise MissingDependencyError(
-            f"{path}: Zarr stores are read with the package zarr, version 3 or later; "
-            'pip install "napari-xrf-denoise[formats]"'
-        ) from error
+        raise MissingDependencyError(needed) from error
+    # zarr 3.0 unpickles a codec that a file names, and with it runs the file's code.
+    if tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 1):
+        raise MissingDependencyError(f"{needed} (found {zarr.__version__})")
     store = None
     try:
         root = _root_path(path)
