@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import layer_data
-from napari_xrf_denoise.plugin.energy_store import lay_out
+from napari_xrf_denoise.layers.convert import layer_data
+from napari_xrf_denoise.plugin.opening.energy_cache import lay_out
 
 WIDTH, CHANNELS = 512, 4096
 DATASET = "/entry/counts"

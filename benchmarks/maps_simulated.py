@@ -26,7 +26,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import savgol_filter
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.xray_lines import line_energy
+from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 SHAPE, CHANNELS = (96, 96), 1024
 RANKS = (5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20)

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.cli.figures import ZOOMS, losses_figure, save_figure, spectra_figure
 from napari_xrf_denoise.denoising.settings import Preset
-from napari_xrf_denoise.figures import ZOOMS, losses_figure, save_figure, spectra_figure
 
 IMAGES = Path(__file__).resolve().parent / "images"
 ELEMENT, PIXEL = "Mn", (47, 45)

@@ -27,7 +27,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.layers.convert import to_layer
 
 IMAGES = Path(__file__).resolve().parent / "images"
 PLUGIN = "napari-xrf-denoise"
@@ -60,8 +60,8 @@ def opened() -> None:
 
 def asked() -> None:
     """The dialog about a file that does not say enough."""
-    from napari_xrf_denoise.plugin.read_dialog import ReadDialog
-    from napari_xrf_denoise.plugin.read_questions import question_about
+    from napari_xrf_denoise.plugin.opening.dialog import ReadDialog
+    from napari_xrf_denoise.plugin.opening.questions import question_about
 
     path = Path("cube.npy")
     np.save(path, np.moveaxis(map_with_truth()[0].counts[0], -1, 0))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.energy_axis import EnergyAxis
-from napari_xrf_denoise.factored import FactoredCounts
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 
 def pytest_configure(config):
@@ -59,7 +59,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command in an empty folder: (exit status, out, err)."""
-    from napari_xrf_denoise import cli
+    from napari_xrf_denoise.cli import app as cli
 
     monkeypatch.chdir(tmp_path)
 

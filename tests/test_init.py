@@ -24,7 +24,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_the_command_line_starts_without_torch():
-    assert "torch" not in loaded_by("import napari_xrf_denoise.cli")
+    assert "torch" not in loaded_by("import napari_xrf_denoise.cli.app")
 
 
 def test_reading_and_simulating_load_no_torch():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.energy_axis import EnergyAxis
-from napari_xrf_denoise.simulation import simulate_map, simulate_spectra
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_spectra
 
 
 @pytest.fixture(scope="session")

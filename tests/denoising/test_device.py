@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.denoising.device import find_device, threads
-from napari_xrf_denoise.errors import SettingsError
 
 
 def test_auto_finds_a_device_that_computes():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.errors import Cancelled, DataError, SettingsError
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 QUICK = {"method": "spectrum", "preset": "tutorial", "epochs": 3}
 STACK = {"method": "stack", "folds": 2, "steps": 5, "features": 8, "line_width": 1.0}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.energy_axis import EnergyAxis
-from napari_xrf_denoise.errors import DataError, FormatError
-from napari_xrf_denoise.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError, FormatError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising.diagnostics.statistics import Fano, Survey
 from napari_xrf_denoise.denoising.pairs import (
     Photons,
     Repeats,
@@ -11,9 +14,6 @@ from napari_xrf_denoise.denoising.pairs import (
     split,
     thin,
 )
-from napari_xrf_denoise.denoising.survey import Fano, Survey
-from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.spectrum_image import SpectrumImage
 
 
 def found(whole=True, fano=float("nan")):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.denoising.settings import (
     PcaSettings,
     SpectrumSettings,
@@ -10,7 +11,6 @@ from napari_xrf_denoise.denoising.settings import (
     resolve_settings,
     settings_from_dict,
 )
-from napari_xrf_denoise.errors import SettingsError
 
 
 def test_tutorial_is_the_published_job_setting_for_setting():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.resolution import line_width
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.denoising.methods.deconvolution import line_width
 from napari_xrf_denoise.denoising.subspace import (
     Subspace,
     certain_rank,
@@ -11,7 +12,6 @@ from napari_xrf_denoise.denoising.subspace import (
     resolved_vectors,
     weights,
 )
-from napari_xrf_denoise.energy_axis import EnergyAxis
 
 MANY = 10_000
 """Pixels of a map whose mean spectrum is well known."""

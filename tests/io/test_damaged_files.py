@@ -9,22 +9,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import test_bliss
-import test_edf
-import test_hsi_analysis
-import test_larch
-import test_maps
-import test_nxdata
-import test_pyxrf
-import test_ripple
-import test_spectrum_text
-import test_tiff_folder
-import test_zarr_store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reading_process import ReadingProcess
 
 import napari_xrf_denoise as xrf
+from tests.helpers.reading_process import ReadingProcess
+from tests.io.hdf5 import test_aps_maps as test_maps
+from tests.io.hdf5 import test_bliss, test_hsi_analysis, test_larch, test_nxdata, test_pyxrf
+from tests.io.images import test_tiff_folder
+from tests.io.images import test_zarr as test_zarr_store
+from tests.io.instruments import test_edf, test_ripple
+from tests.io.text import test_mca as test_spectrum_text
 
 COUNTS = np.random.default_rng(0).poisson(3, (1, 5, 6, 40)).astype(np.uint16)
 IMAGE = xrf.SpectrumImage(COUNTS, xrf.EnergyAxis(0.0, 0.01, 40))

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import to_layer
+from napari_xrf_denoise.layers.convert import to_layer
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -26,8 +26,10 @@ def what_is_loaded_is_no_garbage():
 @pytest.fixture(autouse=True)
 def no_preferences(monkeypatch):
     """What is set in napari on this machine is no part of the tests."""
-    from napari_xrf_denoise.plugin import background_loading, batch_dock, denoise_panel
-    from napari_xrf_denoise.plugin.preferences import Preferences
+    from napari_xrf_denoise.plugin.batch import dock as batch_dock
+    from napari_xrf_denoise.plugin.common.preferences import Preferences
+    from napari_xrf_denoise.plugin.denoise import dock as denoise_panel
+    from napari_xrf_denoise.plugin.opening import loading as background_loading
 
     for module in (background_loading, batch_dock, denoise_panel):
         monkeypatch.setattr(module, "preferences", Preferences)

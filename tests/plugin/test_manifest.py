@@ -6,7 +6,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_xrf_denoise
-from napari_xrf_denoise.plugin.preferences import DEVICES, PAGE, PRESETS, Preferences
+from napari_xrf_denoise.plugin.common.preferences import DEVICES, PAGE, PRESETS, Preferences
 
 NAME = "napari-xrf-denoise"
 

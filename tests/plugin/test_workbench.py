@@ -7,13 +7,13 @@ from weakref import ref
 import h5py
 import numpy as np
 import pytest
-from dock_work import DOCKS, add_result, at_work, click
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.layers import to_layer
-from napari_xrf_denoise.xray_lines import line_energy
+from napari_xrf_denoise.layers.convert import to_layer
+from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
+from tests.helpers.dock_work import DOCKS, add_result, at_work, click
 
 # Those whose work is about the layers of the viewer.
 OF_LAYERS = DOCKS[:-1]

@@ -1,13 +1,13 @@
 """The main work of each dock with the keyboard alone."""
 
 import pytest
-from dock_looks import tab_stops
-from dock_work import add_result
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 import napari_xrf_denoise as xrf
+from tests.helpers.dock_looks import tab_stops
+from tests.helpers.dock_work import add_result
 
 MOST_TABS = 60
 

@@ -1,8 +1,18 @@
 """All docks, as they look at 1280 x 800 in a narrow dock, with and without something in them."""
 
 import pytest
-from dock_looks import cut_off, faint, jumps, narrow, plots, sticks_out, tab_stops, without_tip
-from dock_work import DOCKS, add_result, at_work
+
+from tests.helpers.dock_looks import (
+    cut_off,
+    faint,
+    jumps,
+    narrow,
+    plots,
+    sticks_out,
+    tab_stops,
+    without_tip,
+)
+from tests.helpers.dock_work import DOCKS, add_result, at_work
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from napari_xrf_denoise.errors import SettingsError
+from napari_xrf_denoise.core.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch

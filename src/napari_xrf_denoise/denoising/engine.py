@@ -11,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise import __version__
-from napari_xrf_denoise.errors import DataError
-from napari_xrf_denoise.factored import FactoredCounts
-from napari_xrf_denoise.layers import image_from_layer, is_layer
-from napari_xrf_denoise.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.layers.convert import image_from_layer, is_layer
+from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
-from . import methods
-from .denoised import Denoised
 from .device import find_device
-from .faults import find_faults
+from .diagnostics import find_faults
+from .diagnostics.statistics import Survey, survey
+from .methods import dispatch as methods
 from .model import Model
 from .pairs import check_pairs, choose_pairs
-from .progress import OnProgress, ShouldStop, Watch
-from .quality import Score, score_by_reference
-from .report import QualityReport, make_report
+from .quality.dose_gain import Score, score_by_reference
+from .quality.report import QualityReport, make_report
+from .result import Denoised
 from .settings import (
     METHODS,
     Method,
@@ -34,8 +36,6 @@ from .settings import (
     check_setting,
     resolve_settings,
 )
-from .survey import Survey, survey
-from .windows import find_windows
 
 if TYPE_CHECKING:
     import torch

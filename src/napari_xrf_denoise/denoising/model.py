@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise import __version__
-from napari_xrf_denoise.energy_axis import EnergyAxis
-from napari_xrf_denoise.errors import DataError, FormatError
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError, FormatError
 
 from .settings import Settings, settings_from_dict
 
@@ -77,7 +77,7 @@ class Model:
         """
         from safetensors.numpy import save
 
-        from napari_xrf_denoise.replacing import replacing
+        from napari_xrf_denoise.core.atomic_write import replacing
 
         path = Path(path)
         if path.suffix != ".safetensors":
@@ -128,7 +128,7 @@ class Model:
             settings = settings_from_dict(json.loads(header["settings"]))
             energy = EnergyAxis.from_dict(json.loads(header["energy"]))
             model = cls(settings, energy, _members(tensors), json.loads(header["facts"]))
-            from .methods import check_members
+            from .methods.dispatch import check_members
 
             if not float(model.facts["counts_per_pixel"]) > 0:
                 raise ValueError("counts_per_pixel must be above 0")

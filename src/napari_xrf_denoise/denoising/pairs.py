@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.arrays import is_whole
-from napari_xrf_denoise.errors import DataError, SettingsError
-from napari_xrf_denoise.spectrum_image import BLOCK_BYTES, SpectrumImage
+from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.lazy_arrays import is_whole
+from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES, SpectrumImage
 
-from .faults.values import advice_for
+from .diagnostics.statistics import Survey
+from .diagnostics.values import advice_for
 from .settings import Pairs
-from .survey import Survey
 
 Counts = NDArray[Any]
 

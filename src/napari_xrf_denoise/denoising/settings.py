@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, ClassVar, Literal
 
-from napari_xrf_denoise.errors import SettingsError
+from napari_xrf_denoise.core.errors import SettingsError
 
 Method = Literal["auto", "spectrum", "stack", "pca"]
 Pairs = Literal["auto", "repeats", "thinning"]

@@ -8,10 +8,10 @@ row in that table; axis options, calibration, warnings and checks are applied in
 
 from __future__ import annotations
 
-from ._facade import check_packages, read, write
-from ._layouts import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
-from ._own import is_own
-from .picture_file import write_pictures
+from .api import check_packages, read, write
+from .images.pictures import write_pictures
+from .provenance import is_own
+from .registry import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
 
 __all__ = [
     "LAYOUTS",

@@ -1,5 +1,5 @@
-"""The napari plugin: the only place that imports napari and Qt.
+"""The napari plugin: the only place of Qt.
 
-State lives in evented models without Qt (`denoise_model`, `spectrum_model`), sessions do the work
-(`denoise_session`), and widgets (`denoise_panel`, `spectrum_dock`, `element_panel`) only show it.
+Each dock is a folder: `model` (its state, without Qt), `session` (the work that takes long), `dock`
+(the widget that shows the model). What they share is in `common`; `opening` reads and writes files.
 """

@@ -1,0 +1,130 @@
+"""What a result says of the file and the settings it was made of, so that it is known again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_xrf_denoise.core.errors import DataError, FormatError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising import Model, QualityReport
+from napari_xrf_denoise.io import read
+
+if TYPE_CHECKING:
+    from .sources import Sources
+
+RECORD = "batch"
+"""Entry of ``metadata["denoising"]`` that tells what a result was made of."""
+DEFAULTS = {"method": "auto", "preset": "balanced", "pairs": "auto", "seed": 0}
+"""What `denoise` takes where nothing is said: the same job, however it was asked for."""
+
+
+def asked_for(how: Mapping[str, Any] | Model) -> dict[str, Any]:
+    """Return what tells two jobs apart, as plain values; the device is none of it."""
+    if not isinstance(how, Model):
+        named = {name: value for name, value in how.items() if name != "device"}
+        plain: dict[str, Any] = json.loads(json.dumps({**DEFAULTS, **named}, default=str))
+        return {"settings": plain}
+    digest = hashlib.sha256(json.dumps(how.settings.as_dict(), sort_keys=True).encode())
+    digest.update(json.dumps(how.energy.as_dict(), sort_keys=True).encode())
+    for member in how.members:
+        for name in sorted(member):
+            digest.update(name.encode())
+            digest.update(member[name].tobytes())
+    return {"model": digest.hexdigest()[:16]}
+
+
+def source_record(source: Path) -> dict[str, Any]:
+    """Return what tells whether a file is still the one that a result was made of.
+
+    Not its folder: results and files may be moved together. Not a sum over its bytes, which
+    takes as long as reading it; size and time are what build tools go by, too.
+    """
+    try:
+        size, modified = measure(source)
+    except OSError as error:
+        raise FormatError(
+            f"{source}: cannot be read ({error.strerror or error}); check that it is still there"
+        ) from error
+    return {"file": source.name, "bytes": size, "modified": modified}
+
+
+def measure(source: Path) -> tuple[int, int]:
+    """Return bytes and time of the last change (ns) of a file, or of all files in a folder."""
+    own = source.stat()
+    if not source.is_dir():
+        return own.st_size, own.st_mtime_ns
+    inside = [path.stat() for path in source.rglob("*") if path.is_file()]
+    return sum(entry.st_size for entry in inside), max(
+        (entry.st_mtime_ns for entry in inside), default=own.st_mtime_ns
+    )
+
+
+def difference_to(
+    image: SpectrumImage | None, record: Mapping[str, Any], source: Path, sources: Sources
+) -> str:
+    """Return in words why a file is not the result that would be made; nothing if it is.
+
+    Parameters
+    ----------
+    image : SpectrumImage or None
+        What the file holds, None if it is something else.
+    record : mapping
+        What the result's record would be.
+    source : Path
+        The file with counts.
+    sources : Sources
+        What is said about it.
+    """
+    past = None if image is None else (image.metadata.get("denoising") or {}).get(RECORD)
+    if not isinstance(past, Mapping):
+        return "is no result of a batch"
+    if any(past.get(key) != record[key] for key in ("file", "bytes", "modified")):
+        return "was made of another file, or before this one was changed"
+    if any(past.get(key) != record.get(key) for key in ("settings", "model")):
+        return "was made with other settings or another model"
+    if past.get("version") != record["version"]:
+        return f"was made by version {past.get('version')} of this program"
+    # Last, since it may need a look at the file.
+    if not sources.says_still(source, past.get("input") or {}):
+        return "was made of another part of the file, or of the file read in another way"
+    return ""
+
+
+def report_from(content: Mapping[str, Any]) -> QualityReport:
+    """Return what a result's record says about its quality."""
+
+    def number(value: Any, missing: float = math.nan) -> float:
+        return missing if value is None else float(value)
+
+    low, high = content.get("dose_gain_interval") or (None, None)
+    # JSON has neither NaN nor infinity: an upper end that is missing beside a lower one was open.
+    top = math.nan if low is None else math.inf
+    return QualityReport(
+        number(content.get("dose_gain")),
+        (number(low), number(high, top)),
+        number(content.get("count_ratio")),
+        str(content.get("measured_by") or "not recorded"),
+        tuple(map(str, content.get("warnings") or ())),
+        choices=dict(content.get("choices") or {}),
+    )
+
+
+def read_quietly(path: Path, **options: Any) -> SpectrumImage:
+    """Read a file; its warnings are in its metadata, from where reports take them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(path, **options)
+
+
+def read_or_none(path: Path) -> SpectrumImage | None:
+    """Read a file that may be something else; None if it is, or if it is damaged."""
+    try:
+        return read_quietly(path)
+    except (DataError, ImportError, OSError):
+        return None

@@ -1,0 +1,225 @@
+"""Many files, one after the other, with one setting or one saved model.
+
+A file's error stays with that file. Each result is complete or not there, and says of which file
+and with which settings it was made: run again after a stop or a crash, a batch goes on where it
+was, on the command line or in napari. `plan` refuses what would fail after hours of work, `run`
+does it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError, in_words
+from napari_xrf_denoise.denoising import Model, apply, denoise
+from napari_xrf_denoise.denoising.settings import METHODS, PRESETS, check_setting, resolve_settings
+from napari_xrf_denoise.io import check_packages, writable_suffixes
+
+from .merge_result_names import DOUBLE_SUFFIXES, result_name
+from .record import DEFAULTS, asked_for, measure
+from .results import check_folder
+from .sources import Sources
+from .task import OnChange, State, Task, outcome_words, seconds_left
+from .worker import Job, Make, Work
+
+__all__ = [
+    "Make",
+    "OnChange",
+    "Sources",
+    "State",
+    "Task",
+    "check_settings",
+    "in_words",
+    "outcome_words",
+    "plan",
+    "run",
+    "seconds_left",
+]
+
+
+def plan(
+    files: Iterable[str | Path], folder: str | Path, suffix: str = ".h5", overwrite: bool = False
+) -> list[Task]:
+    """Return where each file's result goes; nothing is read or written.
+
+    Parameters
+    ----------
+    files : iterable of path
+        A file that is named twice is done once.
+    folder : path
+        For the results, NAME_denoised.h5; made when the batch runs.
+    suffix : str
+        Ending of the results' names, which says their format.
+    overwrite : bool
+        Whether files in the folder may be replaced. Finished results of the same source with the
+        same settings are kept in any case, see `run`.
+
+    Returns
+    -------
+    list of Task
+
+    Raises
+    ------
+    SettingsError
+        If the suffix is none that can be written, or needs a package that is missing, two results
+        would have one name, or a result would replace one of the files.
+    OSError
+        If the folder is none, or cannot be written.
+
+    Examples
+    --------
+    >>> [task] = plan(["scans/vase.ome.tif"], ".", suffix=".hspy")
+    >>> task.target.name, task.state
+    ('vase_denoised.hspy', 'waiting')
+    """
+    # A table has no room for the record by which a batch knows its results again.
+    known = [ending for ending in writable_suffixes() if ending != ".csv"]
+    if suffix.lower() not in (*known, *DOUBLE_SUFFIXES):
+        raise SettingsError(
+            f"results of a batch cannot be written as {suffix!r}: expected one of "
+            f"{', '.join(known)}"
+        )
+    try:
+        check_packages(f"result{suffix}")
+    except MissingDependencyError as error:
+        raise SettingsError(str(error)) from error
+    folder = Path(folder)
+    check_folder(folder)
+    sources: dict[str, Path] = {}
+    for file in files:
+        sources.setdefault(_identity(Path(file)), Path(file))
+    taken: dict[str, Path] = {}
+    tasks = []
+    for source in sources.values():
+        target = folder / result_name(source, suffix)
+        place = _identity(target)
+        if place in taken:
+            raise SettingsError(
+                f"{taken[place]} and {source} would both have the result {target.name}; rename "
+                "one of them, or denoise them into different folders"
+            )
+        taken[place] = source
+        tasks.append(Task(source, target, overwrite))
+    for place, source in sources.items():
+        if place in taken:
+            raise SettingsError(
+                f"the result of {taken[place]} would replace {source}, which is one of the files "
+                "to denoise; choose another folder for the results, or take that file out"
+            )
+    return tasks
+
+
+def run(
+    tasks: Sequence[Task],
+    how: Mapping[str, Any] | Model,
+    on_change: OnChange | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    *,
+    device: str = "auto",
+    resume: bool = True,
+    sources: Sources | None = None,
+    make: Make | None = None,
+) -> list[Task]:
+    """Denoise the files of a plan, one after the other.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What `plan` returned; of a batch that was stopped, its tasks as they are.
+    how : mapping or Model
+        Keyword arguments of `denoise`, or the trained model to apply.
+    on_change : callable, optional
+        ``on_change(index, task)``.
+    should_stop : callable, optional
+        Returns True when the batch shall end. A result that is being written is finished first:
+        hours may be in it.
+    device : str
+        Where networks are computed, as in `denoise`; one that `how` names wins.
+    resume : bool
+        Whether results of the same file with the same settings are kept where they are.
+    sources : Sources, optional
+        How files are read: whole, and as they say themselves, by default.
+    make : callable, optional
+        ``make(path, on_progress=..., should_stop=...)`` gives a file's result in place of reading
+        it and denoising it as `how` says; `how` is then only what is recorded.
+
+    Returns
+    -------
+    list of Task
+        Each with its state; tasks after a stop are ``"waiting"``.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or impossible; before any file is read.
+    """
+    sources = sources or Sources()
+    job = Job(asked_for(how), sources, make or _maker(how, sources, device), resume)
+    now = list(tasks)
+
+    def show(index: int, task: Task) -> None:
+        now[index] = task
+        if on_change is not None:
+            on_change(index, task)
+
+    for index, task in enumerate(tasks):
+        show(index, _fresh(task))
+    for index, task in enumerate(now):
+        if should_stop is not None and should_stop():
+            break
+        Work(task, job, partial(show, index), should_stop).run()
+    return now
+
+
+def _fresh(task: Task) -> Task:
+    try:
+        size, _ = measure(task.source)
+    except OSError:
+        size = 0  # its own error when its turn comes
+    return Task(task.source, task.target, task.overwrite, size=size)
+
+
+def _maker(how: Mapping[str, Any] | Model, sources: Sources, device: str) -> Make:
+    """Return the default `make`, after a look at the settings."""
+    if isinstance(how, Model):
+        model = how
+        return lambda path, **watch: apply(model, sources.read(path), device=device, **watch)
+    settings = {"device": device, **how}
+    check_settings(settings)
+    return lambda path, **watch: denoise(sources.read(path), **watch, **settings)
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments of `denoise` that no file could be denoised with.
+
+    Raises
+    ------
+    SettingsError
+    """
+    own = {**DEFAULTS, **settings}
+    method, preset = own.pop("method"), own.pop("preset")
+    own.pop("device", None)
+    check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
+    check_setting(preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", preset)
+    if method != "auto":
+        resolve_settings(method, preset, own)
+        return
+    # Which method it will be, the first look at a file says; one of them must take the settings.
+    problems = []
+    for possible in ("spectrum",) if preset == "tutorial" else ("stack", "spectrum"):
+        try:
+            resolve_settings(possible, preset, own)
+            return
+        except SettingsError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _identity(path: Path) -> str:
+    """Return what two names of one file have in common."""
+    name = str(path.resolve())
+    return name.casefold() if sys.platform in ("win32", "darwin") else name

@@ -1,0 +1,90 @@
+"""Which files a batch is about, and how they are read."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_xrf_denoise.core.errors import SettingsError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
+from .merge_result_names import DOUBLE_SUFFIXES, is_result_name
+from .record import read_quietly
+
+READABLE = (
+    *(".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv", ".bcf", ".hspy", ".emd", ".pts", ".spd"),
+    *(".elid", ".edf", ".rpl", ".mca", ".msa", ".emsa", ".spec", ".zarr", ".zspy"),
+)
+"""Endings of what is taken from a folder; single files are taken whatever their name."""
+
+
+class Sources:
+    """How the files of a batch are read: each whole, as it says itself.
+
+    What else is said about files, such as which axis is the energy, a subclass knows. It belongs
+    to a result's record: the same file read in another way is another job.
+    """
+
+    def read(self, path: Path) -> SpectrumImage:
+        """Return the counts of a file."""
+        return read_quietly(path)
+
+    def said(self, path: Path) -> Mapping[str, Any]:
+        """Return what was said about a file that was read, as plain values."""
+        return {}
+
+    def says_still(self, path: Path, before: Mapping[str, Any]) -> bool:
+        """Whether what is said about a file is what was said for an earlier result."""
+        return dict(before) == dict(self.said(path))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder that may hold counts and are no results.
+
+    Names alone decide here: files that hold something else say so when they are read.
+    """
+    if not path.is_dir() or path.suffix.lower() in READABLE:
+        return [path]
+    return sorted(
+        entry
+        for entry in path.iterdir()
+        if entry.name.lower().endswith((*READABLE, *DOUBLE_SUFFIXES))
+        and not entry.name.startswith(".")
+        and not is_result_name(entry)
+    )
+
+
+def find_files(entries: Iterable[Path]) -> list[Path]:
+    """Return the files that names, folders and patterns stand for, each once.
+
+    Parameters
+    ----------
+    entries : iterable of path
+        A pattern has ``*``, ``?`` or ``[…]`` in it; results of denoising are no part of what it
+        stands for.
+
+    Raises
+    ------
+    SettingsError
+        If a folder or a pattern stands for no file.
+
+    Examples
+    --------
+    >>> find_files([Path("b.h5"), Path("a.h5"), Path("b.h5")]) == [Path("b.h5"), Path("a.h5")]
+    True
+    """
+    found: dict[Path, None] = {}
+    for entry in entries:
+        files = files_of(entry)
+        if not entry.exists() and glob.has_magic(str(entry)):
+            matches = map(Path, sorted(glob.glob(str(entry), recursive=True)))  # noqa: PTH207 - absolute, too
+            files = [path for path in matches if not is_result_name(path)]
+        if not files:
+            raise SettingsError(
+                f"{entry}: no file of spectra or maps; name files, or a folder or pattern that has "
+                f"some ending in {', '.join(READABLE)}"
+            )
+        found.update(dict.fromkeys(files))
+    return list(found)

@@ -1,0 +1,187 @@
+"""Figures of spectra, training and element maps, drawn without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ZOOMS: tuple[tuple[float, float], ...] = ((2.5, 7.5), (7.75, 9.75), (15.0, 18.5), (15.2, 16.25))
+"""Energy ranges in keV that the published tutorial looks at closely."""
+
+STYLES: Mapping[str, Mapping[str, Any]] = {
+    "single": {"color": "#8c8c8c", "marker": ".", "linestyle": "none", "markersize": 2.5},
+    "raw": {"color": "#56b4e9", "linewidth": 0.8},
+    "mean": {"color": "#0072b2", "linewidth": 0.9},
+    "denoised": {"color": "#d55e00", "linewidth": 1.3},
+    "true": {"color": "#000000", "linewidth": 0.8, "linestyle": "--"},
+}
+"""One look for each kind of curve in all figures; colours that colour-blind people tell apart
+(M. Okabe and K. Ito, 2008)."""
+
+Curve = tuple[str, str, NDArray[Any]]
+"""(style, label, counts of each channel)."""
+
+
+def spectra_figure(
+    energy: EnergyAxis,
+    curves: Iterable[Curve],
+    *,
+    ranges: Sequence[tuple[float, float]] | None = None,
+    log: bool = True,
+    title: str = "",
+) -> Figure:
+    """Draw spectra over each other.
+
+    Parameters
+    ----------
+    energy : EnergyAxis
+    curves : iterable of (style, label, counts)
+        Styles are the keys of `STYLES`; counts have one value for each channel.
+    ranges : sequence of (low, high), optional
+        Energy windows in keV, one panel for each, with a linear axis; the whole axis by default.
+    log : bool
+        Whether counts are on a logarithmic axis where the whole range is shown. It begins at half
+        the smallest count of the first two curves; what is below is drawn at that edge.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    curves = list(curves)
+    panels = list(ranges) if ranges else [(energy.centers[0], energy.centers[-1])]
+    figure, axes = _figure(len(panels), 2.4 if ranges else 3.6)
+    logarithmic = log and not ranges
+    floor = min((_half_smallest(counts) for _, _, counts in curves[:2]), default=0.5)
+    for axis, (low, high) in zip(axes, panels, strict=True):
+        window = energy.channels(low, high)
+        for style, label, counts in curves:
+            values = np.asarray(counts, dtype=float)[window]
+            if logarithmic:
+                values = np.maximum(values, floor)
+            axis.plot(energy.centers[window], values, label=label, **STYLES[style])
+        axis.set(xlim=(low, high), ylabel="counts / channel")
+        if logarithmic:
+            axis.set_yscale("log")
+            axis.set_ylim(bottom=0.8 * floor)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8, loc="upper right", framealpha=0.9)
+    axes[-1].set_xlabel("energy (keV)" if energy.calibrated else "channel")
+    if title:
+        axes[0].set_title(title, fontsize=10)
+    return figure
+
+
+def _half_smallest(counts: NDArray[Any]) -> float:
+    values = np.asarray(counts, dtype=float)
+    positive = values[values > 0]
+    return 0.5 * float(positive.min()) if positive.size else 0.5
+
+
+def losses_figure(losses: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
+    """Draw training losses; of a held-out loss, the best epoch is marked.
+
+    Parameters
+    ----------
+    losses : mapping of str to sequence of float
+        One value an epoch or step, by name.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axis,) = _figure(1, 3.0)
+    positive = all(np.min(values) > 0 for values in losses.values())
+    for number, (name, values) in enumerate(losses.items()):
+        steps = np.arange(1, len(values) + 1)
+        axis.plot(steps, values, linewidth=0.8, label=name, color=f"C{number}")
+        if name == "held-out":
+            best = int(np.argmin(values))
+            axis.plot(
+                best + 1, values[best], "o", color=f"C{number}", label=f"best epoch: {best + 1}"
+            )
+    axis.set(
+        xlabel="epoch" if "held-out" in losses else "training step",
+        ylabel="loss",
+        xlim=(1, max(len(values) for values in losses.values()) + 1),
+        yscale="log" if positive else "linear",
+    )
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    if title:
+        axis.set_title(title, fontsize=10)
+    return figure
+
+
+def maps_figure(
+    maps: Sequence[tuple[str, ArrayLike]],
+    *,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    unit: str = "pixel",
+    title: str = "",
+) -> Figure:
+    """Draw pictures side by side on one colour scale.
+
+    Parameters
+    ----------
+    maps : sequence of (label, picture)
+        Pictures of shape (y, x) in counts; the scale is that of the last one.
+    pixel_size : tuple of float
+        (y, x) size of a pixel in `unit`.
+    unit : str
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.1 * len(maps) + 0.8, 3.5), layout="constrained")
+    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    last = np.asarray(maps[-1][1], dtype=float)
+    high = float(np.quantile(last, 0.998)) or 1.0
+    height, width = last.shape
+    extent = (0, width * pixel_size[1], height * pixel_size[0], 0)
+    for axis, (label, picture) in zip(axes, maps, strict=True):
+        drawn = axis.imshow(
+            np.asarray(picture, dtype=float),
+            vmin=0,
+            vmax=high,
+            cmap="viridis",
+            extent=extent,
+            interpolation="nearest",
+        )
+        axis.set(title=label, xlabel=f"x ({unit})")
+    axes[0].set_ylabel(f"y ({unit})")
+    figure.colorbar(drawn, ax=axes, label="counts / pixel", shrink=0.85)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, complete or not at all, and return its path."""
+    from napari_xrf_denoise.core.atomic_write import replacing
+
+    with replacing(path, overwrite=True) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+    return path
+
+
+def _figure(panels: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, height * panels), layout="constrained")
+    return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])

@@ -1,0 +1,60 @@
+"""What the command line says when something is wrong with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from napari_xrf_denoise.batch.merge_result_names import without_name
+from napari_xrf_denoise.core.errors import in_words
+
+
+def warn(text: str, path: Path | None = None) -> None:
+    """Print a warning, with the file that it belongs to where that is not clear."""
+    named = "" if path is None else f"{path}: "
+    typer.secho(f"{named}warning: {text}", fg="yellow", err=True)
+
+
+def complain(error: Exception, path: Path | None = None) -> None:
+    """Print an error in one message that names the file it belongs to."""
+    message = in_words(error, path)
+    if path is not None and path.name not in message:
+        message = f"{path}: {without_name(message, path)}"
+    typer.secho(f"error: {message}", fg="red", err=True)
+
+
+def each(
+    files: list[Path], run: Callable[[Path], None], expected: tuple[type[Exception], ...]
+) -> None:
+    """Do something with each file; one that fails does not take the others with it.
+
+    Parameters
+    ----------
+    files : list of Path
+    run : callable
+    expected : tuple of exception types
+        Errors that a file may have; others end the program.
+    """
+    failed = 0
+    for path in files:
+        try:
+            run(path)
+        except expected as error:
+            failed += 1
+            complain(error, path)
+    end_with(failed, len(files))
+
+
+def end_with(failed: int, number: int) -> None:
+    """End the program with the exit status 1 if files failed, and say how many.
+
+    Raises
+    ------
+    typer.Exit
+    """
+    if failed and number > 1:
+        typer.secho(f"error: {failed} of {number} files failed", fg="red", err=True)
+    if failed:
+        raise typer.Exit(1)

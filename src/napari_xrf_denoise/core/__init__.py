@@ -1,0 +1,1 @@
+"""The data model: spectrum images, energy axes, factored counts; errors, progress, Poisson."""

@@ -1,0 +1,124 @@
+"""How a run tells where it is, and how it is stopped: plain callables, no Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import Cancelled
+
+OnProgress = Callable[["Progress"], object]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a network makes of the counts while it still learns; the result will be better.
+
+    Parameters
+    ----------
+    counts : array, shape (y, x, energy)
+        Expected counts of all repeats together. It may be lazy: index what is looked at.
+    rows, columns : slice, optional
+        Part of the map that it covers; None where it is the spectrum of any one pixel.
+    """
+
+    counts: Any
+    rows: slice | None = None
+    columns: slice | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    Parameters
+    ----------
+    stage : str
+        What is being done, in words for a user.
+    fraction : float
+        How much of the whole run is done, 0 to 1.
+    seconds_left : float, optional
+        Estimated time to the end of the run; None until it can be estimated.
+    figures : mapping of str to float
+        Losses and dose gains of the moment, by name; losses have the names that they have in the
+        report. The dose gain of a network that still learns is that of one pass of it over a part
+        of the counts, by counts that it did not see: the result, made of all, is better.
+    preview : Preview, optional
+    """
+
+    stage: str
+    fraction: float
+    seconds_left: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    preview: Preview | None = field(default=None, compare=False)
+
+
+class Watch:
+    """Reports the progress of a run, or of a part of it, and ends it when it shall stop.
+
+    Parameters
+    ----------
+    on_progress : callable, optional
+        Called with a `Progress`, at most about 20 times a second and once at the end.
+    should_stop : callable, optional
+        Returns True when the run shall end; asked at every step.
+    """
+
+    def __init__(
+        self, on_progress: OnProgress | None = None, should_stop: ShouldStop | None = None
+    ) -> None:
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._began = time.monotonic()
+        self._last = -1.0
+        self._low, self._span = 0.0, 1.0
+
+    def part(self, start: float, stop: float) -> Watch:
+        """Return a watch whose 0 to 1 is this part of the present one."""
+        part = Watch.__new__(Watch)
+        part.__dict__.update(self.__dict__)
+        part._low = self._low + self._span * start
+        part._span = self._span * (stop - start)
+        return part
+
+    def parts(self, number: int) -> list[Watch]:
+        """Return watches for equal parts, one after the other."""
+        return [self.part(i / number, (i + 1) / number) for i in range(number)]
+
+    def step(
+        self,
+        stage: str,
+        fraction: float,
+        figures: Mapping[str, float] | None = None,
+        preview: Callable[[], Preview | None] | None = None,
+    ) -> None:
+        """Say where the run is.
+
+        Parameters
+        ----------
+        stage, fraction, figures
+            As in `Progress`; the fraction is that of this part of the run.
+        preview : callable, optional
+            Makes the preview, at once, where somebody listens.
+
+        Raises
+        ------
+        Cancelled
+            If the run shall stop.
+        """
+        if self._should_stop is not None and self._should_stop():
+            raise Cancelled(f"stopped while {stage}; nothing was changed")
+        if self._on_progress is None:
+            return
+        now = time.monotonic()
+        whole = min(1.0, self._low + self._span * fraction)
+        if whole < 1.0 and now - self._last < 0.05:
+            return
+        self._last = now
+        elapsed = now - self._began
+        left = elapsed * (1 - whole) / whole if whole > 0.02 and elapsed > 0.5 else None
+        shown = None if preview is None else preview()
+        self._on_progress(Progress(stage, whole, left, figures or {}, shown))

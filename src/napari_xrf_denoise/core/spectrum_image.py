@@ -1,0 +1,574 @@
+"""The one data model: counts with the axes (repeat, y, x, energy), and what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from operator import index
+from types import MappingProxyType
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .energy_axis import EnergyAxis
+from .errors import DataError
+from .factored_counts import FactoredCounts
+from .lazy_arrays import as_lazy, is_lazy, is_on_disk, is_whole, row_groups
+
+__all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
+
+RepeatKind = Literal["scan", "frame", "detector"]
+AXES = ("repeat", "y", "x", "energy")
+READ_BYTES = 128 * 2**20
+"""Largest part of a lazy cube that is computed at once, to be given out in smaller blocks."""
+_NO_AMOUNT = re.compile(r"^[xy]$|rate|factor|fraction|posit|dtf", re.IGNORECASE)
+"""Names of scalers that are no amounts: of pixels that become one, their mean is taken."""
+BLOCK_BYTES = 64 * 2**20
+"""Largest block, as float64, that one step over a cube holds in memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumImage:
+    """Counts with the axes (repeat, y, x, energy), always four, and never changed.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, dask.array.Array or FactoredCounts, shape (repeat, y, x, energy)
+        Photon counts. Held as they are, without a copy; a NumPy array is seen read-only.
+    energy : EnergyAxis
+        Energies of the channels; channel numbers when left out.
+    repeat_kind : {"scan", "frame", "detector"}
+        What the repeats are. Scans measure the same thing again, so that their mean is the
+        result; frames and detector elements are parts of one measurement, which their sum is.
+    pixel_size : tuple of float
+        (y, x) distance between pixels in `pixel_unit`.
+    pixel_unit : str
+        Unit of `pixel_size`; ``"pixel"`` when it is not known.
+    name : str
+        What the picture is called in a layer list; the file's name where there is a file.
+    metadata : mapping
+        Further facts in plain Python values: source, warnings, settings of the measurement.
+    scalers : mapping of str to array_like, shape (y, x) or (repeat, y, x)
+        What was measured beside the spectra. Known names are ``live_time`` and ``real_time`` in
+        seconds, ``input_counts`` and ``output_counts`` of the pulse processor, and the positions
+        ``x`` and ``y``; others, such as ion chambers, have the name that the file gives them.
+    repeat_energies : tuple of EnergyAxis, optional
+        Where repeats, such as detector elements, are calibrated one by one; `energy` is then that
+        of the first, and `align_repeats` brings all onto one.
+
+    Raises
+    ------
+    DataError
+        If there are not four axes, an axis is empty, the energy axis or a scaler has another
+        length, or counts in memory are negative, NaN or infinite. Counts on disk are checked when
+        read.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.ones((32, 1, 1, 4095), dtype=np.uint16))
+    >>> image.n_repeats, image.energy.unit
+    (32, 'channel')
+    """
+
+    counts: Any
+    energy: EnergyAxis = None  # type: ignore[assignment]  # channel numbers, set below
+    repeat_kind: RepeatKind = "scan"
+    pixel_size: tuple[float, float] = (1.0, 1.0)
+    pixel_unit: str = "pixel"
+    name: str = "spectra"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    scalers: Mapping[str, Any] = field(default_factory=dict)
+    repeat_energies: tuple[EnergyAxis, ...] | None = None
+
+    def __post_init__(self) -> None:
+        counts = self.counts if is_lazy(self.counts) else _readonly(self.counts, self.name)
+        object.__setattr__(self, "counts", counts)
+        _check_shape(counts, self.name)
+        if cast("EnergyAxis | None", self.energy) is None:
+            object.__setattr__(self, "energy", EnergyAxis.uncalibrated(counts.shape[-1]))
+        if self.energy.size != counts.shape[-1]:
+            raise DataError(
+                f"{self.name}: axis 'energy' has {counts.shape[-1]} channels but the energy axis "
+                f"describes {self.energy.size}; give an energy axis of the same length"
+            )
+        if self.repeat_kind not in get_args(RepeatKind):
+            raise DataError(
+                f"{self.name}: repeat_kind must be one of {', '.join(get_args(RepeatKind))}; "
+                f"found {self.repeat_kind!r}"
+            )
+        size = tuple(float(step) for step in self.pixel_size)
+        if len(size) != 2 or not all(np.isfinite(step) and step > 0 for step in size):
+            raise DataError(
+                f"{self.name}: pixel_size must be two lengths (y, x) above 0, "
+                f"found {self.pixel_size}"
+            )
+        object.__setattr__(self, "pixel_size", size)
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        scalers = {name: _scaler(self, name, values) for name, values in self.scalers.items()}
+        object.__setattr__(self, "scalers", MappingProxyType(scalers))
+        self._check_repeat_energies()
+        if isinstance(counts, np.ndarray) and not is_on_disk(counts):
+            check_counts(counts, self.name)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Any,
+        *,
+        energy_axis: int = -1,
+        repeat_axis: int | None = None,
+        energy: EnergyAxis | None = None,
+        energy_offset: float | None = None,
+        energy_gain: float | None = None,
+        **fields: Any,
+    ) -> SpectrumImage:
+        """Make a spectrum image of an array of any axis order, as a view.
+
+        Parameters
+        ----------
+        array : array_like
+            Energy, at most two axes of pixels, and perhaps repeats, in any order.
+        energy_axis : int
+            Which axis is the energy.
+        repeat_axis : int, optional
+            Which axis holds repeats of the same measurement.
+        energy : EnergyAxis, optional
+            Energies of the channels.
+        energy_offset, energy_gain : float, optional
+            The same as two numbers, in keV and keV a channel; not both with `energy`.
+        **fields
+            Further fields of `SpectrumImage`.
+
+        Raises
+        ------
+        DataError
+            If an axis does not exist, is named twice, or too many axes are left for pixels.
+        """
+        name = fields.get("name", "array")
+        if not is_lazy(array):
+            array = np.asanyarray(array)
+        position = _axis_index(array, energy_axis, "energy_axis", name)
+        order = [position]
+        if repeat_axis is not None:
+            order.insert(0, _axis_index(array, repeat_axis, "repeat_axis", name))
+        pixels = [axis for axis in range(array.ndim) if axis not in order]
+        if len(set(order)) != len(order) or len(pixels) > 2:
+            raise DataError(
+                f"{name}: an array of shape {array.shape} with energy_axis={energy_axis} and "
+                f"repeat_axis={repeat_axis} leaves {len(pixels)} axes for y and x, expected at "
+                "most 2; name the axis of the repeats, or select one picture"
+            )
+        order[-1:-1] = pixels
+        n_repeats = array.shape[repeat_axis] if repeat_axis is not None else 1
+        # One axis of pixels becomes y: maps are read in bands of rows, so that a long list of
+        # spectra is never in memory as a whole.
+        plane = tuple(array.shape[axis] for axis in pixels) + (1,) * (2 - len(pixels))
+        counts = array.transpose(order).reshape(n_repeats, *plane, array.shape[position])
+        if energy_offset is not None or energy_gain is not None:
+            if energy is not None or energy_gain is None:
+                raise DataError(
+                    f"{name}: give either energy=EnergyAxis(...), or energy_gain and with it "
+                    "energy_offset, in keV"
+                )
+            energy = EnergyAxis(energy_offset or 0.0, energy_gain, counts.shape[-1])
+        return cls(counts, **{"energy": energy, "name": name, **fields})
+
+    def _check_repeat_energies(self) -> None:
+        if self.repeat_energies is None:
+            return
+        axes = tuple(self.repeat_energies)
+        sizes = [axis.size for axis in axes]
+        if sizes != [self.shape[3]] * self.n_repeats:
+            raise DataError(
+                f"{self.name}: expected an energy axis of {self.shape[3]} channels for each of "
+                f"{self.n_repeats} repeats, found {len(axes)} of {sizes}"
+            )
+        object.__setattr__(self, "repeat_energies", axes)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(repeat, y, x, energy)."""
+        repeats, height, width, size = self.counts.shape
+        return repeats, height, width, size
+
+    @property
+    def n_repeats(self) -> int:
+        """Number of repeats."""
+        return self.shape[0]
+
+    @property
+    def is_map(self) -> bool:
+        """Whether there is more than one pixel."""
+        return self.shape[1] * self.shape[2] > 1
+
+    @property
+    def combination(self) -> Literal["mean", "sum"]:
+        """How repeats become one spectrum: the mean of scans, the sum of parts of one scan."""
+        return "mean" if self.repeat_kind == "scan" else "sum"
+
+    def replace(self, **fields: Any) -> SpectrumImage:
+        """Return a copy with other fields, validated again; counts are shared.
+
+        Scalers that do not fit other counts are left out, and so are the repeats' own energies
+        where the energy axis is another one.
+        """
+        counts = fields.get("counts", self.counts)
+        shapes = (counts.shape[1:3], counts.shape[:3])
+        kept = {name: own for name, own in self.scalers.items() if own.shape in shapes}
+        fields.setdefault("scalers", kept)
+        if "energy" in fields or len(counts) != self.n_repeats:
+            fields.setdefault("repeat_energies", None)
+        return replace(self, **fields)
+
+    def with_metadata(self, **entries: Any) -> SpectrumImage:
+        """Return a copy with entries added to the metadata."""
+        return replace(self, metadata={**self.metadata, **entries})
+
+    def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Go over the map in bands of rows, reading only one band at a time.
+
+        Parameters
+        ----------
+        max_bytes : int
+            Size of the largest band once it is turned into float64; at least one row is read.
+
+        Yields
+        ------
+        rows : slice
+            Rows of the band.
+        counts : numpy.ndarray, shape (repeat, rows, x, energy)
+            Counts of the band, in the type that they are stored in.
+
+        Raises
+        ------
+        DataError
+            If a band that comes from disk holds negative, NaN or infinite counts.
+        """
+        repeats, _, width, size = self.shape
+        step = max(1, max_bytes // (8 * repeats * width * size))
+        # Arrays in memory were checked when the image was made, and factors give no others.
+        is_checked = isinstance(self.counts, np.ndarray | FactoredCounts)
+        is_checked = is_checked and not is_on_disk(self.counts)
+        for group, counts in row_groups(self.counts, READ_BYTES):
+            for start in range(group.start, group.stop, step):
+                rows = slice(start, min(start + step, group.stop))
+                band = np.asarray(counts[:, rows.start - group.start : rows.stop - group.start])
+                if not is_checked:
+                    check_counts(band, self.name, first_row=start)
+                yield rows, band
+
+    def is_integer(self) -> bool:
+        """Whether every count is a whole number; judged by value, since some files hold
+        whole counts as floats.
+        """
+        if self.counts.dtype.kind in "iu":
+            return True
+        return all(is_whole(band) for _, band in self.blocks())
+
+    def sum_spectrum(self) -> NDArray[np.float64]:
+        """Return the counts of each channel, summed over repeats and pixels, shape (energy,)."""
+        total = np.zeros(self.shape[3])
+        for _, band in self.blocks():
+            total += band.sum(axis=(0, 1, 2), dtype=np.float64)
+        return total
+
+    def counts_map(self) -> NDArray[np.float64]:
+        """Return the counts of each pixel, summed over repeats and channels, shape (y, x)."""
+        total = np.zeros(self.shape[1:3])
+        for rows, band in self.blocks():
+            total[rows] = band.sum(axis=(0, 3), dtype=np.float64)
+        return total
+
+    def combine_repeats(self) -> SpectrumImage:
+        """Return the image with one repeat: the mean of scans, the sum of frames or detectors.
+
+        Sums stay whole counts; the mean is float32. Scalers of repeats become their mean, times
+        and counts of frames their sum.
+        """
+        if self.n_repeats == 1:
+            return self
+        if self.combination == "sum":
+            dtype = _sum_dtype(self.counts.dtype, self.n_repeats)
+            counts = self.counts.sum(axis=0, keepdims=True, dtype=dtype)
+        else:
+            counts = self.counts.mean(axis=0, keepdims=True, dtype=np.float32)
+        return self.with_one_repeat(counts)
+
+    def with_one_repeat(self, counts: Any, **fields: Any) -> SpectrumImage:
+        """Return a copy with counts (1, y, x, energy) that were made of all repeats."""
+        scalers = {}
+        for name, values in self.scalers.items():
+            # Frames follow one another, so that their times add up; detectors count side by side.
+            adds_up = self.repeat_kind == "frame" and not _NO_AMOUNT.search(name)
+            combined = values.sum(axis=0) if adds_up else values.mean(axis=0)
+            scalers[name] = combined if values.ndim == 3 else values
+        return replace(self, counts=counts, scalers=scalers, repeat_energies=None, **fields)
+
+    def select(
+        self,
+        *,
+        repeats: slice | int | None = None,
+        y: slice | int | None = None,
+        x: slice | int | None = None,
+        energy: tuple[float, float] | None = None,
+        mask: ArrayLike | None = None,
+    ) -> SpectrumImage:
+        """Return a part of the image, as a view wherever that is possible.
+
+        Parameters
+        ----------
+        repeats, y, x : slice or int, optional
+            What to keep of these axes; all axes stay.
+        energy : tuple of float, optional
+            (low, high): the channels with centres in ``low <= energy < high`` (see
+            `EnergyAxis.channels`), in keV; in channels if the axis is not calibrated.
+        mask : array_like of bool, shape (y, x), optional
+            Pixels to keep, of the image before `y` and `x` are applied; the others get zero
+            counts, so that the picture keeps its shape.
+
+        Raises
+        ------
+        DataError
+            If nothing is left, or the mask has another shape.
+        """
+        image = self
+        if mask is not None:
+            counts = image.counts
+            if is_on_disk(counts):
+                counts = as_lazy(counts)
+            image = replace(image, counts=counts * image._keep(mask))
+        window = slice(None) if energy is None else image.energy.channels(*energy)
+        parts = []
+        for axis, part, size in zip(AXES, (repeats, y, x), image.shape, strict=False):
+            if part is None:
+                part = slice(None)
+            elif not isinstance(part, slice):
+                place = index(part)
+                part = slice(place, place + 1 or None)
+            if part.step not in (None, 1):
+                raise DataError(
+                    f"{self.name}: {_typed(part)} skips parts of axis {axis!r}; select "
+                    "neighbours, or use rebin"
+                )
+            if not range(*part.indices(size)):
+                raise DataError(
+                    f"{self.name}: {_typed(part)} leaves nothing of axis {axis!r}, which has 0 to "
+                    f"{size - 1}"
+                )
+            parts.append(part)
+        energies = image.repeat_energies
+        if energies is not None:
+            energies = tuple(axis[window] for axis in energies[parts[0]])
+        return replace(
+            image,
+            counts=image.counts[(*parts, window)],
+            energy=image.energy[window],
+            scalers={
+                name: values[tuple(parts[-values.ndim :])] for name, values in image.scalers.items()
+            },
+            repeat_energies=energies,
+        )
+
+    def _keep(self, mask: ArrayLike) -> NDArray[Any]:
+        keep = np.asarray(mask)
+        if keep.dtype != bool or keep.shape != self.shape[1:3]:
+            raise DataError(
+                f"{self.name}: expected a mask of bool and shape {self.shape[1:3]} (y, x), "
+                f"found {keep.dtype} of shape {keep.shape}"
+            )
+        return keep[None, :, :, None].astype(self.counts.dtype)
+
+    def rebin(self, *, y: int = 1, x: int = 1, energy: int = 1) -> SpectrumImage:
+        """Return the image with neighbouring pixels or channels added up, as whole counts.
+
+        Rows, columns and channels at the far end that do not fill a bin are left out. Scalers are
+        added up as well; of positions the mean is taken.
+
+        Parameters
+        ----------
+        y, x, energy : int
+            How many neighbours become one.
+
+        Raises
+        ------
+        DataError
+            If a factor is below 1 or larger than its axis.
+        """
+        repeats, *sizes = self.shape
+        factors = y, x, energy = index(y), index(x), index(energy)
+        for axis, factor, size in zip(AXES[1:], factors, sizes, strict=True):
+            if not 1 <= factor <= size:
+                raise DataError(
+                    f"{self.name}: rebin expects a whole number from 1 to {size} for axis "
+                    f"{axis!r}, found {factor}"
+                )
+        (n_y, n_x, n_e) = (size // factor for size, factor in zip(sizes, factors, strict=True))
+        cut = self.counts[:, : n_y * y, : n_x * x, : n_e * energy]
+        split = cut.reshape(repeats, n_y, y, n_x, x, n_e, energy)
+        counts = split.sum(axis=(2, 4, 6), dtype=_sum_dtype(self.counts.dtype, y * x * energy))
+        scalers = {}
+        for name, values in self.scalers.items():
+            cells = values[..., : n_y * y, : n_x * x].reshape(*values.shape[:-2], n_y, y, n_x, x)
+            sums = cells.sum(axis=(-3, -1))
+            scalers[name] = sums / (y * x) if _NO_AMOUNT.search(name) else sums
+        energies = self.repeat_energies
+        return replace(
+            self,
+            counts=counts,
+            scalers=scalers,
+            repeat_energies=energies and tuple(axis.rebin(energy) for axis in energies),
+            energy=self.energy.rebin(energy),
+            pixel_size=(self.pixel_size[0] * y, self.pixel_size[1] * x),
+        )
+
+
+def _typed(part: slice) -> str:
+    """Return a slice as one types it, 0:4."""
+    ends = (part.start, part.stop) if part.step is None else (part.start, part.stop, part.step)
+    return ":".join("" if end is None else str(end) for end in ends)
+
+
+def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
+    """Join images of the same thing into one whose repeats they are.
+
+    Raises
+    ------
+    DataError
+        If shapes or energy axes differ.
+    """
+    first = images[0]
+    for other in images[1:]:
+        if other.shape[1:] != first.shape[1:]:
+            raise DataError(
+                f"repeats must have the same shape: {first.name} is {first.shape[1:]} "
+                f"(y, x, energy), {other.name} is {other.shape[1:]}; crop or rebin them first"
+            )
+        if other.repeat_kind != first.repeat_kind and 1 not in (other.n_repeats, first.n_repeats):
+            raise DataError(
+                f"repeats must be of one kind: {first.name} has {first.repeat_kind}s, {other.name} "
+                f"{other.repeat_kind}s; combine those of one of them first (combine_repeats)"
+            )
+        if not other.energy.is_close(first.energy):
+            raise DataError(
+                f"repeats must have the same energy axis: {first.name} begins at "
+                f"{first.energy.offset:g} with {first.energy.gain:g} {first.energy.unit} a channel,"
+                f" {other.name} at {other.energy.offset:g} with {other.energy.gain:g} "
+                f"{other.energy.unit}"
+            )
+    if len(images) == 1:
+        return first
+    arrays = [image.counts for image in images]
+    if any(is_lazy(array) or is_on_disk(array) for array in arrays):
+        import dask.array
+
+        counts = dask.array.concatenate([as_lazy(array) for array in arrays], axis=0)
+    else:
+        counts = np.concatenate(arrays, axis=0)
+    common = set.intersection(*(set(image.scalers) for image in images))
+    energies = None
+    if any(image.repeat_energies is not None for image in images):
+        energies = tuple(
+            axis
+            for image in images
+            for axis in image.repeat_energies or (image.energy,) * image.n_repeats
+        )
+    return first.replace(
+        counts=counts,
+        scalers={
+            name: np.concatenate(
+                [np.broadcast_to(image.scalers[name], image.shape[:3]) for image in images]
+            )
+            for name in first.scalers
+            if name in common
+        },
+        repeat_energies=energies,
+    )
+
+
+def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None:
+    """Refuse counts that no detector gives.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (repeat, y, x, energy)
+    name : str
+        What to call the data in the message.
+    first_row : int
+        Row of the whole map where `counts` begins.
+
+    Raises
+    ------
+    DataError
+        If a count is negative, NaN or infinite; the message says where.
+    """
+    if counts.dtype.kind == "u" or counts.size == 0:
+        return
+    low, high = counts.min(), counts.max()
+    if low >= 0 and np.isfinite(high):
+        return
+    bad = ~np.isfinite(counts) | (counts < 0)
+    where = [int(i) for i in np.unravel_index(int(np.argmax(bad)), counts.shape)]
+    value = counts[tuple(where)]
+    where[1] += first_row
+    place = ", ".join(f"{axis} {index}" for axis, index in zip(AXES, where, strict=True))
+    remedy = (
+        "export counts from which no background was subtracted"
+        if value < 0
+        else "pixels that were not measured must hold 0 in the file (numpy.nan_to_num), and can be "
+        "left out with a mask then"
+    )
+    n_pixels = int(bad.any(axis=(0, 3)).sum())
+    raise DataError(
+        f"{name}: expected counts that are finite and not negative, found {value} at {place} "
+        f"({int(bad.sum())} such values, in {n_pixels} pixels); {remedy}"
+    )
+
+
+def _scaler(image: SpectrumImage, name: str, values: Any) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    if array.shape not in (image.shape[1:3], image.shape[:3]):
+        raise DataError(
+            f"{image.name}: scaler {name!r}: expected shape {image.shape[1:3]} (y, x) or "
+            f"{image.shape[:3]} (repeat, y, x), found {array.shape}"
+        )
+    array.flags.writeable = False
+    return array
+
+
+def _readonly(counts: Any, name: str) -> NDArray[Any]:
+    array = np.asanyarray(counts)
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"{name}: expected whole or real counts, found values of {array.dtype}")
+    view: NDArray[Any] = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_shape(counts: Any, name: str) -> None:
+    shape = tuple(counts.shape)
+    if len(shape) != 4:
+        raise DataError(
+            f"{name}: expected the four axes (repeat, y, x, energy), found shape {shape}; "
+            "use SpectrumImage.from_array(array, energy_axis=..., repeat_axis=...)"
+        )
+    for axis, size in zip(AXES, shape, strict=True):
+        if size == 0:
+            raise DataError(f"{name}: axis {axis!r} is empty (shape {shape})")
+
+
+def _axis_index(array: Any, axis: int, keyword: str, name: str) -> int:
+    if not -array.ndim <= axis < array.ndim:
+        raise DataError(
+            f"{name}: {keyword}={axis} does not exist in an array of shape {array.shape}; "
+            f"expected {-array.ndim} to {array.ndim - 1}"
+        )
+    return axis % int(array.ndim)
+
+
+def _sum_dtype(dtype: np.dtype[Any], number: int) -> type:
+    """Type in which sums of so many counts cannot wrap around, as those of uint8 maps would."""
+    if dtype.kind not in "iu":
+        return np.float64
+    return np.uint32 if np.iinfo(dtype).max * number < 2**32 else np.uint64

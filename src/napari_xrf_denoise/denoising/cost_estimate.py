@@ -1,0 +1,101 @@
+"""How long a run will take and how much memory it will need, before it begins: roughly.
+
+Times were fitted to runs on two shared cores (docs/benchmarks.md, simulated and large maps);
+another machine is slower or faster by a factor that its own last run tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .methods.component_images import TILE
+from .methods.stack import TRAINING_PIXELS
+from .multifold_thinning import PARTS
+from .settings import PcaSettings, Settings, SpectrumSettings, StackSettings, TutorialSettings
+
+FLOAT = 4
+"""Bytes of a value in the engine."""
+USUAL_RANK = 20
+"""Components of a map, where nobody knows yet."""
+TORCH_BYTES = 3.5e8
+"""What torch and a band of counts take, whatever the data."""
+START_SECONDS = 4.0
+"""From the click to the first step of a training."""
+
+SECONDS_A_PRODUCT = 7e-12
+"""Of a convolution: one weight times one pixel; a training step does three times as much."""
+SECONDS_A_VOXEL = 9e-8
+"""Of one way through the counts: dealing, projecting, scoring."""
+SECONDS_A_SMOOTHING = 4e-6
+"""Of a channel of a spectrum: the candidates of the method "spectrum"."""
+SECONDS_AN_EPOCH = (3e-4, 4e-8)
+"""Of the tutorial's network: for itself, and for each channel of each spectrum."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run is expected to need.
+
+    Parameters
+    ----------
+    seconds : float
+        On the machine that the constants were measured on.
+    n_bytes : float
+        Beyond what is open already.
+    """
+
+    seconds: float
+    n_bytes: float
+
+
+def expect(shape: tuple[int, int, int, int], settings: Settings) -> Expected:
+    """Return about what a run will need.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (repeat, y, x, energy) of the counts.
+    settings : Settings
+        Complete, as `resolve_settings` returns them.
+
+    Returns
+    -------
+    Expected
+
+    Examples
+    --------
+    >>> from napari_xrf_denoise.denoising.settings import resolve_settings
+    >>> fast = expect((1, 96, 96, 1024), resolve_settings("stack", "fast", {}))
+    >>> best = expect((1, 96, 96, 1024), resolve_settings("stack", "best", {}))
+    >>> best.seconds > 3 * fast.seconds
+    True
+    """
+    repeats, height, width, channels = shape
+    pixels = height * width
+    voxels = float(repeats * pixels * channels)
+    result = float(FLOAT * pixels * channels)
+    if isinstance(settings, TutorialSettings):
+        spectra = max(2, repeats) * min(pixels, settings.pixels)
+        alone, each = SECONDS_AN_EPOCH
+        seconds = settings.epochs * (alone + each * spectra * channels)
+        return Expected(seconds + SECONDS_A_VOXEL * voxels, TORCH_BYTES + result)
+    if isinstance(settings, SpectrumSettings):
+        trained = max(1, settings.folds) * max(settings.thinnings, min(pixels, settings.pixels))
+        smoothings = (trained + pixels) * channels
+        return Expected(1 + SECONDS_A_SMOOTHING * smoothings, TORCH_BYTES + result)
+    if isinstance(settings, StackSettings):
+        return _expect_stack(pixels, voxels, settings)
+    assert isinstance(settings, PcaSettings)
+    ways = 4 + 2 * settings.folds
+    return Expected(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result)
+
+
+def _expect_stack(pixels: int, voxels: float, settings: StackSettings) -> Expected:
+    rank = settings.rank or USUAL_RANK
+    networks = max(1, settings.folds)
+    products = 9 * (2 * rank * settings.features + settings.middle * settings.features**2)
+    trained = 3 * networks * settings.steps * min(pixels, TILE**2)
+    predicted = 3 * networks * settings.thinnings * pixels
+    seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)
+    scores = networks * rank * FLOAT * (PARTS * min(pixels, TRAINING_PIXELS) + 3 * pixels)
+    return Expected(seconds + SECONDS_A_VOXEL * (1 + networks) * voxels, TORCH_BYTES + scores)

@@ -1,0 +1,89 @@
+"""Channels that are no part of the spectrum: an overflow left in, or one that counts by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
+
+from .merge_limits import RARE, highest_rate, lowest_rate
+
+NARROWEST_NOISE = 0.03
+"""keV (FWHM): electronic noise of the best silicon detectors; no line is narrower than theirs."""
+FEWEST_TIMES = 3.0
+"""How many times its neighbours, at least, a channel must hold."""
+UNCALIBRATED_TIMES = 10.0
+"""The same where the width of lines is not known."""
+NEIGHBOURS = 5
+LOWEST_ENERGY = 0.2
+"""keV: below, detectors have their zero peak and noise, which is no fault."""
+LOWEST_SHARE = 0.03
+"""The same for an axis without a calibration, as a share of the channels."""
+MOST_HOT = 3
+"""More channels than this are lines of a detector that is narrower than silicon."""
+
+Spectrum = NDArray[np.float64]
+
+
+def find_overflow(spectrum: Spectrum) -> int | None:
+    """Return the last channel that counts, if it holds far more than those before it.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray, shape (energy,)
+        Counts of each channel.
+
+    Returns
+    -------
+    int or None
+    """
+    filled = np.flatnonzero(spectrum)
+    if spectrum.size <= NEIGHBOURS + 1 or not filled.size:
+        return None
+    last = int(filled[-1])
+    # Some detectors have a few unused channels after the one of the overflow.
+    if last < spectrum.size - 1 - NEIGHBOURS or last < NEIGHBOURS:
+        return None
+    before = highest_rate(spectrum[last - NEIGHBOURS : last].max(), RARE)
+    return last if lowest_rate(spectrum[last], RARE) > FEWEST_TIMES * before else None
+
+
+def find_hot_channels(spectrum: Spectrum, energy: EnergyAxis) -> list[int]:
+    """Return channels that hold more, compared with both neighbours, than any line could.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray, shape (energy,)
+        Counts of each channel.
+    energy : EnergyAxis
+
+    Returns
+    -------
+    list of int
+        Empty where there are more than `MOST_HOT`.
+    """
+    if spectrum.size < 8:
+        return []
+    chance = RARE / (3 * spectrum.size)
+    beside = highest_rate(np.maximum(spectrum[:-2], spectrum[2:]), chance)
+    least = lowest_rate(spectrum[1:-1], chance)
+    hot = 1 + np.flatnonzero(least > _most_times(energy)[1:-1] * beside)
+    return [int(channel) for channel in hot] if hot.size <= MOST_HOT else []
+
+
+def _most_times(energy: EnergyAxis) -> NDArray[np.float64]:
+    """Return how many times the neighbours of its peak a line may hold; infinite at low energies.
+
+    A line of standard deviation s channels, centred on one, holds exp(1 / 2 s²) times what the next
+    channel holds.
+    """
+    channels = np.arange(energy.size)
+    if not energy.calibrated:
+        times = np.full(energy.size, UNCALIBRATED_TIMES)
+        return np.where(channels < LOWEST_SHARE * energy.size, np.inf, times)
+    centers = energy.centers
+    width = detector_fwhm(centers, noise=NARROWEST_NOISE) / 2.355
+    line = np.exp(np.minimum((np.gradient(centers) / width) ** 2 / 2, 50))
+    return np.where(centers < LOWEST_ENERGY, np.inf, FEWEST_TIMES * line)

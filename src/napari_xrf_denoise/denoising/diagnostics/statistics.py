@@ -1,0 +1,207 @@
+"""One look at all counts before a run: totals, whole numbers, copies, Poisson statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.lazy_arrays import is_whole
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
+from napari_xrf_denoise.processing.photon_units import unit_of
+
+from .channels import find_overflow
+from .marginal_sums import Profiles, ProfileSums
+from .values import OddValues, odd_values
+
+TOLERANCE = 0.05
+"""How far the variance over repeats may be from the mean, as a share of it, to pass as Poisson."""
+
+SHARE_VOXELS, SHARE_COUNTS = 1024, 200
+"""Voxels and counts, on average, from which a detector element's share of the counts is taken."""
+
+
+@dataclass(frozen=True)
+class Fano:
+    """Variance over mean of counts over repeats: 1 for Poisson counts.
+
+    Parameters
+    ----------
+    factor : float
+        Variance over mean; NaN without repeats.
+    error : float
+        Standard error of `factor` for Poisson counts.
+    """
+
+    factor: float
+    error: float
+
+    @property
+    def is_poisson(self) -> bool:
+        """Whether repeats scatter as Poisson counts do; true when there are none to ask."""
+        if not np.isfinite(self.factor):
+            return True
+        return abs(self.factor - 1) < max(TOLERANCE, 5 * self.error)
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What one pass over an image found.
+
+    Parameters
+    ----------
+    totals : numpy.ndarray, shape (repeat,)
+        Counts of each repeat.
+    spectrum : numpy.ndarray, shape (energy,)
+        Counts of each channel, all repeats and pixels added up.
+    whole : bool
+        Whether every count is a whole number.
+    fano : Fano
+        Over repeats, each compared with its share of the counts, as detector elements need.
+    odd : OddValues, optional
+        Values that photon counts do not have, if there are such.
+    profiles : Profiles, optional
+        Sums in which `find_faults` looks for faults.
+    """
+
+    totals: NDArray[np.float64]
+    spectrum: NDArray[np.float64]
+    whole: bool
+    fano: Fano
+    odd: OddValues | None = None
+    profiles: Profiles | None = None
+
+    @property
+    def total(self) -> float:
+        """All counts."""
+        return float(self.totals.sum())
+
+    @property
+    def fractions(self) -> NDArray[np.float64]:
+        """Some of the values above 0 where counts are not whole; else none."""
+        return np.zeros(0) if self.profiles is None else self.profiles.fractions
+
+    @property
+    def is_poisson(self) -> bool:
+        """Whether nothing speaks against Poisson counts."""
+        return self.whole and self.fano.is_poisson and self.odd is None
+
+
+def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
+    """Look at all counts of an image once.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    watch : Watch, optional
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    DataError
+        If two repeats that hold any counts are identical: a copy is no repeat.
+    """
+    repeats = image.n_repeats
+    whole = True
+    same = np.ones((repeats, repeats), dtype=bool)
+    moments, sums = _Moments(repeats, image.shape[3]), ProfileSums(image.shape)
+    for rows, band in image.blocks():
+        if watch is not None:
+            watch.step("checking the counts", rows.stop / image.shape[1])
+        whole = whole and is_whole(band)
+        sums.add(rows, band, whole)
+        if repeats > 1:
+            _compare(band, same)
+            moments.add(band)
+    profiles = sums.result(whole)
+    totals = profiles.spectra.sum(axis=1)
+    for first, second in zip(*np.nonzero(np.triu(same, 1)), strict=True):
+        if totals[first] > 0:
+            raise DataError(
+                f"{image.name}: axis 'repeat': repeats {first} and {second} are identical; "
+                "expected independent measurements, found a copy; leave one of them out"
+            )
+    spectrum = profiles.spectra.sum(axis=0)
+    # An overflow channel is no part of the spectrum, and says nothing of the others' statistics.
+    size = spectrum.size
+    overflow = find_overflow(spectrum)
+    end = size if overflow is None else overflow
+    return Survey(
+        totals,
+        spectrum,
+        whole,
+        moments.fano(profiles.spectra[:, :end], image.repeat_kind),
+        odd_values(profiles.values.without_last(size - end), unit_of(image)) if whole else None,
+        profiles,
+    )
+
+
+def _compare(band: NDArray[Any], same: NDArray[np.bool_]) -> None:
+    """Clear the entries of pairs of repeats that differ in this band."""
+    for first, second in zip(*np.nonzero(np.triu(same, 1)), strict=True):
+        same[first, second] = np.array_equal(band[first], band[second])
+
+
+class _Moments:
+    """Sums that give the scatter of repeats about their shares of the mean in one pass.
+
+    They are kept for each channel, because elements of a detector may see different spectra.
+    """
+
+    def __init__(self, repeats: int, size: int) -> None:
+        self.repeats = repeats
+        self.own = np.zeros((repeats, size))
+        self.cross = np.zeros((repeats, size))
+        self.square, self.mean = np.zeros(size), np.zeros(size)
+        self.pixels = 0
+
+    def add(self, band: NDArray[Any]) -> None:
+        """Add the counts of a band, (repeat, rows, x, energy)."""
+        counts = band.reshape(self.repeats, -1, band.shape[3]).astype(np.float64)
+        mean = counts.mean(axis=0)
+        self.own += np.einsum("rpe,rpe->re", counts, counts)
+        self.cross += np.einsum("rpe,pe->re", counts, mean)
+        self.square += np.einsum("pe,pe->e", mean, mean)
+        self.mean += mean.sum(axis=0)
+        self.pixels += counts.shape[1]
+
+    def fano(self, spectra: NDArray[np.float64], kind: RepeatKind) -> Fano:
+        """Return variance over mean, each repeat compared with its share of the counts.
+
+        Parameters
+        ----------
+        spectra : numpy.ndarray, shape (repeat, energy)
+            Of the channels to look at: all, or the first ones.
+        kind : {"scan", "frame", "detector"}
+            Scans and frames have one share of all counts, detector elements one in each window of
+            channels.
+        """
+        size = spectra.shape[1]
+        own, cross, square = self.own[:, :size], self.cross[:, :size], self.square[:size]
+        means = self.mean[:size]
+        if self.repeats < 2 or means.sum() == 0:
+            return Fano(float("nan"), float("nan"))
+        width = size
+        if kind == "detector":
+            enough = max(SHARE_VOXELS / self.pixels, SHARE_COUNTS * size / spectra.sum())
+            width = int(np.clip(enough, 1, 64))
+        starts = np.arange(0, max(size - width // 2, 1), width)
+        windows = np.add.reduceat(spectra, starts, axis=1)
+        share = windows / np.maximum(windows.mean(axis=0), 1e-12)
+        share = np.repeat(share, np.diff(np.append(starts, size)), axis=1)
+        scatter = float((own - 2 * share * cross + share**2 * square).sum())
+        # What the mean of all repeats takes away of the scatter; 1 where all shares are equal.
+        freedom = self.repeats - (share**2).sum(axis=0) / self.repeats
+        # What the shares, which were taken from the same counts, take away of it.
+        fitted = np.add.reduceat(square, starts) / np.maximum(np.add.reduceat(means, starts), 1e-12)
+        expected = float(freedom @ means - freedom[starts] @ fitted)
+        mean = float(means.sum())
+        spread = 2 * float(square.sum()) / (self.repeats - 1) + mean / self.repeats
+        return Fano(scatter / max(expected, 1e-12), spread**0.5 / mean)

@@ -1,5 +1,0 @@
-"""Faults of counts that a scientist must know: one module finds one kind, `listing` says them."""
-
-from .listing import find_faults
-
-__all__ = ["find_faults"]

@@ -1,0 +1,1 @@
+"""The methods `spectrum`, `stack` and `pca`, and their networks."""

@@ -1,0 +1,453 @@
+"""What each method does to fit a model and to predict with one, behind the same two functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising.diagnostics.statistics import Survey
+from napari_xrf_denoise.denoising.pairs import Counts, Photons, Repeats, Source, add_repeats
+from napari_xrf_denoise.denoising.quality.dose_gain import Predict, Score, cross_score
+from napari_xrf_denoise.denoising.settings import (
+    Pairs,
+    PcaSettings,
+    Settings,
+    SpectrumSettings,
+    StackSettings,
+    TutorialSettings,
+)
+from napari_xrf_denoise.spectroscopy.line_windows import Window, find_windows
+
+from . import pca, spectrum, stack, tutorial
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_xrf_denoise.denoising.model import Model
+
+SCORED_PIXELS = 2048
+"""About so many spectra score a network that looks at each by itself; more tell little more."""
+FOLD_STREAM = 0
+"""Stream of the random numbers that hold counts out for the score."""
+
+PredictBand = Callable[[Counts, int], NDArray[np.float32]]
+"""Turns a band (repeat, rows, x, energy) and its first row into the result's counts."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method learned from an image.
+
+    Parameters
+    ----------
+    members : tuple of mapping
+        Tensors of each network, or factors.
+    facts, choices : mapping
+        What prediction needs besides; what was decided from the data.
+    losses : mapping
+        Training losses by name.
+    score : Score or None
+        By held-out counts, where the method can be scored so.
+    measured_by : str
+        How the score was measured, in words.
+    counts : FactoredCounts or None
+        The result, shape (1, y, x, energy), where it came with the fit; in counts of all repeats
+        together.
+    """
+
+    members: tuple[Mapping[str, NDArray[np.float32]], ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[str, list[float]] = field(default_factory=dict)
+    score: Score | None = None
+    measured_by: str = "no counts were held out"
+    counts: FactoredCounts | None = None
+
+
+def fit(
+    image: SpectrumImage,
+    pairs: Pairs,
+    settings: Settings,
+    found: Survey,
+    device: torch.device,
+    watch: Watch,
+) -> Fitted:
+    """Fit the method that the settings belong to.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    pairs : {"repeats", "thinning"}
+    settings : Settings
+    found : Survey
+        Of the image.
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    DataError
+        If the method cannot work on the image.
+    """
+    if isinstance(settings, TutorialSettings):
+        weights, facts, losses = tutorial.train(image, settings, device, watch)
+        return Fitted(
+            (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
+        )
+    source: Source = Photons(image)
+    if pairs == "repeats":
+        source = Repeats(image, found.totals, unit=_unit(found))
+    windows = find_windows(found.spectrum, image.energy)
+    if isinstance(settings, PcaSettings):
+        return _fit_pca(source, settings, windows, watch)
+    if isinstance(settings, StackSettings):
+        return _fit_stack(source, settings, found, windows, device, watch)
+    assert isinstance(settings, SpectrumSettings)
+    return _fit_spectrum(source, settings, windows, device, watch)
+
+
+def _fit_pca(
+    source: Source, settings: PcaSettings, windows: tuple[Window, ...], watch: Watch
+) -> Fitted:
+    _check_pixels(source, "pca")
+    folds = _possible_folds(source, settings.folds, 1)
+    watches = watch.parts(folds + 3)
+    rank = settings.rank or pca.find_rank(source, settings, watches[0])
+    rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
+    factors = pca.fit_pca(source, settings, rank, watches[1])
+    score = None
+    if folds:
+        fits = [
+            pca.fit_pca(
+                source.without(part, folds, settings.seed, FOLD_STREAM),
+                settings,
+                rank,
+                watches[2 + part],
+            )
+            for part in range(folds)
+        ]
+        score = cross_score(
+            source,
+            source.parts(folds, settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            [_wherever(partial(pca.predict_pca, f)) for f in fits],
+            watches[-1],
+            windows=windows,
+        )
+    return Fitted(
+        (factors,), choices={"rank": rank}, score=score, measured_by=_measured_by(source, folds)
+    )
+
+
+def _fit_spectrum(
+    source: Source,
+    settings: SpectrumSettings,
+    windows: tuple[Window, ...],
+    device: torch.device,
+    watch: Watch,
+) -> Fitted:
+    from .deconvolution import Candidates
+
+    folds = _possible_folds(source, settings.folds, 2)
+    trained = spectrum.train_members(
+        source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.5)
+    )
+    score = None
+    if folds:
+        candidates = Candidates(source.image.energy, trained.line_width, device)
+        predictions = [
+            _wherever(
+                partial(
+                    spectrum.predict_spectra,
+                    [spectrum.load_network(weights, device)],
+                    candidates,
+                    device=device,
+                )
+            )
+            for weights in trained.members
+        ]
+        score = cross_score(
+            source,
+            source.parts(folds, settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            predictions,
+            watch.part(0.5, 1),
+            every=max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS),
+            windows=windows,
+        )
+    return Fitted(
+        trained.members,
+        facts={"line_width": trained.line_width},
+        choices={"line_width": trained.line_width},
+        losses=trained.losses,
+        score=score,
+        measured_by=_measured_by(source, folds),
+    )
+
+
+def _fit_stack(
+    source: Source,
+    settings: StackSettings,
+    found: Survey,
+    windows: tuple[Window, ...],
+    device: torch.device,
+    watch: Watch,
+) -> Fitted:
+    from .deconvolution import find_scale, line_width, measured_width
+
+    _check_pixels(source, "stack")
+    if isinstance(source, Repeats) and source.image.n_repeats < 2:
+        raise DataError(f"{source.image.name}: method 'stack' learns from pairs, found one repeat")
+    folds = _possible_folds(source, settings.folds, 2)
+    energy = source.image.energy
+    scale = settings.line_width
+    if scale is None:
+        whole = np.rint(found.spectrum / source.unit).astype(np.int64)
+        scale = find_scale(whole, energy, settings.seed, device)
+    fit = stack.fit_stack(
+        source,
+        settings,
+        folds,
+        FOLD_STREAM,
+        line_width(energy, scale),
+        measured_width(found.spectrum, energy, scale),
+        found.spectrum / source.unit,
+        windows,
+        device,
+        watch,
+    )
+    rank = int(fit.members[0]["synthesis"].shape[0])
+    network, projection = fit.errors
+    return Fitted(
+        fit.members,
+        facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
+        choices={
+            "rank": rank,
+            "line_width": scale,
+            "hot_spots": fit.spots,
+            "worse_than_pca": bool(network > projection),
+        },
+        losses=fit.losses,
+        score=fit.score,
+        measured_by=_measured_by(source, folds),
+        counts=fit.counts,
+    )
+
+
+def _unit(found: Survey) -> float:
+    """Return how much one count adds to the values of repeats that are not counts."""
+    known = found.fano.factor > 0 and not (found.whole and found.fano.is_poisson)
+    return found.fano.factor if known else 1.0
+
+
+def _check_pixels(source: Source, method: str) -> None:
+    if source.shape[0] * source.shape[1] < 2:
+        raise DataError(
+            f"{source.image.name}: method {method!r} compares pixels and needs at least 2, found "
+            "1; use method='spectrum'"
+        )
+
+
+def _wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
+
+
+def _possible_folds(source: Source, folds: int, needed: int) -> int:
+    """Return into how many parts the counts can go when each rest must hold `needed` repeats."""
+    if isinstance(source, Photons):
+        return folds
+    repeats = source.image.n_repeats
+    possible = min(folds, repeats)
+    largest = -(-repeats // possible) if possible > 1 else repeats
+    return possible if possible > 1 and repeats - largest >= needed else 0
+
+
+def _measured_by(source: Source, folds: int) -> str:
+    if not folds:
+        return "no counts could be held out"
+    kind = "photons" if isinstance(source, Photons) else "repeats"
+    return f"{folds} parts of the {kind}, each judging a result made without it"
+
+
+def predict(
+    model: Model, image: SpectrumImage, found: Survey, device: torch.device, watch: Watch
+) -> NDArray[np.float32] | FactoredCounts:
+    """Return the result of a model, shape (y, x, energy).
+
+    Scans give expected counts of one repeat, parts of one measurement those of all together.
+
+    Parameters
+    ----------
+    model : Model
+    image : SpectrumImage
+    found : Survey
+        Of the image.
+    device : torch.device
+    watch : Watch
+    """
+    if isinstance(model.settings, StackSettings):
+        source: Source = Photons(image)
+        if not found.whole:
+            source = Repeats(image, found.totals, unit=float(model.facts["unit"]))
+        counts, _ = _predict_stack(model, source, found, device, watch)
+        return in_repeats(counts, image)
+    of_band = _predict_band(model, image, device)
+    result = np.empty(image.shape[1:], dtype=np.float32)
+    for rows, band in image.blocks():
+        watch.step("computing the result", rows.start / image.shape[1])
+        result[rows] = of_band(band, rows.start)
+    return result
+
+
+def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
+    """Return counts of all repeats as the image combines them, shape (y, x, energy)."""
+    share = 1 / image.n_repeats if image.combination == "mean" else 1.0
+    result: FactoredCounts = counts.scaled(share)[0]
+    return result
+
+
+def score_model(
+    model: Model,
+    image: SpectrumImage,
+    found: Survey,
+    device: torch.device,
+    watch: Watch,
+) -> tuple[Score, str]:
+    """Score a trained model on Poisson counts that it was not made from.
+
+    Parameters
+    ----------
+    model : Model
+        Not the tutorial's, and with settings that ask for folds.
+    image : SpectrumImage
+    found : Survey
+        Of the image.
+    device : torch.device
+    watch : Watch
+
+    Returns
+    -------
+    score : Score
+    measured_by : str
+    """
+    source, folds = Photons(image), model.settings.folds
+    windows = find_windows(found.spectrum, image.energy)
+    if isinstance(model.settings, StackSettings):
+        _, guesses = _predict_stack(model, source, found, device, watch.part(0, 0.5), folds)
+        score = stack.score_stack(
+            source, guesses, model.settings, FOLD_STREAM, windows, watch.part(0.5, 1)
+        )
+    else:
+        one = image.select(repeats=0)
+        of_band = _predict_band(model, one, device)
+        score = cross_score(
+            source,
+            source.parts(folds, model.settings.seed, FOLD_STREAM),
+            source.part_shares(folds),
+            [lambda rest, rows: of_band(rest[None], rows.start)] * folds,
+            watch,
+            windows=windows,
+        )
+    return score, _measured_by(source, folds)
+
+
+def _predict_stack(
+    model: Model,
+    source: Source,
+    found: Survey,
+    device: torch.device,
+    watch: Watch,
+    folds: int = 0,
+) -> tuple[FactoredCounts, list[FactoredCounts]]:
+    from .deconvolution import measured_width
+
+    assert isinstance(model.settings, StackSettings)
+    return stack.predict_stack(
+        source,
+        found.total,
+        model.members,
+        float(model.facts["exposure"]),
+        model.settings,
+        FOLD_STREAM,
+        measured_width(found.spectrum, model.energy, float(model.facts["line_width"])),
+        device,
+        watch,
+        folds,
+    )
+
+
+def _predict_band(model: Model, image: SpectrumImage, device: torch.device) -> PredictBand:
+    """Return what turns bands of an image into the counts of the result.
+
+    Raises
+    ------
+    ValueError
+        If the model's tensors do not fit together.
+    """
+    settings = model.settings
+    repeats = image.n_repeats
+    if isinstance(settings, TutorialSettings):
+        one = tutorial.predictor(model.members[0], model.facts, settings, device)
+        scale = np.float32(1 if image.combination == "mean" else repeats)
+        return lambda band, first_row: one(band, first_row) * scale
+    scale = np.float32(1 / repeats if image.combination == "mean" else 1)
+    if isinstance(settings, PcaSettings):
+        factors = dict(model.members[0])
+        return lambda band, _: pca.predict_pca(factors, _total(band)) * scale
+    from .deconvolution import Candidates
+
+    networks = [spectrum.load_network(weights, device) for weights in model.members]
+    candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
+    return lambda band, _: (
+        spectrum.predict_spectra(networks, candidates, _total(band), device) * scale
+    )
+
+
+def check_members(model: Model) -> None:
+    """Refuse a model whose tensors do not fit its settings or its energy axis.
+
+    Raises
+    ------
+    ValueError, KeyError
+    """
+    import torch
+
+    if not model.members:
+        raise ValueError("no tensors")
+    size = model.energy.size
+    if isinstance(model.settings, PcaSettings):
+        analysis, synthesis = model.members[0]["analysis"], model.members[0]["synthesis"]
+        if analysis.shape[0] != size or synthesis.shape != analysis.shape[::-1]:
+            raise ValueError(
+                f"factors of shape {analysis.shape} and {synthesis.shape} for {size} channels"
+            )
+        return
+    if isinstance(model.settings, StackSettings):
+        for member in model.members:
+            subspace, _ = stack.load_member(member, torch.device("cpu"))
+            if len(subspace.analysis) != size:
+                raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
+        facts = [float(model.facts[key]) for key in ("exposure", "line_width", "unit")]
+        if not (facts[0] <= 1 and min(facts) > 0):
+            raise ValueError("exposure must be above 0 and up to 1, line_width and unit above 0")
+        return
+    empty = SpectrumImage(np.ones((1, 1, 1, size), dtype=np.uint8), model.energy)
+    _predict_band(model, empty, torch.device("cpu"))
+
+
+def _total(band: Counts) -> Counts:
+    return band[0] if band.shape[0] == 1 else add_repeats(band)

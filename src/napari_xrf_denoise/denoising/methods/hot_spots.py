@@ -1,0 +1,225 @@
+"""Single pixels with lines that their neighbours do not have, kept as they were counted.
+
+A network that learns from neighbours takes a single bright pixel for noise, and a subspace of few
+components has no place for an element that is in three pixels only. But photons that could not be
+there by chance are no noise. Where the counts in a window one line wide are far more than in the
+result of any of the eight neighbours, beyond what the Poisson distribution allows, the line is
+there; nothing is known of it but its own counts, and those replace the result there, in the shape
+of a line.
+
+Of the pixels found, a set share at most is false: Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B
+57 (1995) 289.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.denoising.pairs import Counts
+from napari_xrf_denoise.denoising.subspace import Matrix
+
+Spectra = NDArray[np.float32]
+
+HALF_WIDTH = 2.0
+"""Half of a window, in line widths (standard deviations): 95 % of a line's counts."""
+FALSE_SHARE = 0.02
+"""Largest share of false pixels among those found."""
+CANDIDATE = 1e-3
+"""Chance above which a pixel is not looked at again."""
+FURTHER_LINE = 1e-5
+"""Chance below which a further line of a pixel that was found is kept as well."""
+FAR_MORE = 1.5
+"""Least counts over those of the neighbours: at many counts, every hill is certain."""
+LEAST_COUNTS = 3
+"""Fewer counts are no line, however unlikely they are."""
+LEAST_RATE = 1e-2
+"""Smallest expected count of a window: what the result says there is not known better."""
+MOST_CANDIDATES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class LineWindows:
+    """Windows two line widths to either side, every line width along the spectrum.
+
+    Parameters
+    ----------
+    centers, low, high : numpy.ndarray of int, shape (windows,)
+        Middle channel, first channel, and the one after the last.
+    width : numpy.ndarray, shape (windows,)
+        Standard deviation of a line there, in channels.
+    size : int
+        Number of channels.
+    """
+
+    centers: NDArray[np.intp]
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    width: Matrix
+    size: int
+
+    @classmethod
+    def of(cls, width: Matrix) -> LineWindows:
+        """Make the windows for lines of these standard deviations, in channels."""
+        size = len(width)
+        places = [0.0]
+        while places[-1] < size - 1:
+            places.append(places[-1] + max(1.0, width[int(places[-1])]))
+        centers = np.unique(np.clip(np.round(places), 0, size - 1).astype(np.intp))
+        reach = HALF_WIDTH * width[centers]
+        low = np.clip(np.round(centers - reach), 0, size - 1).astype(np.intp)
+        high = np.clip(np.round(centers + reach) + 1, 1, size).astype(np.intp)
+        return cls(centers, low, high, width[centers], size)
+
+    def sums(self, spectra: NDArray[Any]) -> NDArray[Any]:
+        """Return the counts in each window of spectra (..., energy): (..., windows)."""
+        whole = spectra.dtype.kind in "iu"
+        total = np.zeros((*spectra.shape[:-1], self.size + 1), np.int64 if whole else np.float64)
+        np.cumsum(spectra, axis=-1, out=total[..., 1:])
+        sums: NDArray[Any] = np.take(total, self.high, axis=-1) - np.take(total, self.low, axis=-1)
+        return sums
+
+    def line(self, window: int, excess: Matrix) -> Matrix:
+        """Return a line of one count where a window has its excess counts, shape (energy,)."""
+        width = float(self.width[window])
+        distance = np.arange(self.size) - float(self.centers[window])
+        part = slice(int(self.low[window]), int(self.high[window]))
+        # Their centre of mass, which the next window would be nearer to if it were further away.
+        shift = float(excess[part] @ distance[part]) / max(float(excess[part].sum()), 1.0)
+        distance -= np.clip(shift, -width / 2, width / 2)
+        shape = np.exp(-0.5 * (distance / max(width, 0.3)) ** 2)
+        return np.asarray(shape / shape.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class HotSpots:
+    """Pixels whose lines were kept, and their spectra.
+
+    Parameters
+    ----------
+    places : numpy.ndarray of int, shape (spots,)
+        Positions in the flattened map, rising.
+    rows : numpy.ndarray, shape (spots, energy)
+        Their spectra.
+    """
+
+    places: NDArray[np.intp]
+    rows: Spectra
+
+
+class SpotFinder:
+    """Collects candidates band by band; which of them are real is known at the end.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (y, x, energy) of the map.
+    width : numpy.ndarray, shape (energy,)
+        Standard deviation of a line in each channel, in channels.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], width: Matrix) -> None:
+        self._shape = shape
+        self._windows = LineWindows.of(width)
+        self._chance: list[Matrix] = []
+        self._places: list[NDArray[np.intp]] = []
+        self._found: list[tuple[Matrix, Spectra, Spectra]] = []
+
+    def add(
+        self,
+        rows: slice,
+        counts: Counts,
+        scores: Spectra,
+        spectra: Spectra,
+        exposure: float = 1.0,
+    ) -> None:
+        """Look at a band.
+
+        Parameters
+        ----------
+        rows : slice
+        counts : numpy.ndarray, shape (rows, x, energy)
+        scores : numpy.ndarray, shape (y, x, components)
+            Of the result, for the whole map.
+        spectra : numpy.ndarray, shape (components, energy)
+            Scores times these are the result's counts.
+        exposure : float
+            Share of all counts that `counts` hold. What is kept is scaled to the full rate.
+        """
+        from scipy.special import pdtrc
+
+        height, across, size = self._shape
+        if height * across < 9:
+            return  # no neighbours to compare with
+        first, last = max(0, rows.start - 1), min(height, rows.stop + 1)
+        known = scores[first:last] @ self._windows.sums(spectra).astype(np.float32)
+        expected = _largest_neighbour(known)[rows.start - first : rows.stop - first]
+        expected = np.maximum(exposure * expected, LEAST_RATE)
+        counted = self._windows.sums(counts)
+        chance: Matrix = np.ones(counted.shape)
+        likely = (counted >= LEAST_COUNTS) & (counted > FAR_MORE * expected)
+        chance[likely] = pdtrc(counted[likely] - 1, expected[likely])
+        chance = chance.reshape(-1, chance.shape[-1])
+        least = np.minimum(chance.min(axis=1) * chance.shape[1], 1.0)
+        places = np.flatnonzero(least < CANDIDATE)
+        result = scores[rows].reshape(-1, scores.shape[-1])[places] @ spectra
+        flat = counts.reshape(-1, size)
+        self._places.append(places + rows.start * across)
+        self._chance.append(least[places])
+        for place, own in zip(places, np.maximum(result, 0), strict=True):
+            counted_here = (flat[place] / exposure).astype(np.float32)
+            self._found.append((chance[place].astype(np.float32), counted_here, own))
+        self._drop_unlikely()
+
+    def finish(self) -> HotSpots:
+        """Return the pixels that are not chance, with the lines that were counted there."""
+        size = self._shape[2]
+        if not self._found:
+            return HotSpots(np.empty(0, dtype=np.intp), np.empty((0, size), dtype=np.float32))
+        places, chance = np.concatenate(self._places), np.concatenate(self._chance)
+        order = np.argsort(chance)
+        limit = FALSE_SHARE * np.arange(1, len(order) + 1) / (self._shape[0] * self._shape[1])
+        passed = np.flatnonzero(chance[order] <= limit)
+        real = np.sort(order[: passed[-1] + 1]) if len(passed) else order[:0]
+        rows = [self._restore(*self._found[index]) for index in real]
+        return HotSpots(places[real], np.array(rows, dtype=np.float32).reshape(-1, size))
+
+    def _restore(self, chance: Matrix, counts: Spectra, result: Spectra) -> Matrix:
+        """Return a pixel's spectrum with its certain lines as they were counted."""
+        windows = self._windows
+        spectrum = result.astype(np.float64)
+        certain = chance < FURTHER_LINE
+        while certain.any():
+            # Of all windows that a strong line is in, the one in its middle holds most of it; by
+            # chance they are alike, far below what a number can hold.
+            excess = counts - spectrum
+            best = int(np.where(certain, windows.sums(excess), -np.inf).argmax())
+            part = slice(int(windows.low[best]), int(windows.high[best]))
+            line = windows.line(best, excess)
+            spectrum = np.maximum(spectrum + excess[part].sum() / line[part].sum() * line, 0)
+            near = np.abs(windows.centers - windows.centers[best])
+            certain &= near >= 2 * HALF_WIDTH * windows.width[best]
+        return spectrum
+
+    def _drop_unlikely(self) -> None:
+        """Keep memory bounded on a map where everything stands out."""
+        if len(self._found) <= 2 * MOST_CANDIDATES:
+            return
+        places, chance = np.concatenate(self._places), np.concatenate(self._chance)
+        kept = np.sort(np.argsort(chance)[:MOST_CANDIDATES])
+        self._places, self._chance = [places[kept]], [chance[kept]]
+        self._found = [self._found[index] for index in kept]
+
+
+def _largest_neighbour(picture: Spectra) -> Spectra:
+    """Return for each pixel the largest value of its eight neighbours, (y, x, windows)."""
+    beside = np.zeros_like(picture)
+    beside[:, 1:] = picture[:, :-1]
+    np.maximum(beside[:, :-1], picture[:, 1:], out=beside[:, :-1])
+    three = np.maximum(beside, picture)
+    np.maximum(beside[1:], three[:-1], out=beside[1:])
+    np.maximum(beside[:-1], three[1:], out=beside[:-1])
+    return beside

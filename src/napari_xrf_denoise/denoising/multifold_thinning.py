@@ -1,0 +1,193 @@
+"""Counts dealt once into many independent parts; folds, halves and pairs are sums of parts.
+
+A network that learns from pairs wants fresh ones at every step, and the score wants counts that
+were held out. Both come from one deal: with 16 parts there are thousands of halves, and what is
+linear in the counts, such as scores in a subspace, is computed once for each part and then only
+added up. Repeats are parts as they are, in units whose variance is about their mean, as that of
+counts is; photons are dealt at random, each to one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES
+
+from .pairs import Counts, Photons, Repeats, Source, add_repeats, row_generator
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+PARTS = 16
+"""Most parts: enough for thousands of different halves."""
+ONE_BY_ONE = 8
+"""Counts of a voxel up to which its photons are dealt one by one."""
+DENSE = 0.04
+"""Share of filled voxels from which products of dense matrices are faster than sparse ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class DealtBand:
+    """A band of the map, as the filled voxels of each part.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (rows, x, energy) of the band.
+    places : numpy.ndarray, shape (filled,)
+        Flat positions in the band of the voxels that hold any counts, rising.
+    counts : numpy.ndarray, shape (filled, parts)
+        What each part got of them.
+    """
+
+    shape: tuple[int, int, int]
+    places: NDArray[np.intp]
+    counts: Counts
+
+    def dense(self, group: Sequence[int]) -> Counts:
+        """Return the sum of some parts, shape (rows, x, energy)."""
+        values = self.counts[:, list(group)].sum(axis=1)
+        band = np.zeros(int(np.prod(self.shape)), dtype=values.dtype)
+        band[self.places] = values
+        return band.reshape(self.shape)
+
+    def project(self, group: Sequence[int], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the product of some parts' sum with a matrix.
+
+        Parameters
+        ----------
+        group : sequence of int
+        matrix : numpy.ndarray, shape (energy, columns)
+
+        Returns
+        -------
+        numpy.ndarray, shape (pixels, columns)
+        """
+        pixels = self.shape[0] * self.shape[1]
+        if len(self.places) > DENSE * pixels * self.shape[2]:
+            flat = self.dense(group).reshape(pixels, -1).astype(np.float32)
+            return np.asarray(flat @ matrix)
+        return np.asarray(self._sparse(self.counts[:, list(group)].sum(axis=1)[None]) @ matrix)
+
+    def project_each(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the product of every part with a matrix, shape (parts, rows, x, columns)."""
+        found = self._sparse(self.counts.T) @ matrix
+        return np.asarray(found).reshape(self.counts.shape[1], *self.shape[:2], -1)
+
+    def _sparse(self, values: Counts) -> csr_array:
+        """Return arrays of values (arrays, filled) as one matrix (arrays * pixels, energy)."""
+        from scipy.sparse import csr_array
+
+        pixels, size = self.shape[0] * self.shape[1], self.shape[2]
+        array, filled = np.nonzero(values)
+        pixel, channel = np.divmod(self.places[filled], size)
+        number = np.bincount(array * pixels + pixel, minlength=len(values) * pixels)
+        start = np.concatenate([[0], np.cumsum(number)])
+        data = values[array, filled].astype(np.float32)
+        return csr_array((data, channel, start), shape=(len(values) * pixels, size))
+
+
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """How the counts of a run go to parts. The same deal gives the same parts every time.
+
+    Parameters
+    ----------
+    source : Source
+    number : int
+        Number of parts.
+    seed, stream : int
+        Of the random numbers.
+    """
+
+    source: Source
+    number: int
+    seed: int
+    stream: int
+
+    @classmethod
+    def of(cls, source: Source, seed: int, stream: int) -> Deal:
+        """Return the deal into as many parts as make sense."""
+        number = PARTS
+        if isinstance(source, Repeats):
+            number = min(PARTS, len(source.used))
+        return cls(source, number, seed, stream)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Share of the counts of each part."""
+        return np.array(self.source.part_shares(self.number))
+
+    def folds(self, number: int) -> list[list[int]]:
+        """Return the parts of each fold; interleaved, so that a slow drift is in all alike."""
+        return [list(range(self.number))[first::number] for first in range(number)]
+
+    def bands(self, max_bytes: int = BLOCK_BYTES // 4) -> Iterator[tuple[slice, DealtBand]]:
+        """Yield (rows, parts of the band)."""
+        if not isinstance(self.source, Photons):
+            for rows, parts in self.source.parts(self.number, self.seed, self.stream):
+                yield rows, _gather([np.asarray(part) for part in parts], self.source.unit)
+            return
+        for rows, band in self.source.bands(max_bytes):
+            yield rows, self._deal(band, rows.start)
+
+    def _deal(self, band: Counts, first_row: int) -> DealtBand:
+        height, width, size = band.shape
+        places, counts = [], []
+        for row, spectra in enumerate(band):
+            flat = spectra.ravel()
+            filled = np.flatnonzero(flat)
+            rng = row_generator(self.seed, self.stream, first_row + row)
+            places.append(filled + row * width * size)
+            counts.append(deal_photons(flat[filled], self.number, rng))
+        return DealtBand((height, width, size), np.concatenate(places), np.concatenate(counts))
+
+
+def deal_photons(counts: Counts, number: int, rng: np.random.Generator) -> Counts:
+    """Return what each part gets of Poisson counts when every photon goes to one at random.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (voxels,)
+        Whole counts.
+    number : int
+        Number of parts.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray, shape (voxels, number)
+        Independent Poisson counts, if `counts` are Poisson, that add up to them.
+
+    Examples
+    --------
+    >>> parts = deal_photons(np.array([3, 100]), 4, np.random.default_rng(0))
+    >>> parts.sum(axis=1).tolist()
+    [3, 100]
+    """
+    counts = counts.astype(np.int64)
+    most = int(counts.max(initial=0))
+    parts = np.zeros((len(counts), number), dtype=np.min_scalar_type(most))
+    few = np.flatnonzero(counts <= ONE_BY_ONE)
+    many = np.flatnonzero(counts > ONE_BY_ONE)
+    voxel = np.repeat(np.arange(len(few)), counts[few])
+    chosen = voxel * number + rng.integers(number, size=len(voxel))
+    dealt = np.bincount(chosen, minlength=len(few) * number)
+    parts[few] = dealt.reshape(len(few), number)
+    parts[many] = rng.multinomial(counts[many], np.full(number, 1 / number))
+    return parts
+
+
+def _gather(parts: list[Counts], unit: float) -> DealtBand:
+    """Return parts that came as arrays (rows, x, energy), in counts."""
+    height, width, size = parts[0].shape
+    places = np.flatnonzero(add_repeats(np.stack(parts)))
+    counts = np.stack([part.ravel()[places] for part in parts], axis=1)
+    if unit != 1:
+        counts = (counts / unit).astype(np.float32)
+    return DealtBand((height, width, size), places, counts)

@@ -1,0 +1,1 @@
+"""How good a result is: dose gain, residuals, suspect places, the report."""

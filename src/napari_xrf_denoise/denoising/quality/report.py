@@ -1,0 +1,211 @@
+"""What a run tells about the quality of its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dose_gain import Score
+
+TOLD_WINDOWS = 4
+"""Windows that a warning names."""
+LOOSE = 100
+"""Upper over lower end of an interval of which only the lower one is worth a word."""
+
+
+@dataclass(frozen=True)
+class WindowScore:
+    """The dose gain of a line: of the map of its counts, summed over its channels.
+
+    Parameters
+    ----------
+    name : str
+        As ``"6.40 keV (Fe Ka)"``, or ``"channels 380–396"``.
+    low, high : float
+        Centres of the first and the last channel, both included, in keV or channel numbers.
+    dose_gain : float
+    dose_gain_interval : tuple of float
+        Both as those of a `QualityReport`.
+    """
+
+    name: str
+    low: float
+    high: float
+    dose_gain: float
+    dose_gain_interval: tuple[float, float]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the counts say more than that the gain is above some number below 1."""
+        low, high = self.dose_gain_interval
+        return not (np.isnan(low) or (np.isinf(high) and low < 1))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold (NaN and infinity as None)."""
+        return {
+            "name": self.name,
+            "range": [self.low, self.high],
+            "dose_gain": _finite(self.dose_gain),
+            "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
+        }
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """What is known about the quality of a result.
+
+    Parameters
+    ----------
+    dose_gain : float
+        Mean squared error of the raw counts over that of the result, both against the true rate:
+        8 means "as good as 8 times the dose". NaN where it cannot be known.
+    dose_gain_interval : tuple of float
+        Holds the true dose gain about 9 times in 10; the upper end is infinite where the counts
+        only say "at least".
+    count_ratio : float
+        Total counts of the result over those of the raw counts.
+    measured_by : str
+        How the dose gain was measured, in words.
+    warnings : tuple of str
+        What the user should know before trusting the result.
+    losses : mapping of str to sequence of float
+        Training losses by name; empty where nothing was trained by steps.
+    choices : mapping
+        What was decided from the data: method, pairs, rank.
+    windows : tuple of WindowScore
+        The same for each of the strongest lines; empty where nothing was scored.
+    residual_map : numpy.ndarray, shape (y, x), float32, optional
+        What the result lacks of the counts of each pixel (positive) or adds to them (negative):
+        the largest departure among all windows one line wide and the total, as the standard
+        normal number of the same chance. Beyond ± 4 hardly by chance; NaN in rows that were not
+        scored; None where nothing was. Not part of `as_dict`.
+    residual_spectrum : numpy.ndarray, shape (energy,), float32, optional
+        The same for each channel, summed over pixels, in standard errors.
+    """
+
+    dose_gain: float
+    dose_gain_interval: tuple[float, float]
+    count_ratio: float
+    measured_by: str = ""
+    warnings: tuple[str, ...] = ()
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    windows: tuple[WindowScore, ...] = ()
+    residual_map: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    residual_spectrum: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+    def as_dict(self, *, longest: int | None = None) -> dict[str, Any]:
+        """Return the report as plain values that JSON can hold (NaN and infinity as None).
+
+        Parameters
+        ----------
+        longest : int, optional
+            Most values of each loss to keep, evenly spread; all by default.
+        """
+        return {
+            "dose_gain": _finite(self.dose_gain),
+            "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
+            "count_ratio": _finite(self.count_ratio),
+            "measured_by": self.measured_by,
+            "warnings": list(self.warnings),
+            "losses": {name: _thin_out(v, longest) for name, v in self.losses.items()},
+            "choices": dict(self.choices),
+            "windows": [window.as_dict() for window in self.windows],
+        }
+
+    def summary(self) -> str:
+        """Return the dose gain in one plain sentence."""
+        told = _told(self.dose_gain, self.dose_gain_interval)
+        return f"dose gain: {told or f'not known ({self.measured_by})'}"
+
+    def table(self) -> str:
+        """Return the dose gain of each line, one in a row; empty where none is known."""
+        known = [window for window in self.windows if window.is_known]
+        if not known:
+            return ""
+        width = max(len(window.name) for window in known)
+        rows = [
+            f"{window.name:<{width}}  {_told(window.dose_gain, window.dose_gain_interval)}"
+            for window in known
+        ]
+        return "\n".join([f"{'line':<{width}}  gain", *rows])
+
+
+def make_report(
+    score: Score | None,
+    count_ratio: float,
+    measured_by: str,
+    warnings: Sequence[str],
+    losses: Mapping[str, Sequence[float]],
+    choices: Mapping[str, Any],
+) -> QualityReport:
+    """Return the report of a run, with the warnings that its score gives cause for.
+
+    Parameters
+    ----------
+    score : Score or None
+        None where no counts were held out.
+    count_ratio, measured_by, losses, choices
+        As in `QualityReport`.
+    warnings : sequence of str
+        What is known already.
+    """
+    told = list(warnings)
+    if abs(count_ratio - 1) > 0.01:
+        told.append(f"the result holds {count_ratio:.3f} times the raw counts: lines may be off")
+    if score is None:
+        nan = float("nan")
+        return QualityReport(
+            nan, (nan, nan), count_ratio, measured_by, tuple(told), losses, choices
+        )
+    gain, interval = score.dose_gain()
+    windows = tuple(
+        WindowScore(window.name, window.low, window.high, *own.dose_gain())
+        for window, own in score.windows
+    )
+    if interval[1] < 1:
+        told.append("the result is further from the truth than the raw counts are")
+    worse = [window for window in windows if window.dose_gain_interval[1] < 1]
+    if worse:
+        names = ", ".join(f"{w.name} {w.dose_gain:.2f}" for w in worse[:TOLD_WINDOWS])
+        more = f" and {len(worse) - TOLD_WINDOWS} more" if len(worse) > TOLD_WINDOWS else ""
+        told.append(
+            "maps of these lines are further from the truth than the raw counts are, by their "
+            f"dose gains: {names}{more}"
+        )
+    left = score.residuals
+    return QualityReport(
+        gain,
+        interval,
+        count_ratio,
+        measured_by,
+        (*told, *(left.warnings if left else ())),
+        losses,
+        choices,
+        windows,
+        left.map if left else None,
+        left.spectrum if left else None,
+    )
+
+
+def _told(gain: float, interval: tuple[float, float]) -> str:
+    """Return a dose gain in words, empty where it is not known."""
+    low, high = interval
+    if np.isnan(low):
+        return ""
+    if np.isnan(gain) or high > LOOSE * low:
+        return f"at least {low:.1f}"
+    return f"{gain:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _thin_out(values: Sequence[float], longest: int | None) -> list[float]:
+    step = 1 if longest is None else -(-len(values) // longest)
+    return list(values)[:: max(1, step)]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

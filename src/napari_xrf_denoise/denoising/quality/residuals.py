@@ -1,0 +1,195 @@
+"""What a result lacks of the counts, or adds to them: residuals, and where they are beyond chance.
+
+A dose gain is a mean over the map and can be high although a rare feature was erased. Here each
+pixel's counts in windows one line wide are compared with what was predicted for them, each part
+of the counts by the prediction that was made without it. Under a perfect prediction they are
+Poisson counts about it: the chance of each departure is known, and so is that of the largest of
+many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.poisson import departure, largest_of_many
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectroscopy.line_windows import Partition
+
+from .merge_areas import HALF, SIDE, Areas
+from .suspect_places import Comparison, Suspects, line_warnings
+
+Image = NDArray[np.float32]
+
+NOISE = 1.0
+"""Standard errors of a prediction's own noise that counts must be beyond to depart from it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """What a result lacks of the counts (positive) or adds to them (negative).
+
+    Parameters
+    ----------
+    map : numpy.ndarray, shape (y, x), float32
+        The largest departure in each pixel, among all windows one line wide and the total, as
+        the standard normal number of the same chance. NaN where not scored.
+    spectrum : numpy.ndarray, shape (energy,), float32
+        Departure of each channel, summed over pixels, in standard errors.
+    warnings : tuple of str
+        Where departures are beyond chance and large enough to matter.
+    """
+
+    map: Image
+    spectrum: Image
+    warnings: tuple[str, ...] = ()
+
+
+class ResidualTally:
+    """Collects residuals band by band.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        What is scored.
+    partition : Partition
+        Of the channels into half lines.
+    every : int
+        Of so many rows one is seen.
+    """
+
+    def __init__(self, image: SpectrumImage, partition: Partition, every: int) -> None:
+        repeats, height, width, size = image.shape
+        self._axis, self._partition = image.energy, partition
+        self._map = np.full((height, width), np.nan, dtype=np.float32)
+        self._counts, self._expected, self._variance = np.zeros((3, size))
+        edges = partition.half_edges
+        middle = (edges[2:] + edges[:-2] - 1) / 2
+        self._energies = np.interp(middle, np.arange(size), self._axis.centers)
+        # Rows that are not neighbours make no areas.
+        self._areas = Areas(height, width) if every == 1 else Areas(0, 0)
+        pixels = len(range(0, height, every)) * width
+        tests = (pixels + self._areas.number) * len(middle)
+        unit = "counts" if repeats == 1 else "counts of all repeats"
+        self._suspects = Suspects((height, width), self._energies, self._axis, tests, unit)
+        # What a single pixel lacks is told by its lines.
+        self._looks_at_pixels = height * width > 1
+
+    def add(
+        self,
+        rows: slice,
+        counts: NDArray[np.float64],
+        raw: NDArray[np.float64],
+        expected: NDArray[np.float64],
+        cells: Sequence[NDArray[np.float64]],
+        guessed: Sequence[NDArray[np.float32]],
+        shares: Sequence[float],
+    ) -> None:
+        """Add a band.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the band, with a step where not each is scored.
+        counts, raw, expected : numpy.ndarray, shape (energy,)
+            Of each channel, summed over pixels: counts, variance of the counts, prediction.
+        cells, guessed : sequence of numpy.ndarray, shape (rows, x, cell)
+            Each part's counts, and the prediction for all counts that was made without it.
+        shares : sequence of float
+            Share of the counts that each part holds.
+        """
+        # Counts that are not Poisson are as many independent events as their scatter tells.
+        scatter = float(raw.sum() / counts.sum()) if counts.sum() > 0 and raw.sum() > 0 else 1.0
+        self._counts += counts
+        self._expected += expected
+        self._variance += scatter * np.maximum(expected, 1)
+        halves = [self._partition.halves(part) for part in (np.sum(cells, axis=0), *guessed)]
+        compared = compare(halves[0], halves[1:], shares, scatter)
+        self._map[rows] = _largest(compared)
+        if self._looks_at_pixels:
+            self._suspects.add(compared.lines(), rows.start, (rows.step or 1, 1), 1)
+        if self._areas.number:
+            row, areas = self._areas.add(halves)
+            if areas[0].size:  # a band of few rows may complete none
+                compared = compare(areas[0], areas[1:], shares, scatter)
+                self._suspects.add(compared.lines(), row, (HALF, HALF), SIDE)
+
+    def finish(self) -> Residuals:
+        """Return what was collected."""
+        far = (self._counts - self._expected) / np.sqrt(np.maximum(self._variance, 1))
+        edges = self._partition.half_edges
+        counts, expected = (
+            np.add.reduceat(part, edges[:-1]) for part in (self._counts, self._expected)
+        )
+        scatter = float(self._variance.sum() / np.maximum(self._expected, 1).sum())
+        told = [
+            *line_warnings(
+                counts[:-1] + counts[1:],
+                expected[:-1] + expected[1:],
+                scatter,
+                int(np.isfinite(self._map).sum()),
+                self._energies,
+                self._axis,
+            ),
+            *self._suspects.warnings(),
+        ]
+        return Residuals(self._map, far.astype(np.float32), tuple(told))
+
+
+def compare(
+    counts: Image, guesses: Sequence[Image], shares: Sequence[float], scatter: float = 1.0
+) -> Comparison:
+    """Compare counts with predictions in windows one line wide.
+
+    Predictions made without different parts of the counts differ by their noise: (K - 1) times
+    their scatter is the variance of one made of all counts (the jackknife; B. Efron and C. Stein,
+    Ann. Statist. 9 (1981) 586). It is pooled over pixels as a share of the prediction.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (rows, x, half)
+        In half lines.
+    guesses : sequence of numpy.ndarray
+        Of each part, for all counts.
+    shares : sequence of float
+    scatter : float
+        Variance over mean of the raw counts.
+
+    Returns
+    -------
+    Comparison
+        The last of its windows is the total.
+    """
+    scale = np.float32(1 / scatter)
+    measured = scale * _windows(counts)
+    predicted = [scale * _windows(guess) for guess in guesses]
+    expected = np.zeros_like(measured)
+    for share, guess in zip(shares, predicted, strict=True):
+        expected += np.float32(share) * guess
+    mean = expected.mean(axis=(0, 1), dtype=np.float64)
+    spread = [((p - expected) ** 2).mean(axis=(0, 1), dtype=np.float64) for p in predicted]
+    noise = (len(guesses) - 1) * np.mean(spread, axis=0)
+    relative = np.divide(noise, 2 * mean, out=np.zeros_like(mean), where=mean > 0)
+    # Half of it belongs to the pixel's own counts, half to whatever the prediction learned from.
+    reach = expected + mean.astype(np.float32)
+    reach *= relative.astype(np.float32)
+    np.sqrt(reach, out=reach)
+    reach *= np.float32(NOISE)
+    rate = np.clip(measured, expected - reach, expected + reach)
+    np.maximum(rate, 0, out=rate)
+    return Comparison(measured, expected, rate, departure(measured, rate), scatter)
+
+
+def _windows(halves: Image) -> Image:
+    """Return windows one line wide, each half of the next, and the total."""
+    windows = halves[..., :-1] + halves[..., 1:]
+    return np.concatenate([windows, halves.sum(axis=-1, keepdims=True)], axis=-1)
+
+
+def _largest(compared: Comparison) -> NDArray[np.float64]:
+    rows, width, number = compared.counts.shape
+    flat = [part.reshape(rows * width, number) for part in compared[:4]]
+    return largest_of_many(*flat).reshape(rows, width)

@@ -1,0 +1,223 @@
+"""`read` and `write`: one call for every format."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from napari_xrf_denoise.core.atomic_write import replacing
+from napari_xrf_denoise.core.errors import CalibrationWarning, DataError, FormatError
+from napari_xrf_denoise.core.merge_folders import replacing_folder
+from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
+
+from .base.contents import NO_CALIBRATION, Found, build
+from .options import ReadOptions
+from .registry import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
+
+_MOST_NAMED = 12
+
+
+def read(
+    path: str | Path,
+    *,
+    energy_axis: int | None = None,
+    repeat_axis: int | None = None,
+    energy_offset: float | None = None,
+    energy_gain: float | None = None,
+    dataset: str | Sequence[str] | None = None,
+    repeat_kind: RepeatKind | None = None,
+) -> SpectrumImage:
+    """Read spectra or a map from a file.
+
+    What the file is, its content says. The options say what the file does not, and win over what
+    it says. Counts up to 256 MiB are read and checked at once; larger ones stay on disk where the
+    format allows it and are checked as they are used.
+
+    Parameters
+    ----------
+    path : str or path
+        A file; `sniff` and `describe` tell what it is.
+    energy_axis : int, optional
+        Which axis of the stored array is the energy; negative numbers count from the end. In a
+        CSV table 0 means that columns, not rows, are spectra.
+    repeat_axis : int, optional
+        Which axis holds repeats of the same measurement.
+    energy_offset, energy_gain : float, optional
+        Energy of channel 0 in keV, and width of a channel in keV. One of them alone keeps the
+        other as it is in the file.
+    dataset : str or sequence of str, optional
+        Path of the counts in an HDF5 file; several of one shape become the repeats. In a vendor's
+        file with several maps, the title or number of one.
+    repeat_kind : {"scan", "frame", "detector"}, optional
+        What the repeats are. Scans are averaged in a result, the others are summed.
+
+    Returns
+    -------
+    SpectrumImage
+        Counts of shape (repeat, y, x, energy). ``.metadata["source"]`` is the name of the file
+        that the counts came from first, ``.metadata["warnings"]`` a list of what was found wrong.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, of an unknown layout, or does not say which axis is the
+        energy.
+    DataError
+        If counts are negative, NaN or infinite, or an axis does not exist.
+    SettingsError
+        If an option has an impossible value.
+    MissingDependencyError
+        If a vendor's format needs a package that is not installed.
+
+    Warns
+    -----
+    CalibrationWarning
+        If the file has no energy calibration and none was given: energies are channel numbers.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.save(folder + "/cube.npy", np.ones((1024, 5, 7), dtype=np.uint16))
+    ...     image = read(folder + "/cube.npy", energy_axis=0, energy_gain=0.01)
+    >>> image.shape, image.energy.channel(6.4)
+    ((1, 5, 7, 1024), 640)
+    """
+    options = ReadOptions(
+        energy_axis=energy_axis,
+        repeat_axis=repeat_axis,
+        energy_offset=energy_offset,
+        energy_gain=energy_gain,
+        dataset=dataset,
+        repeat_kind=repeat_kind,
+    )
+    file = Path(path)
+    layout = layout_for(file, options)
+    try:
+        found = layout.read(file, options)
+        image, fresh = build(found, file, options, _other_counts(file, layout, found, options))
+    except OSError as error:
+        raise FormatError(
+            f"{file}: reading failed ({error}); check the disk or the network and read it again"
+        ) from error
+    except MemoryError as error:
+        raise DataError(
+            f"{file}: does not fit into memory ({error}); read a smaller file, or convert it to "
+            ".h5 on a larger machine"
+        ) from error
+    for text in fresh:
+        category = CalibrationWarning if text == NO_CALIBRATION else UserWarning
+        warnings.warn(f"{file}: {text}", category, stacklevel=2)
+    return image
+
+
+def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) -> Path:
+    """Write a spectrum image to a file, complete or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        Its suffix chooses the format: ``.h5``, ``.hdf5`` or ``.nxs`` (NeXus), ``.hspy``
+        (HyperSpy), ``.tif`` or ``.tiff`` (OME-TIFF) and ``.zarr`` (OME-Zarr, a folder) keep
+        everything; ``.csv`` keeps counts and energies of a list of spectra.
+    image : SpectrumImage
+        Counts on disk are written block by block.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is not known.
+    DataError
+        If the image does not fit the format.
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    OSError
+        If the folder is missing or not writable, or the disk is full. An older file is unchanged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from napari_xrf_denoise.core.energy_axis import EnergyAxis
+    >>> image = SpectrumImage(np.ones((2, 3, 4, 50), dtype=np.uint16), EnergyAxis(0, 0.01, 50))
+    >>> with TemporaryDirectory() as folder:
+    ...     again = read(write(folder + "/map.h5", image))
+    >>> again.shape, again.energy.gain
+    ((2, 3, 4, 50), 0.01)
+    """
+    file = Path(path)
+    layout = _writer(file)
+    if not isinstance(image, SpectrumImage):
+        raise DataError(
+            f"{file}: expected a SpectrumImage to write, found {type(image).__name__}; of a result "
+            "give result.image, of an array SpectrumImage.from_array(array)"
+        )
+    assert layout.write is not None
+    with _place(file, layout, overwrite) as temporary:
+        try:
+            layout.write(temporary, image)
+        except DataError as error:
+            raise type(error)(f"{file}: {error}") from error
+    return file
+
+
+def check_packages(path: str | Path) -> None:
+    """Refuse a format whose package is not installed, before there is anything to write.
+
+    Parameters
+    ----------
+    path : str or path
+        As `write` takes it.
+
+    Raises
+    ------
+    FormatError
+        If the suffix is not known.
+    MissingDependencyError
+        If `write` would need a package that is not installed.
+    """
+    file = Path(path)
+    layout = _writer(file)
+    if layout.check_packages is not None:
+        layout.check_packages(file)
+
+
+def _other_counts(path: Path, layout: Layout, found: Found, options: ReadOptions) -> list[str]:
+    """Return a warning if there are counts that were not read, unless the user chose."""
+    others = [] if options.datasets else others_in(path, layout, found.dataset)
+    if not others:
+        return []
+    more = f"; and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    return [
+        f"the file was read as {layout.name}, and holds other counts as well: "
+        f"{'; '.join(others[:_MOST_NAMED])}{more}. Choose those that you want with "
+        "dataset='/path' (--dataset /path)"
+    ]
+
+
+def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:
+    """Return a temporary path that becomes the file, or the folder of layouts that are one."""
+    if layout.folder is None:
+        return replacing(file, overwrite=overwrite)
+    return replacing_folder(file, overwrite=overwrite, may_replace=layout.folder)
+
+
+def _writer(path: Path) -> Layout:
+    name = path.name.lower()
+    for layout in LAYOUTS:
+        if name.endswith(layout.suffixes) and layout.write is not None:
+            return layout
+    raise FormatError(
+        f"{path}: expected a name that ends in {', '.join(writable_suffixes())}, found "
+        f"{path.suffix or 'no suffix'}; choose one of these"
+    )

@@ -1,0 +1,1 @@
+"""What all readers share: contents of a file, signatures, stacks of files, metadata."""

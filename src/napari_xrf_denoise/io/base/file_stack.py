@@ -1,0 +1,95 @@
+"""Many small files as one array that is read file by file when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import FormatError
+
+from .contents import is_small
+from .merge_stamp import Stamp
+
+_BLOCK_BYTES = 32 * 2**20
+
+
+class FileStack:
+    """Files of one shape along the first axes of an array, each opened only while it is read.
+
+    Parameters
+    ----------
+    files : sequence of path, or of sequences of path
+        In the order of the first one or two axes.
+    load : callable
+        ``load(path)`` returns the counts of one file.
+    shape : tuple of int
+        Shape of the counts of one file.
+    dtype : numpy.dtype
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Any],
+        load: Callable[[Path], NDArray[Any]],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.files: NDArray[Any] = np.array(files, dtype=object)
+        self.shape = (*self.files.shape, *shape)
+        self.ndim = len(self.shape)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self._load = load
+        self._one = shape
+        self._opening = uuid4().hex
+        self._stamps = {path: Stamp.of(path) for path in self.files.ravel()}
+
+    def __dask_tokenize__(self) -> str:
+        # A cache of blocks must not serve those of files that were written anew since.
+        return self._opening
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all counts."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+    def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        n_outer = self.files.ndim
+        picked: Any = self.files[key[:n_outer]]
+        inner = key[n_outer:]
+        if isinstance(picked, Path):
+            one: NDArray[Any] = self._read(picked)[inner]
+            return one
+        blocks = [self._read(path)[inner] for path in picked.ravel()]
+        return np.stack(blocks).reshape(*picked.shape, *blocks[0].shape)
+
+    def counts(self) -> Any:
+        """Return all counts: a NumPy array, or where they are large a dask array of few files."""
+        if is_small(self.nbytes):
+            counts = np.empty(self.shape, dtype=self.dtype)
+            for index in np.ndindex(*self.files.shape):
+                path: Any = self.files[index]
+                counts[index] = self._read(path)
+            return counts
+        import dask.array
+
+        one = int(np.prod(self._one)) * self.dtype.itemsize
+        along = max(1, _BLOCK_BYTES // one)
+        chunks = (1,) * (self.files.ndim - 1) + (along, *self._one)
+        return dask.array.from_array(self, chunks=chunks)
+
+    def _read(self, path: Path) -> NDArray[Any]:
+        self._stamps[path].check(str(path))
+        counts = self._load(path)
+        if counts.shape != self._one or counts.dtype.newbyteorder("=") != self.dtype:
+            raise FormatError(
+                f"{path}: expected counts of shape {self._one} and type {self.dtype} as in "
+                f"{self.files.flat[0].name}, found shape {counts.shape} and type {counts.dtype}; "
+                "the file was changed after it was opened, or belongs to another measurement: "
+                "copy it again, or move it out of the folder"
+            )
+        return counts

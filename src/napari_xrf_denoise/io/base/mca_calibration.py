@@ -1,0 +1,74 @@
+"""The calibration that ESRF files give a multichannel analyser: keV = a + b·channel + c·channel².
+
+PyMca and the files around it (EDF headers, SPEC files) share it, and write 0, 1, 0 where nothing
+was calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError
+
+UNUSABLE = (
+    "the calibration {found} is not one of rising energies and was left out; give energy_offset "
+    "and energy_gain in keV (--energy-offset, --energy-gain)"
+)
+
+
+def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) -> EnergyAxis:
+    """Return the energies of channels.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        a, b and perhaps c, in keV.
+    channels : numpy.ndarray, shape (energy,)
+        Number of each channel that was stored.
+
+    Raises
+    ------
+    DataError
+        If the energies do not rise, or are no numbers.
+    """
+    a, b, c = (*(float(value) for value in coefficients), 0.0, 0.0, 0.0)[:3]
+    steps = np.unique(np.diff(channels))
+    if c == 0 and len(steps) < 2:
+        step = float(steps[0]) if len(steps) else 1.0
+        return EnergyAxis(a + b * float(channels[0]), b * step, len(channels))
+    return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-9)
+
+
+def polynomial_axis(
+    coefficients: Sequence[float], size: int, first: int = 0, step: int = 1
+) -> tuple[EnergyAxis | None, list[str]]:
+    """Return the energies of every ``step``-th channel from ``first`` on.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        a, b and perhaps c, in keV.
+    size : int
+        Number of channels.
+    first : int
+        Number of the first channel that was stored.
+    step : int
+        Channels from one that was stored to the next.
+
+    Returns
+    -------
+    energy : EnergyAxis or None
+        None where the coefficients are those of no calibration, or cannot be one.
+    warnings : list of str
+    """
+    a, b, c = (*coefficients, 0.0, 0.0, 0.0)[:3]
+    if (a, b, c) in ((0.0, 1.0, 0.0), (0.0, 0.0, 0.0)):
+        return None, []
+    try:
+        return rising_axis(coefficients, first + step * np.arange(size, dtype=np.float64)), []
+    except DataError:
+        return None, [UNUSABLE.format(found=f"{a:g}, {b:g}, {c:g}")]

@@ -1,0 +1,336 @@
+"""HDF5 as all its layouts use it: opening, reading at once or lazily, and writing safely."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import FormatError
+from napari_xrf_denoise.io.base.contents import is_small, place
+from napari_xrf_denoise.io.base.merge_memory import physical_memory
+from napari_xrf_denoise.io.base.merge_stamp import Stamp
+
+from .merge_hdf5_checks import MOST_AXES, check_dataset
+from .merge_lost_links import lost_link, lost_links
+from .tree import identity, walk
+
+_LAZY_BLOCK_BYTES = 64 * 2**20
+_MEMORY_SHARE = 0.25
+"""Share of the memory that a file may take whose bands of rows would each unpack all of it."""
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file to read.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged, incomplete, or being written by another program.
+    """
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise FormatError(
+            f"{path}: expected a complete HDF5 file, but it does not open ({error}); it may be cut "
+            "off or still being written: copy it again when the measurement is over"
+        ) from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError) as error:
+            raise FormatError(
+                f"{path}: the file opens, but a part of it cannot be read ({error}); it is "
+                "damaged, copy it again"
+            ) from error
+
+
+def get_dataset(file: Any, path: Path, name: str) -> Any:
+    """Return a dataset that can hold counts.
+
+    Raises
+    ------
+    FormatError
+        If there is none of this name, it holds no numbers, was never filled, or claims a size
+        that the file cannot hold.
+    """
+    import h5py
+
+    where = place(path, name)
+    lost = lost_link(file, name)
+    if lost is not None:
+        raise FormatError(f"{place(path, lost.place)}: {lost}")
+    try:
+        dataset = file.get(name)
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        raise FormatError(f"{where}: cannot be opened ({error}); copy the file again") from error
+    if not isinstance(dataset, h5py.Dataset):
+        found = "a group" if isinstance(dataset, h5py.Group) else "nothing"
+        raise FormatError(
+            f"{where}: expected a dataset of counts, found {found}. {describe_candidates(file)}"
+        )
+    try:
+        dtype = dataset.dtype
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise FormatError(
+            f"{where}: the type of its values is damaged ({error}); copy the file again"
+        ) from error
+    if dtype.kind not in "iuf" or dataset.shape is None:
+        raise FormatError(
+            f"{where}: expected counts as whole or real numbers, found {dtype}. "
+            f"{describe_candidates(file)}"
+        )
+    check_dataset(dataset, path, where)
+    return dataset
+
+
+def read_counts(
+    dataset: Any, path: Path, energy_axis: int | None = None, rows_axis: int | None = None
+) -> Any:
+    """Return a dataset as a NumPy array, or as a dask array where it is large.
+
+    Blocks of a dask array are bands of whole rows, since that is what everything goes over.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    path : pathlib.Path
+        The file; lazy reading opens it anew for every block, so that no file stays open.
+    energy_axis : int, optional
+        Which axis is the energy; the last when left out.
+    rows_axis : int, optional
+        Which axis are the rows of the map, the only one that blocks are cut along. Left out, it is
+        the first that is not the energy, or the second of four, whose first are repeats.
+
+    Raises
+    ------
+    FormatError
+        If the data cannot be read.
+    """
+    if rows_axis is None:
+        rows_axis = _rows_axis(dataset, energy_axis)
+    n_bytes = dataset.size * dataset.dtype.itemsize
+    if is_small(n_bytes) or _is_cheaper_at_once(dataset, n_bytes, rows_axis):
+        return _read(dataset, (), place(path, dataset.name))
+    return on_disk(dataset, path, energy_axis, rows_axis)
+
+
+def on_disk(
+    dataset: Any, path: Path, energy_axis: int | None = None, rows_axis: int | None = None
+) -> Any:
+    """Return a dataset as a dask array of any size; arguments are those of `read_counts`."""
+    import dask.array
+    from dask.array.core import normalize_chunks
+
+    if rows_axis is None:
+        rows_axis = _rows_axis(dataset, energy_axis)
+    source = DatasetOnDisk(dataset, path)
+    chunks = normalize_chunks(
+        tuple("auto" if axis == rows_axis else -1 for axis in range(dataset.ndim)),
+        shape=dataset.shape,
+        limit=_LAZY_BLOCK_BYTES,
+        dtype=source.dtype,
+        previous_chunks=dataset.chunks,
+    )
+    return dask.array.from_array(source, chunks=chunks)
+
+
+def _rows_axis(dataset: Any, energy_axis: int | None) -> int:
+    energy = (-1 if energy_axis is None else energy_axis) % dataset.ndim
+    others = [axis for axis in range(dataset.ndim) if axis != energy]
+    return others[1 if dataset.ndim == 4 else 0] if others else energy
+
+
+def _is_cheaper_at_once(dataset: Any, n_bytes: int, rows_axis: int) -> bool:
+    """Whether chunks reach over so many rows that each would be unpacked for many bands.
+
+    So it is with maps that are stored picture by picture, one a channel.
+    """
+    if dataset.chunks is None:
+        return False
+    rows_of_chunks = -(-dataset.shape[rows_axis] // dataset.chunks[rows_axis])
+    memory = physical_memory()
+    bands = n_bytes / _LAZY_BLOCK_BYTES
+    return memory is not None and bands > 2 * rows_of_chunks and n_bytes < _MEMORY_SHARE * memory
+
+
+class DatasetOnDisk:
+    """A dataset that is read block by block, from a file that is closed in between.
+
+    It can be sent to another process, and refuses to go on with a file that was replaced.
+    """
+
+    def __init__(self, dataset: Any, path: Path) -> None:
+        self.path = path.resolve()
+        self.name: str = dataset.name
+        self.shape: tuple[int, ...] = dataset.shape
+        self.ndim: int = dataset.ndim
+        self.dtype: np.dtype[Any] = dataset.dtype.newbyteorder("=")
+        self._stamp = Stamp.of(self.path)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return (str(self.path), self.name, self._stamp.seen)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        where = place(self.path, self.name)
+        self._stamp.check(where)
+        with open_hdf5(self.path) as file:
+            return _read(get_dataset(file, self.path, self.name), key, where)
+
+
+class Candidate(NamedTuple):
+    """A dataset of numbers with several axes, which may hold counts."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape} {self.dtype}"
+
+
+def candidates(file: Any, most_visited: int = 20_000) -> list[Candidate]:
+    """Return (path, shape, type) of the datasets here that could hold counts, largest first."""
+    found = _arrays(file, most_visited)
+    return [one for one, is_here in found if is_here and len(one.shape) <= MOST_AXES]
+
+
+def _arrays(file: Any, most_visited: int) -> list[tuple[Candidate, bool]]:
+    """Return datasets of numbers with two axes or more, largest first, and which lie in the file.
+
+    The others lie in files that its links lead to.
+    """
+    import h5py
+
+    found: dict[Any, tuple[Candidate, bool]] = {}
+    for group, name, item in walk(file, most_visited):
+        # A path that goes through another file is not one that begins in this.
+        if not isinstance(item, h5py.Dataset) or group.file.filename != file.filename:
+            continue
+        if item.dtype.kind in "iuf" and item.shape is not None and item.ndim >= 2:
+            place = f"{group.name.rstrip('/')}/{name}"
+            one = Candidate(place, item.shape, str(item.dtype))
+            found.setdefault(identity(item), (one, item.file.filename == file.filename))
+    return sorted(found.values(), key=lambda entry: -math.prod(entry[0].shape))
+
+
+def describe_candidates(file: Any, most: int = 12, most_visited: int = 20_000) -> str:
+    """Return sentences that name the datasets to choose from, and links that lead nowhere."""
+    found = [one for one, _ in _arrays(file, most_visited)]
+    usable = [one for one in found if len(one.shape) <= MOST_AXES]
+    if usable:
+        listed = "; ".join(map(str, usable[:most]))
+        more = f" and {len(usable) - most} smaller ones" if len(usable) > most else ""
+        words = f"Datasets with 2 to {MOST_AXES} axes, the largest first: {listed}{more}"
+    elif found:
+        words = (
+            f"Its datasets have more than {MOST_AXES} axes: {'; '.join(map(str, found[:most]))}; "
+            "save those of one map (repeat, y, x, energy) as a dataset of its own"
+        )
+    else:
+        words = (
+            f"The file holds no dataset of numbers with 2 to {MOST_AXES} axes, so no counts to read"
+        )
+    lost = [f"{link.place} -> {link.target}" for link in lost_links(file)]
+    return f"{words}. Links that lead nowhere: {'; '.join(lost[:most])}" if lost else words
+
+
+def refuse_lost_links(file: Any, path: Path, most_visited: int = 20_000) -> None:
+    """Refuse a file with no counts of its own, but with links that lead nowhere.
+
+    Raises
+    ------
+    FormatError
+        For the first of them.
+    """
+    lost = [] if _arrays(file, most_visited) else lost_links(file)
+    if not lost:
+        return
+    first, *others = lost
+    more = f". Other links that lead nowhere: {len(others)}" if others else ""
+    raise FormatError(f"{place(path, first.place)}: {first}{more}")
+
+
+class SafeSink:
+    """A file for h5py to write to that reports a full disk instead of crashing.
+
+    When the disk is full the HDF5 library fails to flush its cache, again on every close, and the
+    process dies of a segmentation fault (seen with h5py 3.16). So the first error is kept, later
+    writes are dropped so that HDF5 can close in peace, and `check` raises what was kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("x+b", buffering=0)
+        self._error: OSError | None = None
+
+    def __enter__(self) -> SafeSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def check(self) -> None:
+        """Raise the error of the disk, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, content: Any) -> int:
+        """Write all of the content, unless a write failed before."""
+        view = memoryview(content).cast("B")
+        rest = view
+        while rest and self._error is None:
+            try:
+                rest = rest[self._file.write(rest) :]
+            except OSError as error:
+                self._error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length of the file."""
+        if self._error is None:
+            try:
+                return self._file.truncate(size)
+            except OSError as error:
+                self._error = error
+        return size or 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes."""
+        return self._file.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes into a buffer; what could not be written reads as zeros."""
+        view = memoryview(buffer).cast("B")
+        n_read = self._file.readinto(view) or 0
+        view[n_read:] = bytes(len(view) - n_read)
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Do nothing: there is no buffer."""
+
+
+def _read(dataset: Any, key: Any, where: str) -> NDArray[Any]:
+    try:
+        counts = dataset[key]
+    except (OSError, RuntimeError) as error:
+        raise FormatError(
+            f"{where}: the counts cannot be read ({error}); the file is damaged, copy it again"
+        ) from error
+    return np.asarray(counts, dtype=dataset.dtype.newbyteorder("="))

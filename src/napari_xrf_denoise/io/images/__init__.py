@@ -1,0 +1,1 @@
+"""Images and arrays: TIFF, OME-TIFF, Zarr, OME-Zarr, NumPy; pictures of element maps."""

@@ -1,0 +1,1 @@
+"""Files of instruments: EDF, Ripple, and vendors' formats through RosettaSciIO."""

@@ -1,0 +1,1 @@
+"""Text: tables of spectra, and the files of multichannel analysers."""

@@ -1,0 +1,1 @@
+"""Spectrum images as napari layers and back, without importing napari."""

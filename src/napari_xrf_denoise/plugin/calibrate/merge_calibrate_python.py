@@ -1,0 +1,45 @@
+"""The Python that does what the dock "Calibrate energy" does, without Qt."""
+
+from __future__ import annotations
+
+from .model import CalibrateModel
+
+
+def python_of(model: CalibrateModel) -> str:
+    """Return lines for napari's console that calibrate the chosen layer.
+
+    Parameters
+    ----------
+    model : CalibrateModel
+
+    Returns
+    -------
+    str
+        Empty where the fields cannot be applied.
+    """
+    if model.problem():
+        return ""
+    if model.way == "peaks":
+        axis = [
+            f"channels, lines = {model.channels!r}, {model.lines!r}",
+            "energies = tuple(map(xrf.line_energy_named, lines))  # keV",
+            f"axis = xrf.calibration_from_peaks(channels, energies, size={model.size})",
+            'made = {"way": "peaks", "channels": list(channels), "lines": list(lines)}',
+        ]
+    else:
+        axis = [
+            f"axis = xrf.EnergyAxis({model.offset!r}, {model.gain!r}, {model.size})",
+            'made = {"way": "numbers"}',
+        ]
+    arguments = f"layer, axis, energy_axis={model.energy_axis}"
+    if model.repeat_axis is not None:
+        arguments += f", repeat_axis={model.repeat_axis}"
+    return "\n".join(
+        [
+            "import napari_xrf_denoise as xrf",
+            "",
+            f"layer = viewer.layers[{model.source.name!r}]",
+            *axis,
+            f"xrf.calibrate_layer({arguments}, record=made)",
+        ]
+    )

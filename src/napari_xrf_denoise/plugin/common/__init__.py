@@ -1,0 +1,1 @@
+"""What all docks share: jobs, forms, plots, widgets, preferences."""

@@ -1,0 +1,226 @@
+"""State of the dock "Element maps", without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.layers.convert import layer_energy
+from napari_xrf_denoise.plugin.common.text import CALIBRATE
+from napari_xrf_denoise.processing.element_maps import AUTO
+from napari_xrf_denoise.spectroscopy.element_symbols import parse_elements
+
+from .map_layers import is_map, partner_of, source_key, source_of
+from .merge_map_overlaps import overlap_words
+from .recipe import MapRecipe, Window
+
+NO_LAYERS = (
+    "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "
+    "XRF denoise."
+)
+
+
+@dataclass
+class ElementModel:
+    """What the dock shows; widgets show it and write to it, and keep none of their own.
+
+    Parameters
+    ----------
+    available : tuple of layers
+        Spectral layers with pixels.
+    names : tuple of str
+        Theirs, so that a new name is a change.
+    source : layer, optional
+        Layer that maps are made of.
+    axis : EnergyAxis, optional
+        Its energies.
+    energy_problem : str
+        Why the layer has none that can be used, in words.
+    partner : layer, optional
+        The denoised layer of a raw source, or the raw one of a denoised source.
+    elements : str
+        As typed: symbols with commas between them, with a line behind one where wanted.
+    line : str
+        Line of the elements that have none behind them.
+    background : bool
+        Whether to subtract the background.
+    with_partner : bool
+        Whether maps are made of the partner too.
+    low, high : float
+        Window of one's own in keV, or channels where not calibrated.
+    knows_lines : bool
+        Whether the tables of lines are loaded, which takes a second or two.
+    maps : tuple of layers
+        Element maps of the viewer, of whatever source.
+    map_names : tuple of str
+        Theirs, so that a new name is a change.
+    overlay : tuple
+        Maps shown in red, green and blue; None where a colour is left out.
+    overlay_by_hand : bool
+        Whether the user chose them; until then they are the newest ones.
+    doing : str
+        What is being computed or written; empty when nothing is.
+    can_stop : bool
+        Whether it can be stopped: a file is written completely.
+    fraction : float
+        Share of it that is done, 0 to 1.
+    outcome : str
+        What came of the last click, in words.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    available: tuple[Any, ...] = ()
+    names: tuple[str, ...] = ()
+    source: Any = None
+    axis: EnergyAxis | None = None
+    energy_problem: str = ""
+    partner: Any = None
+    elements: str = "Fe"
+    line: str = AUTO
+    background: bool = False
+    with_partner: bool = False
+    low: float = 0.0
+    high: float = 0.0
+    knows_lines: bool = False
+    maps: tuple[Any, ...] = ()
+    map_names: tuple[str, ...] = ()
+    overlay: tuple[Any, ...] = (None, None, None)
+    overlay_by_hand: bool = False
+    doing: str = ""
+    can_stop: bool = True
+    fraction: float = 0.0
+    outcome: str = ""
+
+    def follow(self, spectral: Sequence[Any], layers: Sequence[Any] = ()) -> None:
+        """Take over which layers there are.
+
+        Parameters
+        ----------
+        spectral : sequence of layers
+            Those with an energy axis.
+        layers : sequence of layers
+            All of them.
+        """
+        self.available = tuple(layer for layer in spectral if {"y", "x"} & set(layer.axis_labels))
+        self.names = tuple(layer.name for layer in self.available)
+        self.maps = tuple(layer for layer in layers if is_map(layer))
+        self.map_names = tuple(layer.name for layer in self.maps)
+        if self.overlay_by_hand:
+            self.overlay = tuple(layer if layer in self.maps else None for layer in self.overlay)
+        else:
+            # Raw and denoised counts in one picture would say nothing about elements.
+            alike = [layer for layer in self.maps if source_key(layer) == source_key(self.maps[-1])]
+            self.overlay = (*alike[-3:], None, None, None)[:3]
+        present = self.source in self.available
+        self.choose(self.source if present else (self.available or (None,))[-1])
+
+    def choose(self, source: Any) -> None:
+        """Take the layer that maps are made of, as it is now."""
+        axis, problem = None, ""
+        try:
+            axis = None if source is None else layer_energy(source)
+        except DataError as error:
+            problem = f"The energies of “{source.name}” cannot be used: {error}"
+        old, self.energy_problem = self.axis, problem
+        if axis is None or old is None or not axis.is_close(old, tolerance=1e-9):
+            self.axis = axis
+        self.source = source
+        self.partner = None if source is None else partner_of(source, self.available)
+        if self.axis is not old:
+            self.aim()
+
+    def choose_overlay(self, maps: Sequence[Any]) -> None:
+        """Take the maps for red, green and blue, None for a colour that is left out."""
+        self.overlay_by_hand = True
+        self.overlay = tuple(maps)
+
+    def change(self, **fields: Any) -> None:
+        """Take what the user chose; a new element or line moves the window to it."""
+        for name, value in fields.items():
+            setattr(self, name, value)
+        if {"elements", "line"} & fields.keys():
+            self.aim()
+
+    def aim(self) -> None:
+        """Put the window of one's own around the first line that is chosen, where it is known."""
+        axis = self.axis
+        if axis is None:
+            return
+        windows = self.line_windows()
+        if windows:
+            self.low, self.high = windows[0][1]
+            return
+        first, last = float(axis.centers[0]), float(axis.centers[-1])
+        if not (first <= self.low < self.high <= last):
+            self.low, self.high = first, last
+
+    def recipes(self) -> tuple[MapRecipe, ...]:
+        """Return the maps of the elements that are typed.
+
+        Raises
+        ------
+        SettingsError
+            If a word is no element.
+        """
+        return tuple(
+            MapRecipe(element, line, background=self.background)
+            for element, line in parse_elements(self.elements, self.line)
+        )
+
+    def own_recipe(self) -> MapRecipe:
+        """Return the map of the window of one's own."""
+        return MapRecipe(low=self.low, high=self.high, background=self.background)
+
+    def line_windows(self) -> list[tuple[str, Window]]:
+        """Return name and window of each line that is chosen and lies on the axis."""
+        if self.axis is None or not self.knows_lines:
+            return []
+        found = []
+        try:
+            for recipe in self.recipes():
+                resolved = recipe.resolved(self.axis)
+                found.append((resolved.name(self.axis.unit), resolved.windows(self.axis)[0]))
+        except (DataError, SettingsError):
+            pass  # said below the button
+        return found
+
+    def side_windows(self) -> tuple[Window, ...]:
+        """Return where the background of the window of one's own is taken from."""
+        if self.axis is None:
+            return ()
+        try:
+            return self.own_recipe().windows(self.axis)[1:]
+        except (DataError, SettingsError):
+            return ()
+
+    def maps_of_source(self) -> tuple[Any, ...]:
+        """Return the maps that were made of the chosen layer."""
+        return tuple(
+            layer for layer in self.maps if source_of(layer, self.available) == self.source
+        )
+
+    def problem(self) -> str:
+        """Return why no map of elements can be made and what to do, empty where one can."""
+        if self.source is None or self.axis is None:
+            return self.energy_problem or NO_LAYERS
+        if not self.axis.calibrated:
+            return (
+                f"The energies of “{self.source.name}” are not calibrated, so that no line is "
+                f"known. Use {CALIBRATE}, or map a window of channels below."
+            )
+        try:
+            return "" if self.recipes() else "Type an element, such as Fe, or several: Fe, Cu, Pb."
+        except SettingsError as error:
+            return str(error)
+
+    def warning(self) -> str:
+        """Return which other lines the maps of the elements would count."""
+        if self.problem() or not self.knows_lines:
+            return ""
+        return overlap_words(self.recipes(), self.axis)

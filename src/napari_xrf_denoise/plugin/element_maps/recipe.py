@@ -1,0 +1,176 @@
+"""How an element map is made: of which line or window, with or without background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.processing.element_maps import (
+    AUTO,
+    background_windows,
+    best_line,
+    element_map,
+    line_window,
+    window_map,
+)
+
+Window = tuple[float, float]
+"""First and last energy: the edges of the outermost channels, in keV or channels."""
+
+
+@dataclass(frozen=True)
+class MapRecipe:
+    """A map of a line of an element, or of a window of energies where there is no element.
+
+    Parameters
+    ----------
+    element, line : str
+        Symbol, and line or ``"auto"``; empty for a window.
+    low, high : float
+        Ends of the window in keV (channels where not calibrated), where there is no element.
+    background : bool
+        Whether the counts beside the window are subtracted.
+    chosen : tuple of int, optional
+        The first channel of a window that was chosen in channels, and the one behind its last:
+        they stay the same when the layer is calibrated later.
+    unit : str
+        What `low` and `high` are in; empty for whatever the axis is in.
+    """
+
+    element: str = ""
+    line: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    background: bool = False
+    chosen: tuple[int, int] | None = None
+    unit: str = ""
+
+    def resolved(self, axis: EnergyAxis) -> MapRecipe:
+        """Return the recipe as it is on this axis: which line ``"auto"`` is, where a window lies.
+
+        Raises
+        ------
+        SettingsError
+            If the axis holds no such line.
+        DataError
+            If the window is in energies and the axis in channels, or it has not these channels.
+        """
+        if not self.element and self.unit not in ("", axis.unit):
+            return self._in_unit_of(axis)
+        if self.line != AUTO or not axis.calibrated:
+            return self
+        return MapRecipe(self.element, best_line(self.element, axis), background=self.background)
+
+    def name(self, unit: str) -> str:
+        """Return what the map is called: ``"Fe Ka"`` or ``"6.2 to 6.6 keV"``."""
+        if self.element:
+            return f"{self.element} {self.line}"
+        return f"{self.low:.5g} to {self.high:.5g} {unit}"
+
+    def channels(self, axis: EnergyAxis) -> slice:
+        """Return the channels of the window.
+
+        Raises
+        ------
+        DataError, SettingsError
+            If the axis is not calibrated but the recipe names a line, or there are none.
+        """
+        if self.element:
+            return line_window(self.element, self.line, axis)
+        return axis.channels(self.low, self.high)
+
+    def windows(self, axis: EnergyAxis) -> tuple[Window, ...]:
+        """Return the window, and behind it those of the background if it is subtracted.
+
+        Raises
+        ------
+        DataError, SettingsError
+            As `channels`.
+        """
+        channels = self.channels(axis)
+        sides = background_windows(channels, axis) if self.background else ()
+        return tuple(edges(part, axis) for part in (channels, *sides))
+
+    def compute(
+        self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the map, shape (y, x).
+
+        Raises
+        ------
+        DataError, SettingsError, Cancelled
+            As `element_map` and `window_map`.
+        """
+        how: dict[str, Any] = {"background": self.background, "should_stop": should_stop}
+        if self.element:
+            return element_map(image, self.element, self.line, **how)
+        return window_map(image, self.low, self.high, **how)
+
+    def record(self, axis: EnergyAxis) -> dict[str, Any]:
+        """Return the recipe, and the window that it means on this axis, in plain values."""
+        named = {"element": self.element, "line": self.line} if self.element else {}
+        channels = self.channels(axis)
+        low, high = edges(channels, axis) if self.element else (self.low, self.high)
+        in_channels = {} if axis.calibrated else {"channels": [channels.start, channels.stop]}
+        return {
+            **named,
+            "window": [float(low), float(high)],
+            "window_unit": axis.unit,
+            **in_channels,
+            "background": self.background,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> MapRecipe:
+        """Return the recipe that `record` described.
+
+        Raises
+        ------
+        DataError
+            If the record has neither a line nor a window.
+        """
+        background = bool(record.get("background", False))
+        try:
+            if record.get("element"):
+                return cls(str(record["element"]), str(record["line"]), background=background)
+            low, high = (float(energy) for energy in record["window"])
+            first, end = (int(channel) for channel in record.get("channels") or (0, 0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"the layer's record of its map is not complete ({error}); add the map again"
+            ) from error
+        chosen = (first, end) if end > first else None
+        unit = str(record.get("window_unit", ""))
+        return cls(low=low, high=high, background=background, chosen=chosen, unit=unit)
+
+    def _in_unit_of(self, axis: EnergyAxis) -> MapRecipe:
+        name = self.name(self.unit)
+        if self.chosen is None:
+            raise DataError(
+                f"The map of {name} cannot be computed again: the layer is in {axis.unit} now. "
+                "Add a map of the window in that unit."
+            )
+        if self.chosen[1] > axis.size:
+            raise DataError(
+                f"The map of {name} cannot be computed again: the layer has {axis.size} channels "
+                "now. Add a map of another window."
+            )
+        low, high = edges(slice(*self.chosen), axis)
+        return MapRecipe(low=low, high=high, background=self.background)
+
+
+def edges(channels: slice, axis: EnergyAxis) -> Window:
+    """Return where a range of channels begins and ends, half a channel beyond their centres."""
+    centers = axis.centers
+    # Half-way to the neighbours; the first and last channel are as wide as those beside them.
+    inner = (centers[1:] + centers[:-1]) / 2 if axis.size > 1 else centers + axis.gain / 2
+    ends = np.concatenate([2 * centers[:1] - inner[:1], inner, 2 * centers[-1:] - inner[-1:]])
+    start, stop, _ = channels.indices(axis.size)
+    return float(ends[start]), float(ends[stop])

@@ -1,0 +1,113 @@
+"""Counts laid out for the energy slider: in memory where they fit, else in a file sorted by energy.
+
+Files hold spectra, pixel after pixel, so that the picture of one energy lies across all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import Cancelled, DataError
+from napari_xrf_denoise.core.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory that one map may take."""
+PREFIX = "xrf-energies-"
+
+
+def free_memory() -> int:
+    """Return how many bytes programs can still take."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def lay_out(
+    image: SpectrumImage,
+    on_progress: Callable[[Progress], object],
+    should_stop: Callable[[], bool],
+    *,
+    most_bytes: int | None = None,
+    folder: Path | None = None,
+) -> NDArray[Any]:
+    """Return an image's counts so that the picture of any energy is at hand.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        Counts that are lazy, on a disk.
+    on_progress : callable
+    should_stop : callable
+        Asked at every block.
+    most_bytes : int, optional
+        Largest size that is kept in memory; half of what is free when left out.
+    folder : pathlib.Path, optional
+        Where larger ones get their file, which goes away with the array; the system's folder for
+        temporary files when left out.
+
+    Returns
+    -------
+    numpy.ndarray, shape (repeat, y, x, energy)
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` returned True.
+    DataError
+        If a block cannot be used, or neither memory nor disk have room for the counts.
+    """
+    limit = MEMORY_SHARE * free_memory() if most_bytes is None else most_bytes
+    if image.counts.nbytes <= limit:
+        counts = np.empty(image.shape, image.counts.dtype)
+        stage = f"loading {image.name}"
+    else:
+        counts = np.moveaxis(_by_energy(image, folder), 1, 3)
+        stage = f"sorting {image.name} by energy"
+    for rows, band in image.blocks():
+        if should_stop():
+            raise Cancelled(f"{image.name}: loading was stopped")
+        counts[:, rows] = band
+        on_progress(Progress(stage, rows.stop / image.shape[1]))
+    return counts
+
+
+def _by_energy(image: SpectrumImage, folder: Path | None) -> NDArray[Any]:
+    """Return an array on disk, shape (repeat, energy, y, x), whose file nobody else sees."""
+    place = Path(folder or tempfile.gettempdir())
+    free = shutil.disk_usage(place).free
+    needed = image.counts.nbytes
+    if needed > 0.9 * free:
+        raise DataError(
+            f"{image.name}: {needed / 2**30:.1f} GiB fit neither into memory nor into {place} "
+            f"({free / 2**30:.1f} GiB free), so that the energy slider stays slow; free some disk "
+            "space, or set TMPDIR to a larger disk"
+        )
+    repeats, height, width, size = image.shape
+    # Closed and mapped, the file lives on without a name, and is gone when the array is.
+    with tempfile.TemporaryFile(prefix=PREFIX, dir=place) as file:
+        _reserve(file.fileno(), needed, image.name, place)
+        return np.memmap(file, image.counts.dtype, "w+", shape=(repeats, size, height, width))
+
+
+def _reserve(file: int, n_bytes: int, name: str, place: Path) -> None:
+    """Have the disk keep room for a file: one that fills up under a mapped file is a crash."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, n_bytes)
+    except OSError as error:
+        raise DataError(
+            f"{name}: {n_bytes / 2**30:.1f} GiB cannot be kept in {place} ({error.strerror}); free "
+            "some disk space, or set TMPDIR to a larger disk"
+        ) from error

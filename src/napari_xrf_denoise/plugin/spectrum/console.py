@@ -1,0 +1,96 @@
+"""The Python that makes the spectra which the dock "Spectrum" draws, without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .layer_spectra import Curve
+from .line_model import LineModel, repeats_of
+
+
+def python_of(
+    curves: Sequence[Curve], searched: Curve | None = None, lines: LineModel | None = None
+) -> str:
+    """Return lines for napari's console that make the same spectra, and find the same peaks.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What is drawn.
+    searched : Curve, optional
+        That of them whose peaks are marked.
+    lines : LineModel, optional
+        What is marked.
+
+    Returns
+    -------
+    str
+        Nothing where no counts are drawn. Each spectrum has the name that it has in the plot.
+    """
+    counted = [curve for curve in curves if not curve.parts]
+    if not counted:
+        return ""
+    blocks = ["import napari_xrf_denoise as xrf", "spectra = {}  # counts per channel, by name"]
+    for layer in dict.fromkeys(curve.layer for curve in counted):
+        block = _of_layer(layer, [curve for curve in counted if curve.layer == layer])
+        if searched is not None and searched.layer == layer and lines is not None:
+            block += _of_peaks(searched, lines)
+        blocks.append("\n".join(block))
+    for curve in curves:
+        if curve.parts:
+            raw, denoised = curve.parts
+            blocks.append(f"{_at(curve.label)} = {_at(raw)} - {_at(denoised)}")
+    if all(curve.axis.is_close(counted[0].axis) for curve in counted):
+        save = "xrf.write_spectra('spectra.csv', spectra, image.energy)"
+        blocks.append(f"# To save them: {save}")
+    return "\n\n".join(blocks)
+
+
+def _of_layer(layer: str, curves: Sequence[Curve]) -> list[str]:
+    lines = [f"layer = viewer.layers[{layer!r}]", "image = xrf.image_from_layer(layer)"]
+    drawing = ""
+    for curve in curves:
+        if curve.region and curve.region[0] != drawing:
+            drawing = curve.region[0]
+            drawn = f"viewer.layers[{drawing!r}]"
+            lines.append(f"masks = xrf.region_masks({drawn}, layer)")
+        lines.append(f"{_at(curve.label)} = {_spectrum(curve)}")
+    return lines
+
+
+def _spectrum(curve: Curve) -> str:
+    """Return the call that makes a spectrum of `image`."""
+    if curve.place:
+        place = ", ".join(f"{_AXES.get(axis, axis)}={index}" for axis, index in curve.place)
+        return f"xrf.spectrum(image.select({place}))"
+    mask = f", mask=masks[{curve.region[1]!r}]" if curve.region else ""
+    return f"xrf.spectrum(image, {curve.pixels!r}{mask})"
+
+
+def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
+    """Return what finds the peaks of a spectrum, names them, and tells what else they cause."""
+    found = []
+    if lines.needs_peaks and not lines.problem and curve.axis.calibrated:
+        repeats = repeats_of(curve)
+        mean = "" if abs(repeats - 1) < 1e-9 else f", repeats={repeats:.9g}"
+        spectrum = f"{_at(curve.label)}, image.energy{mean}"
+        found += [
+            f"peaks = xrf.find_peaks({spectrum})",
+            f"peaks = xrf.name_peaks(peaks, {spectrum})",
+        ]
+        if lines.shows_artifacts:
+            found += [
+                "sums = xrf.sum_peaks(peaks, image.energy)",
+                "escapes = xrf.escape_peaks(peaks, image.energy)",
+            ]
+    if lines.asked and lines.asked > 0:
+        found.append(f"print(xrf.elements_at({lines.asked:.6g}))  # keV")
+    return found
+
+
+def _at(label: str) -> str:
+    return f"spectra[{label!r}]"
+
+
+_AXES = {"repeat": "repeats"}
+"""What `SpectrumImage.select` calls an axis, where that is not the axis' own name."""

@@ -1,0 +1,199 @@
+"""State of the lines and peaks beside a spectrum, and what follows from it, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from psygnal import SignalGroupDescriptor
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.plugin.common.text import CALIBRATE
+from napari_xrf_denoise.spectroscopy.peak_identification import (
+    elements_at,
+    escape_peaks,
+    name_peaks,
+    sum_peaks,
+)
+from napari_xrf_denoise.spectroscopy.peaks import Peak, find_peaks
+from napari_xrf_denoise.spectroscopy.xray_lines import FAMILIES, all_lines, line_group
+
+from .errors import AVERAGE
+from .layer_spectra import Curve
+from .merge_line_marks import Mark, artifact_marks, line_marks, peak_marks, zoom_range
+
+MOST_ANSWERS = 12
+"""Elements that are told for an energy; the others are far less likely."""
+
+NOT_CALIBRATED = (
+    "Lines need energies in keV, and a layer that is shown counts channels. Give it energies in "
+    f"{CALIBRATE}."
+)
+BY_ESTIMATE = "They are judged by the result's estimated average error: weak ones may be none."
+OF_HIGHEST = "The highest of many pixels scatter otherwise than counts: weak peaks are doubtful."
+READING = "Reading the tables of lines…"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a peak may be.
+
+    Parameters
+    ----------
+    text : str
+        In words.
+    element : str
+        Symbol, empty for pile-up and escape.
+    """
+
+    text: str
+    element: str
+
+
+@dataclass
+class LineModel:
+    """What is marked in a spectrum; widgets show it and keep none of their own.
+
+    Parameters
+    ----------
+    chosen : tuple of str
+        Symbols of the elements whose lines are shown.
+    families : tuple of {"K", "L", "M"}
+        Which of their lines.
+    shows_peaks, shows_artifacts : bool
+        Whether the peaks of the spectrum are marked, and sums and escapes of the strongest ones.
+    axis : EnergyAxis, optional
+        Of the spectrum that was drawn last.
+    peaks : tuple of Peak
+        Found in the spectrum, with suggested names.
+    caution : str
+        Why weak ones are doubtful, in words.
+    asked : float, optional
+        keV at which it is asked which element has a line.
+    is_ready : bool
+        Whether the tables of lines have been read.
+    typed_problem, problem : str
+        What is wrong with the elements that were typed, and with anything else, in words.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    chosen: tuple[str, ...] = ()
+    families: tuple[str, ...] = FAMILIES
+    shows_peaks: bool = False
+    shows_artifacts: bool = False
+    axis: EnergyAxis | None = None
+    peaks: tuple[Peak, ...] = ()
+    caution: str = ""
+    asked: float | None = None
+    is_ready: bool = False
+    typed_problem: str = ""
+    problem: str = ""
+
+    @property
+    def needs_peaks(self) -> bool:
+        """Whether anything that is shown follows from the peaks."""
+        return self.shows_peaks or self.shows_artifacts
+
+    def add(self, element: str) -> None:
+        """Show an element's lines as well."""
+        if element not in self.chosen:
+            self.chosen = (*self.chosen, element)
+
+    def show_family(self, family: str, on: bool) -> None:
+        """Show the lines of a family, or do not."""
+        self.families = tuple(f for f in FAMILIES if (on if f == family else f in self.families))
+
+    def search(self, curve: Curve) -> None:
+        """Find the peaks of a spectrum of raw or denoised counts."""
+        try:
+            repeats = repeats_of(curve)
+            found = find_peaks(curve.counts, curve.axis, repeats=repeats)
+            if curve.axis.calibrated:
+                found = name_peaks(found, curve.counts, curve.axis, repeats=repeats)
+            self.problem = ""
+        except DataError as error:
+            found, self.problem = (), f"{curve.label}: {error}"
+        by_estimate = BY_ESTIMATE if curve.error_kind == AVERAGE else ""
+        self.caution = OF_HIGHEST if curve.divisor is None else by_estimate
+        self.peaks = found
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return what to mark; nothing without energies in keV."""
+        axis = self.axis
+        if axis is None or not axis.calibrated or not self.is_ready:
+            return ()
+        marks = line_marks(self.chosen, axis, self.families)
+        if self.shows_peaks:
+            marks += peak_marks(self.peaks)
+        if self.shows_artifacts:
+            marks += artifact_marks(sum_peaks(self.peaks, axis))
+            marks += artifact_marks(escape_peaks(self.peaks, axis))
+        return marks
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Return what may be at the energy that was asked, the most plausible first."""
+        if self.asked is None or not self.asked > 0 or not self.is_ready:
+            return ()
+        found = [
+            Answer(
+                f"{line.element} {line_group(line.name)}   {line.energy:.3f} keV   "
+                f"{100 * line.intensity:.0f} % of {line.family}",
+                line.element,
+            )
+            for line in elements_at(self.asked)[:MOST_ANSWERS]
+        ]
+        return (*found, *self._artifact_answers(self.asked))
+
+    def zoom(self, element: str) -> tuple[float, float] | None:
+        """Return the energies (keV) to zoom to for an element, or None where it has no line."""
+        return None if self.axis is None else zoom_range(element, self.axis, self.families)
+
+    def words(self) -> str:
+        """Return what to tell the user."""
+        if self.axis is not None and not self.axis.calibrated:
+            return NOT_CALIBRATED
+        if not self.is_ready:
+            return READING
+        told = [problem for problem in (self.typed_problem, self.problem) if problem]
+        hidden = [element for element in self.chosen if self.axis and self.zoom(element) is None]
+        if hidden:
+            told.append(f"No line of {', '.join(hidden)} within the axis.")
+        if self.shows_peaks and not self.problem:
+            named = sum(bool(peak.name) for peak in self.peaks)
+            peaks = "1 peak" if len(self.peaks) == 1 else f"{len(self.peaks)} peaks"
+            told.append(f"{peaks}, {named} with a suggested name.")
+            told += [self.caution] if self.caution else []
+        return "\n".join(told)
+
+    def _artifact_answers(self, energy: float) -> list[Answer]:
+        if self.axis is None or not self.axis.calibrated or not self.peaks:
+            return []
+        artifacts = (*sum_peaks(self.peaks, self.axis), *escape_peaks(self.peaks, self.axis))
+        words = {"sum": "pile-up", "escape": "escape"}
+        return [
+            Answer(f"{words[item.kind]}: {item.name}   {item.energy:.3f} keV", "")
+            for item in artifacts
+            if abs(item.energy - energy) <= 0.05
+        ]
+
+
+def repeats_of(curve: Curve) -> float:
+    """Return of how many spectra of Poisson counts a curve is the mean, or as good as.
+
+    1 where that is not known.
+    """
+    if curve.error is not None and curve.counts.sum() > 0:
+        variance = float((curve.error**2).sum())
+        return float(curve.counts.sum()) / variance if variance > 0 else 1.0
+    return curve.divisor or 1.0
+
+
+def read_tables() -> None:
+    """Read the tables of lines, which takes about two seconds once."""
+    all_lines()
+    axis = EnergyAxis(0.0, 0.01, 64)
+    # Imports what the first search needs.
+    name_peaks(find_peaks(np.ones(axis.size), axis), np.ones(axis.size), axis)

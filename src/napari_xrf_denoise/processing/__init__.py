@@ -1,0 +1,1 @@
+"""What is computed from a spectrum image without learning: maps, spectra, alignment, residuals."""

@@ -1,0 +1,373 @@
+"""Element maps: the counts in an element's line, or in any window of energies, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
+from napari_xrf_denoise.spectroscopy.xray_lines import ALIASES, line_energy, lines
+
+__all__ = ["background_windows", "best_line", "element_map", "line_window", "window_map"]
+
+MAIN_LINES = ("Ka", "La", "Ma")
+"""The strongest group of each family, in the order in which they are preferred."""
+AUTO = "auto"
+"""In the place of a line: the best one that the energy axis holds."""
+
+GAP = 0.25
+"""Distance from the window of a line to each background window, in widths of the line's window."""
+SIDE = 0.5
+"""Width of a background window, in widths of the line's window."""
+
+
+def element_map(
+    image: SpectrumImage,
+    element: str,
+    line: str = "Ka",
+    *,
+    background: bool = False,
+    width: float | None = None,
+    factor: ArrayLike | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> NDArray[np.float32]:
+    """Return the counts in an emission line for each pixel.
+
+    Repeats are combined as ``image.combination`` says: the mean of scans, the sum of frames and
+    detector elements. The image is read band by band, and only the channels of the line, so it
+    may be larger than memory.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        Counts with a calibrated energy axis.
+    element : str
+        Symbol (``"Fe"``), or symbol and line (``"Pb La"``).
+    line : str
+        Line or group of lines: ``"Ka"``, ``"Kb"``, ``"La"``, ``"Lb"``, ``"Ma"`` or one of
+        Siegbahn's names, such as ``"Ka1"``; ``"auto"`` for the one of `best_line`.
+    background : bool
+        Whether to subtract a straight line between two windows beside the line's. Each is half
+        as wide, a quarter of the width away, and counts by its mean per channel; at an end of
+        the energy axis the other one is taken alone. The result has noise from
+        both and may be negative where there is little of the element: it is not clipped, since
+        that would add counts on average. Another element's line beside this one is taken for
+        background (Cu Ka, 8.0 keV, beside W La, 8.4 keV) and makes the result far too low.
+    width : float, optional
+        Full width of the window in keV; by default twice the FWHM of a good silicon drift
+        detector at the line's energy, which holds 98 % of the counts of a single line.
+    factor : array_like, shape (y, x) or (repeat, y, x), optional
+        What the counts of each pixel are multiplied by, as `normalization` gives it.
+    should_stop : callable, optional
+        Asked before each band of rows; where it returns True, the map is not wanted any more.
+
+    Returns
+    -------
+    numpy.ndarray, shape (y, x), float32
+
+    Raises
+    ------
+    DataError
+        If the energy axis is not calibrated, or the factor has another shape.
+    SettingsError
+        If the element or line does not exist, the line lies outside the energy axis, the width
+        is not above 0, or there is no channel beside the line to take the background from.
+    Cancelled
+        If it was stopped.
+
+    Examples
+    --------
+    >>> from napari_xrf_denoise import simulate_map
+    >>> image, _ = simulate_map(shape=(8, 8), seed=0)
+    >>> element_map(image, "Fe").shape
+    (8, 8)
+    """
+    element, line = _split(element, line)
+    window = _named_window(element, line, image.energy, width, image.name)
+    weights = _weights(image, window, f"{element} {line}", background)
+    return _weighted_sum(image, weights, factor, should_stop)
+
+
+def window_map(
+    image: SpectrumImage,
+    low: float,
+    high: float,
+    *,
+    background: bool = False,
+    factor: ArrayLike | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> NDArray[np.float32]:
+    """Return the counts in a window of energies for each pixel.
+
+    Repeats, background and factor are as in `element_map`.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    low, high : float
+        The channels with centres in ``low <= energy < high`` count (see `EnergyAxis.channels`),
+        in keV; in channels where the energy axis is not calibrated.
+    background : bool
+        Whether to subtract a straight line between the `background_windows`.
+    factor : array_like, shape (y, x) or (repeat, y, x), optional
+        What the counts of each pixel are multiplied by, as `normalization` gives it.
+    should_stop : callable, optional
+        Asked before each band of rows; where it returns True, the map is not wanted any more.
+
+    Returns
+    -------
+    numpy.ndarray, shape (y, x), float32
+
+    Raises
+    ------
+    DataError
+        If the factor has another shape than the image.
+    SettingsError
+        If `low` is not below `high`, no channel lies between them, or there is none beside them
+        to take the background from.
+    Cancelled
+        If it was stopped.
+
+    Examples
+    --------
+    >>> from napari_xrf_denoise import simulate_map
+    >>> image, _ = simulate_map(shape=(8, 8), seed=0)
+    >>> window_map(image, 6.2, 6.6).shape
+    (8, 8)
+    """
+    try:
+        window = image.energy.channels(low, high)
+    except DataError as error:
+        raise SettingsError(f"{image.name}: {error}") from error
+    words = f"{low:g} to {high:g} {image.energy.unit}"
+    weights = _weights(image, window, words, background)
+    return _weighted_sum(image, weights, factor, should_stop)
+
+
+def line_window(
+    element: str, line: str, energy_axis: EnergyAxis, *, width: float | None = None
+) -> slice:
+    """Return the channels of a line: those whose centres lie within ± 1 FWHM of its energy.
+
+    Parameters
+    ----------
+    element : str
+        Symbol.
+    line : str
+        Line or group of lines, or ``"auto"``, as in `element_map`. The window of a group is
+        around its intensity-weighted mean energy.
+    energy_axis : EnergyAxis
+        A calibrated axis.
+    width : float, optional
+        Full width in keV instead of 2 FWHM (see `detector_fwhm`).
+
+    Returns
+    -------
+    slice
+        At least one channel; cut off at the ends of the axis.
+
+    Raises
+    ------
+    DataError
+        If the energy axis is not calibrated.
+    SettingsError
+        If the element or line does not exist, lies outside the axis, or the width is not
+        above 0.
+
+    Examples
+    --------
+    >>> line_window("Fe", "Ka", EnergyAxis(0.0, 0.01, 2048), width=0.2)
+    slice(631, 651, None)
+    """
+    return _named_window(element, line, energy_axis, width, "energy axis")
+
+
+def best_line(element: str, energy_axis: EnergyAxis) -> str:
+    """Return the group of lines that maps an element best: Kα, else Lα, else Mα.
+
+    Parameters
+    ----------
+    element : str
+        Symbol.
+    energy_axis : EnergyAxis
+        In keV.
+
+    Returns
+    -------
+    str
+        The first of ``"Ka"``, ``"La"`` and ``"Ma"`` that lies within the axis. Whether the
+        excitation reaches that shell is not known here: where it does not, name another line.
+
+    Raises
+    ------
+    SettingsError
+        If the element does not exist, or none of these lines lies within the axis.
+
+    Examples
+    --------
+    >>> axis = EnergyAxis(0.0, 0.01, 2048)
+    >>> best_line("Fe", axis), best_line("Pb", axis)
+    ('Ka', 'La')
+    """
+    names = {line.name for line in lines(element)}
+    for group in MAIN_LINES:
+        has_group = any(name.startswith(group) for name in names)
+        if has_group and _in_range(line_energy(element, group), energy_axis):
+            return group
+    raise SettingsError(
+        f"{element} has no Ka, La or Ma line between {energy_axis.centers[0]:.2f} and "
+        f"{energy_axis.centers[-1]:.2f} keV; {_other_lines(element, energy_axis)}"
+    )
+
+
+def background_windows(window: slice, energy_axis: EnergyAxis) -> tuple[slice, ...]:
+    """Return the channels beside a window that tell its background.
+
+    Parameters
+    ----------
+    window : slice
+        Channels of the window.
+    energy_axis : EnergyAxis
+
+    Returns
+    -------
+    tuple of slice
+        The one below and the one above, each half as wide as the window and a quarter of its
+        width away; only one, or none, where the axis ends.
+
+    Examples
+    --------
+    >>> background_windows(slice(40, 60), EnergyAxis(0.0, 0.01, 100))
+    (slice(25, 35, None), slice(65, 75, None))
+    """
+    size = window.stop - window.start
+    gap, side = round(GAP * size), max(1, round(SIDE * size))
+    below = slice(max(0, window.start - gap - side), max(0, window.start - gap))
+    end = energy_axis.size
+    above = slice(min(end, window.stop + gap), min(end, window.stop + gap + side))
+    return tuple(part for part in (below, above) if part.stop > part.start)
+
+
+def _weights(
+    image: SpectrumImage, window: slice, words: str, background: bool
+) -> NDArray[np.float64]:
+    """Weight of each channel in the map of a window, which messages call by `words`."""
+    weights = np.zeros(image.energy.size)
+    weights[window] = 1.0
+    if background:
+        weights -= _background_weights(window, image.energy, words, image.name)
+    return weights
+
+
+def _named_window(
+    element: str, line: str, axis: EnergyAxis, width: float | None, name: str
+) -> slice:
+    """Window of a line; `name` is the data's, for messages."""
+    if not axis.calibrated:
+        raise DataError(
+            f"{name}: an element map needs energies in keV, but the energy axis is not calibrated "
+            "(it counts channels); give energy_offset and energy_gain when reading, or "
+            "image.replace(energy=EnergyAxis(offset, gain, size))"
+        )
+    energy = line_energy(element, best_line(element, axis) if line == AUTO else line)
+    if not _in_range(energy, axis):
+        raise SettingsError(
+            f"{name}: {element} {line} at {energy:.2f} keV lies outside the energy axis, "
+            f"{axis.centers[0]:.2f} to {axis.centers[-1]:.2f} keV; {_other_lines(element, axis)}"
+        )
+    if width is None:
+        width = 2 * float(detector_fwhm(energy))
+    if not (np.isfinite(width) and width > 0):
+        raise SettingsError(f"{name}: width must be above 0 keV, found {width}")
+    try:
+        return axis.channels(energy - width / 2, energy + width / 2)
+    except DataError:
+        # Between two centres: a line narrower than a channel is in the nearest one.
+        nearest = axis.channel(energy)
+        return slice(nearest, nearest + 1)
+
+
+def _split(element: str, line: str) -> tuple[str, str]:
+    """Take apart ``"Pb La"``."""
+    symbol, _, named = element.strip().partition(" ")
+    named = named.strip()
+    if named and line not in ("Ka", AUTO, named):
+        raise SettingsError(f"two lines are asked for: {element!r} and line={line!r}; give one")
+    return symbol, named or line
+
+
+def _in_range(energy: float, axis: EnergyAxis) -> bool:
+    half = axis.gain / 2
+    return bool(axis.centers[0] - half <= energy <= axis.centers[-1] + half)
+
+
+def _other_lines(element: str, axis: EnergyAxis) -> str:
+    """Say which groups of lines of the element the axis does hold."""
+    names = {line.name for line in lines(element)}
+    groups = [alias for alias in ALIASES if any(name.startswith(alias) for name in names)]
+    inside = [
+        f"{group} ({energy:.2f} keV)"
+        for group in groups
+        if _in_range(energy := line_energy(element, group), axis)
+    ]
+    if not inside:
+        return f"no line of {element} lies within it"
+    return f"lines of {element} within it: {', '.join(inside)}"
+
+
+def _background_weights(
+    window: slice, axis: EnergyAxis, words: str, name: str
+) -> NDArray[np.float64]:
+    """Weights that turn a spectrum into the straight line's counts in the window."""
+    size = window.stop - window.start
+    sides = background_windows(window, axis)
+    if not sides:
+        raise SettingsError(
+            f"{name}: no channel beside the window of {words} (channels {window.start} to "
+            f"{window.stop - 1} of {axis.size}) to take a background from; "
+            "use background=False or a smaller width"
+        )
+    shares = [1.0]
+    if len(sides) == 2:
+        # Linear interpolation at the middle of the window; the parts may be cut off differently.
+        left, right = ((part.start + part.stop) / 2 for part in sides)
+        share = ((window.start + window.stop) / 2 - left) / (right - left)
+        shares = [1 - share, share]
+    weights = np.zeros(axis.size)
+    for part, share in zip(sides, shares, strict=True):
+        weights[part] = share * size / (part.stop - part.start)
+    return weights
+
+
+def _weighted_sum(
+    image: SpectrumImage,
+    weights: NDArray[np.float64],
+    factor: ArrayLike | None,
+    should_stop: Callable[[], bool] | None,
+) -> NDArray[np.float32]:
+    """Sum of the channels times their weights, repeats combined."""
+    scale = np.ones((1, 1, 1)) if factor is None else np.asarray(factor, dtype=np.float64)
+    if factor is not None and scale.shape not in (image.shape[1:3], image.shape[:3]):
+        raise DataError(
+            f"{image.name}: factor: expected shape {image.shape[1:3]} (y, x) or "
+            f"{image.shape[:3]} (repeat, y, x), found {scale.shape}"
+        )
+    scale = np.broadcast_to(scale, image.shape[:3])
+    used = np.flatnonzero(weights)
+    part = slice(int(used[0]), int(used[-1]) + 1)
+    # Only these channels are read from disk.
+    cut = image.replace(counts=image.counts[..., part], energy=image.energy[part])
+    result = np.empty(image.shape[1:3], dtype=np.float32)
+    share = 1 / image.n_repeats if image.combination == "mean" else 1.0
+    for rows, band in cut.blocks():
+        if should_stop is not None and should_stop():
+            raise Cancelled(f"{image.name}: the map is not wanted any more")
+        # Added up in float64, in which sums of whole counts are exact.
+        maps = (band.astype(np.float64) @ weights[part]) * scale[:, rows]
+        result[rows] = share * maps.sum(axis=0)
+    return result

@@ -1,0 +1,77 @@
+"""What counts would be in a steady beam and without dead time: a factor kept beside them.
+
+Counts times a factor are no Poisson counts any more, so that the engine gets them as they were
+measured. Pictures made of them, raw or denoised, are multiplied when they are made.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
+__all__ = ["normalization"]
+
+Array = NDArray[np.float64]
+
+
+def normalization(
+    image: SpectrumImage, *, monitor: str | None = None, dead_time: bool = False
+) -> Array:
+    """Return what counts are multiplied by for a steady beam, and for no dead time.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        With the scalers that are asked for.
+    monitor : str, optional
+        Name of the scaler that follows the beam, such as ``"I0"``. The factor is its mean over its
+        value, so that counts keep their size.
+    dead_time : bool
+        Whether to correct for photons that came while the detector was busy: by ``real_time`` over
+        ``live_time``, or else by ``input_counts`` over ``output_counts`` of the pulse processor.
+
+    Returns
+    -------
+    numpy.ndarray, shape (y, x) or (repeat, y, x), float64
+        NaN where a scaler is zero or below, or not a number: nothing was measured there.
+
+    Raises
+    ------
+    DataError
+        If the image has no such scaler; the message lists those that it has.
+
+    Examples
+    --------
+    >>> beam = np.array([[1.0, 2.0, 3.0]])
+    >>> image = SpectrumImage(np.ones((1, 1, 3, 100)), scalers={"I0": beam})
+    >>> normalization(image, monitor="I0").tolist()
+    [[2.0, 1.0, 0.6666666666666666]]
+    """
+    factor = np.ones(image.shape[1:3])
+    if dead_time:
+        factor = factor * _dead_time(image)
+    if monitor is not None:
+        if monitor not in image.scalers:
+            raise _missing(image, f"a scaler named {monitor!r}")
+        values = _positive(image.scalers[monitor])
+        factor = factor * (np.nanmean(values) if np.isfinite(values).any() else 1.0) / values
+    return factor
+
+
+def _dead_time(image: SpectrumImage) -> Array:
+    for whole, counted in (("real_time", "live_time"), ("input_counts", "output_counts")):
+        if whole in image.scalers and counted in image.scalers:
+            return _positive(image.scalers[whole]) / _positive(image.scalers[counted])
+    raise _missing(image, "real_time and live_time, or input_counts and output_counts")
+
+
+def _positive(values: Array) -> Array:
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def _missing(image: SpectrumImage, expected: str) -> DataError:
+    found = ", ".join(sorted(image.scalers)) or "none"
+    return DataError(f"{image.name}: expected {expected}, found the scalers: {found}")

@@ -1,0 +1,84 @@
+"""Counts that were divided or multiplied, as single photons again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.lazy_arrays import as_lazy
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
+__all__ = ["in_photons"]
+
+ROUGHLY = 1e-3
+"""How far from whole photons a count may be: float32 keeps 7 digits, and a typed unit fewer."""
+
+
+MOST = 2**32 - 1
+"""Largest number of photons that the result holds."""
+
+
+def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
+    """Return the whole photons of counts that are multiples of a unit.
+
+    Files hold such counts after a mean of two (multiples of 0.5), or where each photon was written
+    as several counts. Poisson statistics, and with them thinning, need the photons themselves.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    unit : float
+        What one photon is in the counts, above 0.
+
+    Returns
+    -------
+    SpectrumImage
+        With whole counts, computed where they are used; the unit is in
+        ``metadata["photon_unit"]``, times that of before.
+
+    Raises
+    ------
+    SettingsError
+        If the unit is not above 0.
+    DataError
+        If counts are no multiples of the unit, or more than 2³² - 1 photons.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.array([[[[0.0, 0.5, 2.5]]]]))
+    >>> np.asarray(in_photons(image, 0.5).counts).tolist()
+    [[[[0, 1, 5]]]]
+    """
+    if not (np.isfinite(unit) and unit > 0):
+        raise SettingsError(f"unit of a photon: expected a number above 0, found {unit:g}")
+    for _, band in image.blocks():
+        _check(band, unit, image.name)
+    counts = as_lazy(image.counts).map_blocks(_photons, unit, dtype=np.uint32)
+    return image.replace(counts=counts).with_metadata(photon_unit=unit_of(image) * unit)
+
+
+def unit_of(image: SpectrumImage) -> float:
+    """Return what one of the image's counts is in its file: 1, unless `in_photons` made them."""
+    return float(image.metadata.get("photon_unit", 1.0))
+
+
+def _photons(counts: NDArray[Any], unit: float) -> NDArray[np.uint32]:
+    return np.rint(np.asarray(counts, dtype=np.float64) / unit).astype(np.uint32)
+
+
+def _check(counts: NDArray[Any], unit: float, name: str) -> None:
+    photons = counts / unit
+    off = np.abs(photons - np.rint(photons)) > ROUGHLY * np.maximum(1, photons / 100)
+    if photons.size and photons.max() > MOST:
+        raise DataError(
+            f"{name}: unit of a photon {unit:g}: a count of {counts.max():g} would be more than "
+            f"{MOST:,} photons; give a larger unit"
+        )
+    if off.any():
+        raise DataError(
+            f"{name}: expected counts that are multiples of {unit:g}, found "
+            f"{counts[off][0]:g}; give the unit that all are multiples of, or the raw counts"
+        )

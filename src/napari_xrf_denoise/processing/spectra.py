@@ -1,0 +1,210 @@
+"""One spectrum of many pixels: their sum, their mean or the highest of them.
+
+Counts are added up band by band, so that a map that is larger than memory is read once and never
+held as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
+from napari_xrf_denoise.core.lazy_arrays import is_whole
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
+__all__ = ["spectrum"]
+
+Kind = Literal["sum", "mean", "max"]
+"""How pixels become one spectrum."""
+
+
+def spectrum(
+    image: SpectrumImage,
+    kind: Kind = "sum",
+    *,
+    mask: ArrayLike | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> NDArray[np.float64]:
+    """Return one spectrum of an image, or of a region of it.
+
+    Repeats are combined as `SpectrumImage.combination` says: scans become their mean, frames and
+    detector elements their sum. (`SpectrumImage.sum_spectrum` adds up all counts instead.)
+
+    Parameters
+    ----------
+    image : SpectrumImage
+        Of a single pixel give ``image.select(y=4, x=7)``.
+    kind : {"sum", "mean", "max"}
+        The sum of the pixels' spectra, their mean, or the maximum-pixel spectrum: in each channel
+        the counts of the pixel that has most of them there. It shows elements of a few pixels, see
+        Bright & Newbury (2004), Journal of Microscopy 216, 186.
+    mask : array_like of bool, shape (y, x), optional
+        The pixels to take, such as one of `region_masks`; all when left out. Only rows that have
+        one of them are read.
+    should_stop : callable, optional
+        Asked at every band; returns True to end early.
+
+    Returns
+    -------
+    numpy.ndarray, shape (energy,)
+        Counts per channel.
+
+    Raises
+    ------
+    DataError
+        If the mask has another shape or no pixel, or counts on disk cannot be used.
+    SettingsError
+        If `kind` is none of these.
+    Cancelled
+        If `should_stop` returned True.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.arange(12).reshape(1, 2, 2, 3))
+    >>> spectrum(image, "max")
+    array([ 9., 10., 11.])
+    >>> spectrum(image, "mean", mask=[[True, False], [True, False]])
+    array([3., 4., 5.])
+    """
+    if kind not in get_args(Kind):
+        raise SettingsError(f"kind: expected one of {', '.join(get_args(Kind))}, found {kind!r}")
+    if mask is None:
+        return whole_sums(image, should_stop).spectrum(kind)
+    (sums,) = region_sums(image, [np.asarray(mask)], should_stop)
+    if not sums.pixels:
+        raise DataError(f"{image.name}: the mask has no pixel, so that there is no spectrum of it")
+    return sums.spectrum(kind)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelSums:
+    """What the pixels of a place count together, all repeats added.
+
+    Parameters
+    ----------
+    total : numpy.ndarray, shape (energy,)
+        Counts of each channel, added over the pixels.
+    highest : numpy.ndarray, shape (energy,)
+        Counts of each channel in the pixel that has most of them there.
+    pixels : int
+        How many pixels there are.
+    scans : int
+        Of how many repeats the mean is taken; 1 where their sum is.
+    is_whole : bool
+        Whether all counts are whole numbers, as those of photons are.
+    """
+
+    total: NDArray[np.float64]
+    highest: NDArray[np.float64]
+    pixels: int
+    scans: int
+    is_whole: bool
+
+    @classmethod
+    def of_pixel(cls, repeats: NDArray[np.generic], combination: str) -> PixelSums:
+        """Return what one pixel counts, of its repeats (repeat, energy)."""
+        total = np.asarray(repeats).sum(axis=0, dtype=np.float64)
+        scans = len(repeats) if combination == "mean" else 1
+        return cls(total, total, 1, scans, is_whole(repeats))
+
+    def divisor(self, kind: Kind) -> int:
+        """Return what the counts are divided by to be a spectrum of this kind."""
+        return self.scans * max(1, self.pixels) if kind == "mean" else self.scans
+
+    def spectrum(self, kind: Kind) -> NDArray[np.float64]:
+        """Return the spectrum of this kind, in counts per channel."""
+        counts = self.highest if kind == "max" else self.total
+        return counts / self.divisor(kind)
+
+
+def whole_sums(image: SpectrumImage, should_stop: Callable[[], bool] = lambda: False) -> PixelSums:
+    """Return the sums over all pixels of an image, reading it once and band by band.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    should_stop : callable, optional
+        Asked at every band.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` returned True.
+    DataError
+        If counts on disk cannot be used.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.arange(12).reshape(1, 2, 2, 3))
+    >>> sums = whole_sums(image)
+    >>> sums.total, sums.highest
+    (array([18., 22., 26.]), array([ 9., 10., 11.]))
+    """
+    everywhere = np.ones(image.shape[1:3], bool)
+    return region_sums(image, [everywhere], should_stop)[0]
+
+
+def region_sums(
+    image: SpectrumImage,
+    masks: Sequence[NDArray[np.bool_]],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[PixelSums]:
+    """Return the sums over several sets of pixels; only rows that one of them has are read.
+
+    Parameters
+    ----------
+    image : SpectrumImage
+    masks : sequence of numpy.ndarray of bool, shape (y, x)
+        They may overlap.
+    should_stop : callable, optional
+        Asked at every band.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` returned True.
+    DataError
+        If a mask has another shape or is not of bool, or counts on disk cannot be used.
+
+    Examples
+    --------
+    >>> image = SpectrumImage(np.arange(12).reshape(1, 2, 2, 3))
+    >>> (left,) = region_sums(image, [np.array([[True, False], [True, False]])])
+    >>> left.total, left.pixels
+    (array([ 6.,  8., 10.]), 2)
+    """
+    for mask in masks:
+        if mask.shape != image.shape[1:3] or mask.dtype != bool:
+            raise DataError(
+                f"{image.name}: expected masks of bool and shape {image.shape[1:3]} (y, x), found "
+                f"{mask.dtype} of shape {mask.shape}"
+            )
+    size = image.shape[3]
+    totals, highest = np.zeros((len(masks), size)), np.zeros((len(masks), size))
+    whole = [True] * len(masks)
+    used = np.flatnonzero([any(mask[row].any() for mask in masks) for row in range(image.shape[1])])
+    if used.size:
+        first, last = int(used[0]), int(used[-1]) + 1
+        for rows, band in image.select(y=slice(first, last)).blocks():
+            for number, mask in enumerate(masks):
+                if should_stop():
+                    raise Cancelled(f"{image.name}: the sum is not wanted any more")
+                inside = mask[first + rows.start : first + rows.stop]
+                if not inside.any():
+                    continue
+                # Without a copy where the band is inside as a whole.
+                counts = band.reshape(len(band), -1, size) if inside.all() else band[:, inside]
+                totals[number] += counts.sum(axis=(0, 1), dtype=np.float64)
+                whole[number] = whole[number] and is_whole(counts)
+                pixels = counts[0] if len(counts) == 1 else counts.sum(axis=0, dtype=np.float64)
+                np.maximum(highest[number], pixels.max(axis=0), out=highest[number])
+    scans = image.n_repeats if image.combination == "mean" else 1
+    return [
+        PixelSums(totals[number], highest[number], int(mask.sum()), scans, whole[number])
+        for number, mask in enumerate(masks)
+    ]

@@ -1,0 +1,90 @@
+"""Elements and lines as a user types them: "Fe, Cu, Pb La"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from napari_xrf_denoise.core.errors import SettingsError
+from napari_xrf_denoise.processing.element_maps import AUTO
+
+# From the first whose K line passes a detector's window to the last that is found in nature.
+_SYMBOLS = (
+    "B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb "
+    "Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er "
+    "Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
+)
+ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
+LINES: tuple[str, ...] = (AUTO, "Ka", "Kb", "La", "Lb", "Ma")
+# None of them is the symbol of another element, such as Mn and Mg, except La.
+_LINE = re.compile(r"(K[ab]|L[abglnt]|M[ab])\d?'?", re.IGNORECASE)
+
+
+def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:
+    """Return the elements and lines that a text names.
+
+    Parameters
+    ----------
+    text : str
+        Symbols with commas or spaces between them, each with a line behind it if wanted. "Pb La"
+        is the Lα line of lead; "Pb, La" is lead and lanthanum.
+    line : str
+        Line of those elements that have none behind them.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Symbols and lines, each pair once.
+
+    Raises
+    ------
+    SettingsError
+        If a word is no element.
+
+    Examples
+    --------
+    >>> parse_elements("fe, Cu Zn, Pb La")
+    (('Fe', 'auto'), ('Cu', 'auto'), ('Zn', 'auto'), ('Pb', 'La'))
+    """
+    found: list[tuple[str, str]] = []
+    for entry in re.split(r"[,;\n]", text):
+        takes_line = False
+        for word in entry.split():
+            if takes_line and _LINE.fullmatch(word):
+                found[-1] = (found[-1][0], word.capitalize())
+                takes_line = False
+                continue
+            symbol = word.capitalize()
+            if symbol not in ELEMENTS:
+                raise SettingsError(
+                    f"“{word}” is no element. Type symbols with commas between them, and a line "
+                    "behind a symbol where it matters: Fe, Cu, Pb La."
+                )
+            found.append((symbol, line))
+            takes_line = True
+    return tuple(dict.fromkeys(found))
+
+
+def with_elements(text: str, symbols: Iterable[str]) -> str:
+    """Return the text with these elements; those that were in it keep their place and line.
+
+    Parameters
+    ----------
+    text : str
+        As for `parse_elements`; what cannot be read is left out.
+    symbols : iterable of str
+
+    Examples
+    --------
+    >>> with_elements("Fe, Pb La", ["Pb", "Cu"])
+    'Pb La, Cu'
+    """
+    try:
+        old = parse_elements(text)
+    except SettingsError:
+        old = ()
+    wanted = dict.fromkeys(symbols)
+    kept = [(symbol, line) for symbol, line in old if symbol in wanted]
+    known = {symbol for symbol, _ in kept}
+    words = [symbol if line == AUTO else f"{symbol} {line}" for symbol, line in kept]
+    return ", ".join([*words, *(symbol for symbol in wanted if symbol not in known)])

@@ -1,0 +1,43 @@
+"""What one pass over the counts leaves in memory."""
+
+import numpy as np
+import pytest
+
+from napari_xrf_denoise.denoising.diagnostics.marginal_sums import COARSE_SIZE, COLUMNS, ProfileSums
+
+
+def profiles_of(counts, bands=1):
+    sums = ProfileSums(counts.shape)
+    step = -(-counts.shape[1] // bands)
+    whole = bool(np.all(counts == np.rint(counts)))
+    for start in range(0, counts.shape[1], step):
+        sums.add(slice(start, start + step), counts[:, start : start + step], whole)
+    return sums.result(whole)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_profiles_are_sums_whatever_the_bands(dtype, bands):
+    counts = np.random.default_rng(0).poisson(40, (2, 7, 9, 320)).astype(dtype)
+    found = profiles_of(counts, bands)
+    exact = counts.astype(float)
+    np.testing.assert_array_equal(found.spectra, exact.sum(axis=(1, 2)))
+    np.testing.assert_array_equal(found.pixels, exact.sum(axis=3))
+    groups = [exact[..., first : first + 40].sum(axis=(0, 3)) for first in range(0, 320, 40)]
+    np.testing.assert_array_equal(found.coarse, np.stack(groups, axis=-1))
+    np.testing.assert_array_equal(
+        found.values.numbers[:200], np.bincount(counts.astype(int).ravel(), minlength=200)
+    )
+
+
+def test_wide_and_long_maps_stay_small():
+    assert profiles_of(np.ones((1, 2, 1000, 130), np.uint8)).coarse.shape == (2, COLUMNS, 8)
+    tall = ProfileSums((1, COARSE_SIZE, 4, 64)).result(True)
+    assert tall.coarse.size <= COARSE_SIZE
+
+
+def test_counts_that_are_not_whole_keep_a_sample_of_their_values():
+    counts = np.random.default_rng(0).poisson(1, (1, 3, 3, 50)) * 0.3
+    found = profiles_of(counts)
+    assert set(found.fractions) == set(counts[counts > 0])
+    assert not found.values.numbers.any()

@@ -1,0 +1,121 @@
+"""Values that photon counts do not have."""
+
+import numpy as np
+import pytest
+
+from napari_xrf_denoise.denoising.diagnostics.values import ValueCounts, common_step, odd_values
+from napari_xrf_denoise.io import read
+from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_spectra
+
+
+@pytest.fixture(scope="module")
+def map_counts():
+    return np.asarray(simulate_map(shape=(40, 40), n_channels=512, seed=3)[0].counts)
+
+
+def found(counts):
+    values = ValueCounts()
+    values.add(np.asarray(counts))
+    return odd_values(values)
+
+
+def test_every_value_is_counted_once():
+    counts = np.random.default_rng(0).poisson(30, (2, 5, 4, 50)) ** 2 * 5
+    values = ValueCounts()
+    for rows in (slice(0, 3), slice(3, 5)):
+        values.add(counts[:, rows])
+    small = counts[counts <= 4095]
+    np.testing.assert_array_equal(values.numbers, np.bincount(small, minlength=4096))
+    assert values.common_divisor() == np.gcd.reduce(counts.ravel())
+
+
+@pytest.mark.parametrize("channels", [0, 1, 6])
+def test_the_last_channels_can_be_left_out(channels):
+    counts = np.random.default_rng(0).poisson(30, (2, 5, 4, 50)) ** 2 * 5
+    values = ValueCounts()
+    for rows in (slice(0, 3), slice(3, 5)):
+        values.add(counts[:, rows])
+    rest = counts[..., : 50 - channels]
+    np.testing.assert_array_equal(
+        values.without_last(channels).numbers, np.bincount(rest[rest <= 4095], minlength=4096)
+    )
+
+
+def test_photon_counts_of_any_rates_raise_no_alarm():
+    rng = np.random.default_rng(1)
+    for trial in range(30):
+        rates = rng.gamma(0.2, 10.0 ** rng.uniform(-1, 3), (1, 8, 8, 300))
+        flat = np.full((1, 8, 8, 300), 10.0 ** rng.uniform(-2, 3))
+        assert found(rng.poisson(rates)) is None, trial
+        assert found(rng.poisson(flat)) is None, trial
+        # Rates far apart, with a valley in between where hardly any value occurs.
+        assert found(rng.poisson(rng.choice([0.1, 40, 700], rates.shape))) is None, trial
+
+
+def test_measured_counts_raise_no_alarm(shared_data):
+    pytest.importorskip("rsciio")
+    names = ["05_xrf_spectra.csv", "SiO2_EDS_SI.hspy", "P45_the_default_job.bcf"]
+    for name in [*names, "88_ES-LP_G8_selection2_cropped2.hspy"]:
+        assert found(read(shared_data / name).counts) is None
+
+
+@pytest.mark.parametrize("factor", [2, 3, 10])
+def test_multiples_are_found_with_their_divisor(map_counts, factor):
+    odd = found(map_counts * factor)
+    assert odd.divisor == factor
+    assert f"all are multiples of {factor}; divide them by {factor}" in str(odd)
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.1, 1.3, 1.5, 2.3])
+def test_counts_that_were_corrected_and_rounded_have_gaps(map_counts, factor):
+    corrected = np.rint(map_counts * factor).astype(int)
+    odd = found(corrected)
+    assert odd.divisor == 1
+    assert (odd.number, odd.rare_number) == tuple(
+        int((corrected == value).sum()) for value in (odd.often, odd.rare)
+    )
+    assert "values have gaps" in str(odd)
+
+
+def test_few_high_counts_have_gaps_too():
+    spectra = np.asarray(simulate_spectra(4, seed=1)[0].counts)
+    assert found(spectra) is None
+    assert "values have gaps" in str(found(np.rint(spectra * 1.3).astype(int)))
+
+
+def test_counts_that_were_cut_off_are_said_to_be():
+    counts = np.random.default_rng(0).poisson(np.linspace(1, 400, 500), (1, 6, 6, 500))
+    assert "cut off at 255" in str(found(np.minimum(counts, 255)))
+    assert found(counts) is None
+
+
+def test_half_of_all_photons_of_each_voxel_is_not_poisson_any_more(map_counts):
+    assert found(np.rint(map_counts * 0.5).astype(int)) is not None
+
+
+@pytest.mark.parametrize("counts", [np.zeros((1, 2, 2, 9), int), np.full((1, 1, 1, 1), 6)])
+def test_hardly_any_counts_tell_nothing(counts):
+    assert found(counts) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_counts_divided_by_a_time_give_it_away(map_counts, dtype):
+    rates = (map_counts[map_counts > 0] / 0.37).astype(dtype)
+    assert common_step(rates) == pytest.approx(1 / 0.37, rel=1e-6)
+
+
+def test_other_fractions_have_no_common_step(map_counts):
+    rng = np.random.default_rng(0)
+    rates = map_counts[map_counts > 0] / rng.uniform(1, 2, (map_counts > 0).sum())
+    assert common_step(rates) is None
+    assert common_step(np.array([0.5, 0.5])) is None
+    # Rounded to two digits is no unit of photons.
+    assert common_step(np.round(rng.uniform(0, 20, 5000), 2) + 0.01) is None
+
+
+def test_the_advice_is_a_unit_of_the_file_also_after_one_was_given(map_counts):
+    values = ValueCounts()
+    values.add(map_counts * 2)
+    words = str(odd_values(values, 0.25))
+    assert "with --unit 0.5 or in_photons(image, 2)" in words
+    assert "with --unit 2 or in_photons(image, 2)" in str(odd_values(values))

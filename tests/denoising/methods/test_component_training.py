@@ -1,0 +1,250 @@
+"""Training on score images of known rate."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_xrf_denoise.core.errors import Cancelled
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.denoising.device import threads
+from napari_xrf_denoise.denoising.methods.component_training import (
+    divide,
+    input_size,
+    load_network,
+    predict_scores,
+    train_network,
+)
+from napari_xrf_denoise.denoising.settings import StackSettings
+
+CPU = torch.device("cpu")
+RANK = 3
+SYNTHESIS = np.linalg.qr(np.random.default_rng(9).normal(size=(40, RANK)))[0].T.astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Train as a run does: each network on one core."""
+    with threads(1):
+        yield
+
+
+def settings(**changes):
+    return StackSettings(**{"steps": 60, "features": 16, "middle": 1, "thinnings": 4, **changes})
+
+
+def smooth_scores(shape):
+    """Scores (rank, y, x) that vary slowly, a few times the noise of all counts."""
+    y, x = np.indices(shape)
+    waves = [np.sin(y / 4 + k) * np.cos(x / (3 + k)) for k in range(RANK)]
+    return 3 * np.stack(waves)
+
+
+def dealt(shape=(24, 24), number=12, seed=0, shares=None):
+    """Scores (parts, rank, y, x) whose noise is white as that of weighted counts, and shares."""
+    shares = np.full(number, 1 / number) if shares is None else shares
+    rng = np.random.default_rng(seed)
+    size = (len(shares), RANK, *shape)
+    noise = rng.normal(size=size) * np.sqrt(shares)[:, None, None, None]
+    return (shares[:, None, None, None] * smooth_scores(shape) + noise).astype(np.float32), shares
+
+
+def train(tile, shares, parts=None, member=0, watch=None, raw_error=1.0, show=None, **changes):
+    parts = list(range(len(shares))) if parts is None else parts
+    tiles = tile if isinstance(tile, list) else [tile]
+    watch = watch or Watch()
+    show = show or (lambda scores: None)
+    run = settings(**changes)
+    return train_network(tiles, SYNTHESIS, shares, parts, run, member, raw_error, show, CPU, watch)
+
+
+def prediction(trained, tile, shares, parts=None, number=4):
+    parts = list(range(len(shares))) if parts is None else parts
+    network = load_network(trained.weights, CPU)
+    size = input_size(parts)
+    return predict_scores(network, tile, shares, parts, size, number, 0, CPU, Watch())
+
+
+def mean_square(values):
+    return float(np.mean(np.square(values)))
+
+
+def test_a_prediction_is_nearer_to_the_truth_than_the_scores_of_all_counts():
+    tile, shares = dealt()
+    truth = smooth_scores((24, 24))
+    guess = prediction(train(tile, shares), tile, shares)
+    assert mean_square(tile.sum(axis=0) - truth) == pytest.approx(1, rel=0.1)  # the noise itself
+    assert mean_square(guess - truth) < 0.5
+
+
+def test_a_trained_network_is_nearer_to_the_truth_than_an_untrained_one():
+    tile, shares = dealt()
+    truth = smooth_scores((24, 24))
+    errors = [
+        mean_square(prediction(train(tile, shares, steps=steps), tile, shares) - truth)
+        for steps in (1, 60)
+    ]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_losses_are_told_at_some_two_dozen_checks_and_fall():
+    tile, shares = dealt()
+    losses = train(tile, shares).losses
+    assert set(losses) == {"training", "held-out"}
+    # One check every second step of sixty, fewer where it ends early.
+    assert all(12 <= len(values) <= 30 for values in losses.values())
+    assert losses["held-out"][-1] < losses["held-out"][0]
+    # The part that judges holds a twelfth of the counts: its own noise is 12, the rest is error.
+    assert 12 * 0.9 < min(losses["held-out"]) < 12 * 1.1 + 1
+
+
+def test_the_network_that_predicted_best_is_kept():
+    tile, shares = dealt((6, 6))
+    trained = train(tile, shares, steps=480, learning_rate=0.02)
+    losses = trained.losses["held-out"]
+    worse = losses[-1] - min(losses)
+    assert worse > 0.1  # it learned the noise by heart in the end
+    learned, (judge,) = divide(list(range(12)))
+    seen = learned[: input_size(list(range(12)))]
+    given = torch.from_numpy(tile[seen].sum(axis=0) / shares[seen].sum()).float()
+    with torch.no_grad():
+        guess = load_network(trained.weights, CPU)(given[None])[0].numpy()
+    held_out = tile[judge] / shares[judge]
+    assert mean_square(guess - held_out) == pytest.approx(min(losses), abs=worse / 3)
+
+
+def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone():
+    tile, shares = dealt()
+    network, components = train(tile, shares).errors
+    # Of orthonormal spectra, counts have the squares of their scores: 12 of the judge's noise, and
+    # 1 of the noise of all counts.
+    pixels = 24 * 24
+    assert components == pytest.approx(RANK * pixels * (12 + 1), rel=0.1)
+    assert network < components
+
+
+def test_parts_that_judge_or_are_held_out_do_not_change_the_training():
+    tile, shares = dealt(number=16)
+    parts = [part for part in range(16) if part % 4]
+    other = tile.copy()
+    other[::4] = 1e3
+    one, same = train(tile, shares, parts, steps=10), train(other, shares, parts, steps=10)
+    for name, tensor in one.weights.items():
+        np.testing.assert_array_equal(same.weights[name], tensor)
+    learned, judge = divide(parts)
+    assert sorted(learned + judge) == parts
+    assert len(judge) == 1
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_few_parts_are_all_learned_from_and_none_judges(number):
+    tile, shares = dealt(number=number)
+    trained = train(tile, shares, steps=10)
+    assert divide(list(range(number))) == (list(range(number)), [])
+    assert trained.losses["held-out"] == []
+    assert np.isnan(trained.errors).all()
+    assert np.isfinite(prediction(trained, tile, shares)).all()
+
+
+def test_parts_of_unequal_shares_are_scaled_to_the_full_rate():
+    shares = np.array([0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
+    tile, _ = dealt(shares=shares)
+    guess = prediction(train(tile, shares), tile, shares)
+    truth = smooth_scores((24, 24))
+    slope = float((guess * truth).sum() / (truth**2).sum())
+    assert slope == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("shape", [(1, 12), (12, 1), (1, 2), (2, 2), (8, 8), (9, 5)])
+def test_maps_of_any_shape_can_be_learned_from(shape):
+    tile, shares = dealt(shape)
+    trained = train(tile, shares, steps=4)
+    guess = prediction(trained, tile, shares)
+    assert guess.shape == (RANK, *shape)
+    assert np.isfinite(guess).all()
+
+
+def test_tiles_of_a_large_map_are_learned_from_together(monkeypatch):
+    monkeypatch.setattr("napari_xrf_denoise.denoising.methods.component_training.TILE", 8)
+    first, shares = dealt((16, 16))
+    second, _ = dealt((8, 20), seed=1)
+    trained = train([first, second], shares, steps=30)
+    truth = smooth_scores((16, 16))
+    assert mean_square(prediction(trained, first, shares) - truth) < 1
+
+
+def test_the_same_seed_gives_the_same_network_and_each_member_another():
+    tile, shares = dealt((8, 8))
+    kinds = [{"seed": 3}, {"seed": 3}, {"seed": 4}, {"seed": 3, "member": 1}]
+    runs = [train(tile, shares, steps=5, **kind).weights["layers.0.weight"] for kind in kinds]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+    assert not np.array_equal(runs[0], runs[3])
+
+
+def test_several_halves_predict_better_than_one():
+    tile, shares = dealt()
+    trained = train(tile, shares)
+    truth = smooth_scores((24, 24))
+    one, many = (
+        mean_square(prediction(trained, tile, shares, number=number) - truth) for number in (1, 16)
+    )
+    assert many < one
+
+
+def test_weights_that_do_not_fit_together_are_refused():
+    tile, shares = dealt((8, 8))
+    weights = dict(train(tile, shares, steps=1).weights)
+    lacking = {name: tensor for name, tensor in weights.items() if "running_mean" not in name}
+    with pytest.raises(ValueError, match="running_mean"):
+        load_network(lacking, CPU)
+    narrow = {**weights, "layers.3.weight": weights["layers.3.weight"][:, :2]}
+    with pytest.raises(ValueError, match=r"layers\.3\.weight"):
+        load_network(narrow, CPU)
+    impossible = {**weights, "layers.1.running_var": -weights["layers.1.running_var"]}
+    with pytest.raises(ValueError, match="variances below 0"):
+        load_network(impossible, CPU)
+
+
+def test_a_stopped_training_raises_cancelled():
+    tile, shares = dealt((8, 8))
+    calls = []
+
+    def stop():
+        calls.append(1)
+        return len(calls) > 5
+
+    with pytest.raises(Cancelled, match="training"):
+        train(tile, shares, watch=Watch(should_stop=stop))
+    assert len(calls) == 6
+
+
+def test_the_dose_gain_of_the_moment_is_that_of_what_is_shown():
+    tile, shares = dealt((64, 64), number=16)
+    shown, told = [], []
+
+    class Told(Watch):
+        def step(self, stage, fraction, figures=None, preview=None):
+            if figures:
+                told.append(figures["dose gain, network 3"])
+                preview()
+
+    raw_error = RANK * 64 * 64.0
+    train(tile, shares, member=2, watch=Told(), raw_error=raw_error, show=shown.append)
+    truth = smooth_scores((64, 64))
+    true = [raw_error / np.square(scores - truth).sum() for scores in shown]
+    assert len(told) == len(true) >= 10
+    # The judging counts are a 16th of all; their noise makes 18 % of these few scores.
+    assert np.median(np.divide(told, true)) == pytest.approx(1, abs=0.4)
+    assert true[-1] > 2 * true[0]
+
+
+def test_with_too_few_parts_to_judge_no_dose_gain_is_told():
+    tile, shares = dealt(number=4)
+    told = []
+
+    class Told(Watch):
+        def step(self, stage, fraction, figures=None, preview=None):
+            told.extend(figures or {})
+
+    train(tile, shares, watch=Told())
+    assert set(told) == {"training, network 1"}

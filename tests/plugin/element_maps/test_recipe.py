@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+import napari_xrf_denoise as xrf
+from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe, edges
+
+AXIS = xrf.EnergyAxis(0.0, 0.01, 2048)
+
+
+def test_a_recipe_of_a_line_makes_its_map(small_map):
+    made = MapRecipe("Fe", "Ka", background=True).compute(small_map)
+    np.testing.assert_array_equal(made, xrf.element_map(small_map, "Fe", background=True))
+
+
+def test_a_recipe_of_a_window_makes_its_map(small_map):
+    low, high = 6.0, 7.0
+    centers = small_map.energy.centers
+    by_hand = small_map.counts[0][..., (centers >= low) & (centers < high)].sum(axis=-1)
+    np.testing.assert_array_equal(MapRecipe(low=low, high=high).compute(small_map), by_hand)
+
+
+def test_auto_becomes_the_best_line_of_the_axis():
+    assert MapRecipe("Pb", "auto", background=True).resolved(AXIS) == MapRecipe(
+        "Pb", "La", background=True
+    )
+
+
+def test_names_say_the_line_or_the_window_with_its_unit():
+    assert MapRecipe("Fe", "Ka").name("keV") == "Fe Ka"
+    assert MapRecipe(low=6.2, high=6.6).name("keV") == "6.2 to 6.6 keV"
+
+
+def test_windows_are_the_line_and_with_background_what_is_beside_it():
+    (window,) = MapRecipe("Fe", "Ka").windows(AXIS)
+    assert window[0] < 6.40 < window[1]
+    own, below, above = MapRecipe("Fe", "Ka", background=True).windows(AXIS)
+    assert own == window
+    assert below[1] < own[0]
+    assert own[1] < above[0]
+
+
+@pytest.mark.parametrize(
+    "recipe", [MapRecipe("Fe", "Ka", background=True), MapRecipe(low=1.0, high=2.5, unit="keV")]
+)
+def test_a_record_brings_the_recipe_back(recipe):
+    record = recipe.record(AXIS)
+    assert MapRecipe.from_record(record) == recipe
+    assert record["window_unit"] == "keV"
+
+
+def test_a_record_holds_the_window_of_a_line():
+    low, high = MapRecipe("Fe", "Ka").record(AXIS)["window"]
+    assert (low + high) / 2 == pytest.approx(6.40, abs=0.01)
+
+
+def test_a_record_that_says_nothing_is_refused_in_words():
+    with pytest.raises(xrf.DataError, match="add the map again"):
+        MapRecipe.from_record({"background": True})
+
+
+def test_edges_are_half_a_channel_beyond_the_centres():
+    assert edges(slice(10, 20), AXIS) == pytest.approx((0.095, 0.195))
+
+
+def test_edges_of_a_bent_axis_hold_the_channels_and_no_neighbour():
+    axis = xrf.EnergyAxis.from_centers(np.geomspace(0.5, 20, 64))
+    for channels in (slice(0, 4), slice(10, 13), slice(60, 64)):
+        assert axis.channels(*edges(channels, axis)) == channels
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_window_of_channels_stays_the_same_channels_after_calibration(small_map, offset):
+    channels = xrf.EnergyAxis(offset, 1.0, 128, calibrated=False)
+    recipe = MapRecipe(low=4.0 + offset, high=12.0 + offset)
+    by_hand = small_map.counts[0][..., 4:12].sum(axis=-1)
+    np.testing.assert_array_equal(recipe.compute(small_map.replace(energy=channels)), by_hand)
+    axis = small_map.energy
+    later = MapRecipe.from_record(recipe.record(channels)).resolved(axis)
+    np.testing.assert_array_equal(later.compute(small_map), by_hand)
+    half = axis.gain / 2
+    assert (later.low, later.high) == pytest.approx(
+        (axis.centers[4] - half, axis.centers[11] + half)
+    )
+    assert later.record(axis)["window_unit"] == "keV"
+
+
+def test_a_window_that_the_layer_has_no_more_is_refused_in_words():
+    channels = xrf.EnergyAxis.uncalibrated(64)
+    of_energies = MapRecipe.from_record(MapRecipe(low=1.0, high=2.5).record(AXIS))
+    with pytest.raises(xrf.DataError, match=r"1 to 2.5 keV .* in channel now"):
+        of_energies.resolved(channels)
+    of_channels = MapRecipe.from_record(MapRecipe(low=40, high=50).record(channels))
+    with pytest.raises(xrf.DataError, match="32 channels"):
+        of_channels.resolved(xrf.EnergyAxis(0.0, 0.01, 32))
