@@ -171,7 +171,7 @@ class Row:
     least: list[float] = field(default_factory=list)
     kept: list[tuple[float, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    told: list[tuple[float, float, float]] = field(default_factory=list)
+    reported: list[tuple[float, float, float]] = field(default_factory=list)
 
     def add(self, truth: Truth, run: Callable[[Truth, int], Result], seed: int) -> None:
         """Run a method on a map."""
@@ -184,7 +184,7 @@ class Row:
         self.least.append(min(gains.values()))
         self.kept.append(truth.hot_spots(counts))
         if result is not None:
-            self.told.append((result.report.dose_gain, *result.report.dose_gain_interval))
+            self.reported.append((result.report.dose_gain, *result.report.dose_gain_interval))
 
     def text(self, name: str) -> str:
         """Return the row of the table."""
@@ -198,10 +198,11 @@ class Row:
     def coverage(self) -> str:
         """Return how the reported dose gains compare with the true ones."""
         inside = sum(
-            low <= true <= high for true, (_, low, high) in zip(self.cube, self.told, strict=True)
+            low <= true <= high
+            for true, (_, low, high) in zip(self.cube, self.reported, strict=True)
         )
-        ratios = [gain / true for true, (gain, _, _) in zip(self.cube, self.told, strict=True)]
-        widths = [(high - low) / 2 / gain for gain, low, high in self.told]
+        ratios = [gain / true for true, (gain, _, _) in zip(self.cube, self.reported, strict=True)]
+        widths = [(high - low) / 2 / gain for gain, low, high in self.reported]
         return (
             f"reported over true dose gain {np.mean(ratios):.2f} ± {np.std(ratios):.2f}; true one "
             f"inside the interval {inside} of {len(ratios)} times; half-width {np.mean(widths):.0%}"
@@ -246,7 +247,7 @@ def main() -> None:
         for name, row in rows.items():
             print(row.text(name))
         for name, row in rows.items():
-            if row.told:
+            if row.reported:
                 print(f"{name}: {row.coverage()}")
         print(flush=True)
 

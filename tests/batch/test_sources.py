@@ -61,5 +61,5 @@ def test_files_are_read_whole_and_as_they_say_themselves(tmp_path, make_image):
     image = make_image((1, 3, 4, 40))
     path = xrf.write(tmp_path / "ore.h5", image)
     assert Sources().read(path).counts.sum() == image.counts.sum()
-    assert Sources().says_still(path, {})
-    assert not Sources().says_still(path, {"y": "0:4"})
+    assert Sources().is_unchanged(path, {})
+    assert not Sources().is_unchanged(path, {"y": "0:4"})

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from napari_xrf_denoise.core.poisson import departure, largest_of_many, tail
+from napari_xrf_denoise.core.poisson import deviance_residual, largest_of_many, tail_probability
 
 
 def test_tails_are_those_of_the_poisson_distribution():
     counts, rate = np.array([0, 1, 3, 12, 60]), np.array([0.2, 0.2, 0.5, 4.0, 40.0])
     np.testing.assert_allclose(
-        tail(counts, rate, above=True), stats.poisson.sf(counts - 1, rate), rtol=1e-9
+        tail_probability(counts, rate, above=True), stats.poisson.sf(counts - 1, rate), rtol=1e-9
     )
     np.testing.assert_allclose(
-        tail(counts, rate, above=False), stats.poisson.cdf(counts, rate), rtol=1e-9
+        tail_probability(counts, rate, above=False), stats.poisson.cdf(counts, rate), rtol=1e-9
     )
     half = stats.poisson.pmf(counts, rate) / 2
     np.testing.assert_allclose(
-        tail(counts, rate, above=True, middle=True),
+        tail_probability(counts, rate, above=True, middle=True),
         stats.poisson.sf(counts - 1, rate) - half,
         rtol=1e-6,
     )
@@ -28,9 +28,9 @@ def test_a_departure_is_near_the_normal_number_of_its_chance():
         least = stats.poisson.isf(1e-6, rate)
         counts = np.arange(least, least + 4)
         exact = stats.norm.isf(stats.poisson.sf(counts - 1, rate))
-        np.testing.assert_allclose(departure(counts, np.full(4, rate)), exact, atol=0.5)
-    assert departure(np.array([0.0]), np.array([0.0]))[0] == pytest.approx(0, abs=0.01)
-    assert departure(np.array([3.0]), np.array([9.0]))[0] < 0
+        np.testing.assert_allclose(deviance_residual(counts, np.full(4, rate)), exact, atol=0.5)
+    assert deviance_residual(np.array([0.0]), np.array([0.0]))[0] == pytest.approx(0, abs=0.01)
+    assert deviance_residual(np.array([3.0]), np.array([9.0]))[0] < 0
 
 
 @pytest.mark.parametrize("counts_per_pixel", [5, 60, 300, 3000])
@@ -45,7 +45,7 @@ def test_the_largest_departure_of_perfect_predictions_is_standard_normal(counts_
         return np.hstack([values[:, 1:] + values[:, :-1], values.sum(axis=1, keepdims=True)])
 
     counts, rate = windows(drawn).astype(float), windows(halves)
-    found = largest_of_many(counts, rate, rate, departure(counts, rate))
+    found = largest_of_many(counts, rate, rate, deviance_residual(counts, rate))
     assert found.std() == pytest.approx(1, abs=0.2)
     assert abs(found.mean()) < 0.4
     assert 0.01 < (np.abs(found) > 2).mean() < 0.07
@@ -57,6 +57,6 @@ def test_one_excess_among_many_windows_is_seen():
     rate = np.full((1, 100), 0.5)
     counts = rate.round()
     counts[0, 40] = 12
-    found = largest_of_many(counts, rate, rate, departure(counts, rate))
+    found = largest_of_many(counts, rate, rate, deviance_residual(counts, rate))
     # As far as a single test, less what a hundred of them cost.
     assert found[0] == pytest.approx(stats.norm.isf(stats.poisson.sf(11, 0.5) * 70 / 2), abs=0.2)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from napari_xrf_denoise.denoising.cost_estimate import expect
+from napari_xrf_denoise.denoising.cost_estimate import estimate_cost
 from napari_xrf_denoise.denoising.settings import resolve_settings
 
 
 def expected(shape, method, preset="balanced", **changes):
-    return expect(shape, resolve_settings(method, preset, changes))
+    return estimate_cost(shape, resolve_settings(method, preset, changes))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.diagnostics.statistics import Fano, Survey
+from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics, Fano
 from napari_xrf_denoise.denoising.pairs import (
     Photons,
     Repeats,
@@ -17,7 +17,7 @@ from napari_xrf_denoise.denoising.pairs import (
 
 
 def found(whole=True, fano=float("nan")):
-    return Survey(np.ones(1), np.ones(1), whole, Fano(fano, 0.01))
+    return CountStatistics(np.ones(1), np.ones(1), whole, Fano(fano, 0.01))
 
 
 def poisson(rate=2.0, shape=(4, 6, 5, 30), seed=0):

@@ -6,7 +6,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.spectroscopy.calibration import (
     LINE_NAMES,
     calibration_from_peaks,
-    line_energy_named,
+    parse_line_energy,
     refine_peak,
 )
 
@@ -100,28 +100,28 @@ def test_a_click_outside_the_spectrum_and_bad_spectra_are_refused():
     [("6.4", 6.4), (" 6,4 keV ", 6.4), ("6400 eV", 6.4), ("6404EV", 6.404), (".525", 0.525)],
 )
 def test_energies_are_understood_with_their_unit(text, energy):
-    assert line_energy_named(text) == pytest.approx(energy, abs=1e-12)
+    assert parse_line_energy(text) == pytest.approx(energy, abs=1e-12)
 
 
 @pytest.mark.parametrize("text", ["Fe Ka1", "Fe-Ka1", "Fe_Ka1", " Fe  Ka1 "])
 def test_lines_are_understood_by_their_names(text):
     expected = xraydb.xray_lines("Fe")["Ka1"].energy / 1000
-    assert line_energy_named(text) == pytest.approx(expected)
+    assert parse_line_energy(text) == pytest.approx(expected)
 
 
 def test_an_element_alone_means_its_main_k_line():
     lines = xraydb.xray_lines("Cu")
-    assert lines["Ka2"].energy <= 1000 * line_energy_named("Cu") <= lines["Ka1"].energy
+    assert lines["Ka2"].energy <= 1000 * parse_line_energy("Cu") <= lines["Ka1"].energy
 
 
 @pytest.mark.parametrize("text", ["", "iron", "Fe Kz", "Xy Ka", "0", "-6.4", "1e999", "6.4 MeV"])
 def test_what_is_neither_a_line_nor_an_energy_is_refused(text):
     with pytest.raises(xrf.SettingsError):
-        line_energy_named(text)
+        parse_line_energy(text)
 
 
 def test_the_lines_that_are_offered_exist_and_are_x_rays_of_maps():
     assert len(LINE_NAMES) == len(set(LINE_NAMES))
-    energies = [line_energy_named(name) for name in LINE_NAMES]
+    energies = [parse_line_energy(name) for name in LINE_NAMES]
     assert 0.1 < min(energies) < 0.3
     assert 25 < max(energies) < 40

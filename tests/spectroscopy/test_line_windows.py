@@ -12,7 +12,12 @@ from napari_xrf_denoise.simulation.measurements import (
     simulate_map,
 )
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
-from napari_xrf_denoise.spectroscopy.line_windows import Partition, Window, find_windows, half_lines
+from napari_xrf_denoise.spectroscopy.line_windows import (
+    Window,
+    WindowPartition,
+    find_windows,
+    half_lines,
+)
 
 AXIS = EnergyAxis(0.0, 0.01, 2048)
 FLAT = 40.0
@@ -143,7 +148,7 @@ def test_cells_add_up_to_windows_and_halves():
         Window("c", slice(2000, 2048), 0, 0),
     )
     counts = np.random.default_rng(0).poisson(3, (2, 3, 2048))
-    partition = Partition(AXIS, windows)
+    partition = WindowPartition(AXIS, windows)
     cells = partition.cells(counts)
     sums = np.stack([counts[..., w.channels].sum(axis=-1) for w in windows], axis=-1)
     np.testing.assert_array_equal(partition.windows(cells), sums)

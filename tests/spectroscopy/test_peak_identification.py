@@ -6,9 +6,9 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.simulation.measurements import Excitation, element_spectrum
 from napari_xrf_denoise.spectroscopy.detector import Detector
 from napari_xrf_denoise.spectroscopy.peak_identification import (
-    elements_at,
+    candidate_elements,
     escape_peaks,
-    name_peaks,
+    identify_peaks,
     sum_peaks,
 )
 from napari_xrf_denoise.spectroscopy.peaks import Peak, find_peaks
@@ -26,7 +26,7 @@ def measured(**counts):
 
 
 def names(spectrum):
-    return [peak.name for peak in name_peaks(find_peaks(spectrum, AXIS), spectrum, AXIS)]
+    return [peak.name for peak in identify_peaks(find_peaks(spectrum, AXIS), spectrum, AXIS)]
 
 
 def peak(energy, net, name=""):
@@ -39,7 +39,7 @@ def peak(energy, net, name=""):
     [(1.740, "Si"), (3.692, "Ca"), (4.511, "Ti"), (6.404, "Fe"), (8.048, "Cu"), (17.479, "Mo")],
 )
 def test_the_element_whose_strongest_line_is_there_comes_first(energy, symbol):
-    assert elements_at(energy)[0].element == symbol
+    assert candidate_elements(energy)[0].element == symbol
 
 
 @pytest.mark.parametrize(
@@ -47,26 +47,26 @@ def test_the_element_whose_strongest_line_is_there_comes_first(energy, symbol):
     [(10.55, {"As", "Pb"}), (2.307, {"S", "Mo"}), (4.49, {"Ti", "Ba"}), (2.97, {"Ar", "Ag"})],
 )
 def test_the_well_known_confusions_are_both_told(energy, pair):
-    assert pair <= {line.element for line in elements_at(energy)[:3]}
+    assert pair <= {line.element for line in candidate_elements(energy)[:3]}
 
 
 def test_elements_that_samples_hardly_contain_come_last():
-    told = [line.element for line in elements_at(12.64)]
+    told = [line.element for line in candidate_elements(12.64)]
     # Kr Ka1 lies at 12.649 keV, Pb Lb1 at 12.614 keV.
     assert told.index("Kr") > told.index("Pb")
 
 
 def test_only_lines_within_the_tolerance_are_told():
-    for line in elements_at(6.4, tolerance=0.02):
+    for line in candidate_elements(6.4, tolerance=0.02):
         assert abs(line.energy - 6.4) <= 0.02
-    assert elements_at(6.4, tolerance=1e-6) == ()
+    assert candidate_elements(6.4, tolerance=1e-6) == ()
 
 
 def test_an_energy_that_cannot_be_is_refused():
     with pytest.raises(SettingsError, match="energy: expected keV above 0, found -1"):
-        elements_at(-1.0)
+        candidate_elements(-1.0)
     with pytest.raises(SettingsError, match="tolerance"):
-        elements_at(6.4, tolerance=0.0)
+        candidate_elements(6.4, tolerance=0.0)
 
 
 def test_peaks_are_named_when_the_second_line_is_there():
@@ -84,7 +84,7 @@ def test_a_line_without_its_second_line_is_not_given_to_an_element_that_must_sho
 
 def test_scatter_is_no_line():
     spectrum = 5.0 + 3000 * np.exp(-0.5 * ((AXIS.centers - 8.05) / 0.15) ** 2)
-    (found,) = name_peaks(find_peaks(spectrum, AXIS), spectrum, AXIS)
+    (found,) = identify_peaks(find_peaks(spectrum, AXIS), spectrum, AXIS)
     assert found.name == ""
 
 
@@ -92,7 +92,7 @@ def test_simulated_maps_get_no_wrong_names():
     for seed in range(3):
         image, _ = xrf.simulate_map(shape=(24, 24), seed=seed)
         counts = image.counts.sum(axis=(0, 1, 2))
-        found = name_peaks(find_peaks(counts, image.energy), counts, image.energy)
+        found = identify_peaks(find_peaks(counts, image.energy), counts, image.energy)
         named = [peak.name for peak in found if peak.name]
         lines = [name.split() for name in named if len(name.split()) == 2]
         assert {element for element, _ in lines} <= set(image.metadata["elements"])
@@ -135,7 +135,7 @@ def test_peaks_without_a_name_give_their_energy():
 def test_channels_have_no_names():
     axis = xrf.EnergyAxis.uncalibrated(1024)
     for call in (
-        lambda: name_peaks([], np.zeros(1024), axis),
+        lambda: identify_peaks([], np.zeros(1024), axis),
         lambda: sum_peaks([], axis),
         lambda: escape_peaks([], axis),
     ):

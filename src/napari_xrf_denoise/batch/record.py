@@ -91,7 +91,7 @@ def difference_to(
     if past.get("version") != record["version"]:
         return f"was made by version {past.get('version')} of this program"
     # Last, since it may need a look at the file.
-    if not sources.says_still(source, past.get("input") or {}):
+    if not sources.is_unchanged(source, past.get("input") or {}):
         return "was made of another part of the file, or of the file read in another way"
     return ""
 

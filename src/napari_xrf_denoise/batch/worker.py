@@ -100,8 +100,8 @@ class Work:
         self._show(stage="reading")
         result = self._job.make(source, on_progress=self._follow, should_stop=self._should_stop)
         self._show(stage="writing", fraction=WRITING)
-        if said := self._job.sources.said(source):
-            record["input"] = dict(said)
+        if stated := self._job.sources.stated(source):
+            record["input"] = dict(stated)
         past = result.image.metadata.get("denoising", {})
         metadata = {**result.image.metadata, "denoising": {**past, RECORD: record}}
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -142,13 +142,13 @@ def info(
     given = Input(energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset)
 
     def show(path: Path) -> None:
-        told: list[str] = []
-        image = given.read(path, told.append)
+        reported: list[str] = []
+        image = given.read(path, reported.append)
         typer.echo(f"{path}\n  layout: {describe(path)}")
         for line in describe_image(image):
             typer.echo(f"  {line}")
         # Warnings that the image has itself are among its lines.
-        for text in told:
+        for text in reported:
             if not text.endswith(tuple(image.metadata.get("warnings", ()))):
                 warn(text)
 

@@ -187,8 +187,8 @@ class _BatchWork(Sources):
         self._order = order
         self._last: tuple[SpectrumImage, SpectrumImage | None, Denoised] | None = None
 
-    def said(self, path: Path) -> Mapping[str, Any]:
-        return self._order.given.said()
+    def stated(self, path: Path) -> Mapping[str, Any]:
+        return self._order.given.stated()
 
     def make(self, path: Path, **watch: Any) -> Denoised:
         """Read a file and denoise it; its warnings are told with the result's."""

@@ -33,10 +33,10 @@ RUNS = ("spectra", "spectra_tutorial", "map")
 PICTURES = ("map_element.png",)
 """What the demo writes: data, pictures of runs, and pictures of its own."""
 
-Say = Callable[[str], object]
+Echo = Callable[[str], object]
 
 
-def run_demo(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -> None:
+def run_demo(folder: Path, seed: int, echo: Echo, on_progress: Callable[[str], Any]) -> None:
     """Simulate spectra and a map, denoise both, and leave data and figures in a folder.
 
     Parameters
@@ -57,9 +57,9 @@ def run_demo(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
     """
     check_demo_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _spectra(folder, seed, say, on_progress)
-    _map(folder, seed, say, on_progress)
-    say(f"Data and figures are in {folder}")
+    _spectra(folder, seed, echo, on_progress)
+    _map(folder, seed, echo, on_progress)
+    echo(f"Data and figures are in {folder}")
 
 
 def check_demo_folder(folder: Path) -> None:
@@ -104,7 +104,7 @@ def true_dose_gain(result: Denoised, image: SpectrumImage, truth: NDArray[np.flo
     return float(truth.sum(dtype=np.float64) / image.n_repeats / error)
 
 
-def _spectra(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -> None:
+def _spectra(folder: Path, seed: int, echo: Echo, on_progress: Callable[[str], Any]) -> None:
     image, truth = simulate_spectra(seed=seed)
     write(folder / "spectra.h5", image, overwrite=True)
     few, rest = image.select(repeats=EXPOSURES), image.select(repeats=slice(EXPOSURES.stop, None))
@@ -125,18 +125,18 @@ def _spectra(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any
         save_run_figures(folder, prefix, few, result, unseen=rest, truth=truth)
         if preset == "balanced":
             write(folder / "spectra_denoised.h5", result.image, overwrite=True)
-        say(title)
-        say(f"dose gain: {true_dose_gain(result, few, truth):.1f}")
+        echo(title)
+        echo(f"dose gain: {true_dose_gain(result, few, truth):.1f}")
 
 
-def _map(folder: Path, seed: int, say: Say, on_progress: Callable[[str], Any]) -> None:
+def _map(folder: Path, seed: int, echo: Echo, on_progress: Callable[[str], Any]) -> None:
     image, truth = simulate_map(seed=seed)
     write(folder / "map.h5", image, overwrite=True)
     for method in ("pca", "stack"):
         title = f"Map, {image.shape[1]} x {image.shape[2]} pixels, method {method}"
         result = denoise(image, method=method, seed=seed, on_progress=on_progress(title))
-        say(title)
-        say(f"dose gain: {true_dose_gain(result, image, truth):.1f}")
+        echo(title)
+        echo(f"dose gain: {true_dose_gain(result, image, truth):.1f}")
     write(folder / "map_denoised.h5", result.image, overwrite=True)
     save_run_figures(folder, "map", image, result, truth=truth)
     element = next(name for name in ELEMENTS if name in image.metadata["elements"])

@@ -7,7 +7,7 @@ import numpy as np
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics import find_faults
-from napari_xrf_denoise.denoising.diagnostics.statistics import survey
+from napari_xrf_denoise.denoising.diagnostics.statistics import count_statistics
 from napari_xrf_denoise.io.base.contents import NO_CALIBRATION
 
 _NO_ENERGY = 1e-6
@@ -29,9 +29,9 @@ def describe_image(image: SpectrumImage) -> list[str]:
     """
     repeats, height, width, size = image.shape
     axis = image.energy
-    found = survey(image)
-    assert found.profiles is not None
-    totals = found.profiles.pixels.sum(axis=0, dtype=np.float64) / repeats
+    found = count_statistics(image)
+    assert found.marginal_sums is not None
+    totals = found.marginal_sums.pixels.sum(axis=0, dtype=np.float64) / repeats
     lines = [
         f"axes: {repeats} repeat(s) of kind {image.repeat_kind}, {height} x {width} pixels (y, x), "
         f"{size} channels; {image.counts.dtype}",
@@ -59,8 +59,8 @@ def describe_image(image: SpectrumImage) -> list[str]:
         )
     else:
         lines.append("counts: whole numbers; with one repeat the variance cannot be checked")
-    told = [text for text in image.metadata.get("warnings", ()) if text != NO_CALIBRATION]
-    faults = [*told, *find_faults(found, image)]
+    reported = [text for text in image.metadata.get("warnings", ()) if text != NO_CALIBRATION]
+    faults = [*reported, *find_faults(found, image)]
     return lines + [f"warning: {entry}" for entry in faults]
 
 

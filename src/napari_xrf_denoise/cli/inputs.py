@@ -133,20 +133,20 @@ class Input:
 
             check_mask(self.mask)
 
-    def said(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, Any]:
         """Return what is said about files beyond what they say themselves, as plain values."""
-        said = {
+        stated = {
             entry.name: getattr(self, entry.name)
             for entry in fields(self)
             if entry.name != "seed" and getattr(self, entry.name) != entry.default
         }
         if self.align:
-            said["seed"] = self.seed
+            stated["seed"] = self.seed
         if self.mask is not None:
             from napari_xrf_denoise.batch.record import source_record
 
-            said["mask"] = source_record(self.mask)  # the same name may hold another picture
-        return said
+            stated["mask"] = source_record(self.mask)  # the same name may hold another picture
+        return stated
 
     def read(self, path: Path, tell: Callable[[str], object] = warn) -> SpectrumImage:
         """Read a whole file; its warnings are told."""
@@ -187,9 +187,9 @@ class Input:
         """
         whole = self.read(path, tell)
         if self.unit is not None:
-            from napari_xrf_denoise.processing.photon_units import in_photons
+            from napari_xrf_denoise.processing.photon_units import to_photon_counts
 
-            whole = in_photons(whole, self.unit)
+            whole = to_photon_counts(whole, self.unit)
         if self.align:
             from napari_xrf_denoise.processing.alignment import align_repeats
 

@@ -133,9 +133,9 @@ def print_report(result: Denoised) -> None:
         typer.echo(table)
     typer.echo(f"measured by: {report.measured_by}")
     typer.echo(f"counts: {report.count_ratio:.3f} of the raw counts")
-    told = set(result.image.metadata.get("warnings", ()))
+    reported = set(result.image.metadata.get("warnings", ()))
     for warning in report.warnings:
-        if warning not in told:
+        if warning not in reported:
             warn(warning)
 
 
@@ -166,11 +166,11 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
 
             def move(progress: Progress) -> None:
                 left = progress.seconds_left
-                told = "" if left is None else f"{duration(left)} left, "
+                reported = "" if left is None else f"{duration(left)} left, "
                 bars.update(
                     task,
                     completed=progress.fraction,
-                    left=f"{told}{progress.stage}",
+                    left=f"{reported}{progress.stage}",
                     visible=progress.fraction < 1,
                 )
 

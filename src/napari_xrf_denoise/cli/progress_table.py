@@ -111,8 +111,8 @@ class LiveTable(BatchView):
         table = self._table(tasks[first : first + rows])
         ended = sum(task.has_ended for task in tasks)
         left = seconds_left(tasks)
-        told = "" if left is None else f", {duration(left)} left for all"
-        table.caption = f"{ended} of {len(tasks)} files{told}"
+        reported = "" if left is None else f", {duration(left)} left for all"
+        table.caption = f"{ended} of {len(tasks)} files{reported}"
         return table
 
     def _table(self, tasks: Sequence[Task]) -> Table:

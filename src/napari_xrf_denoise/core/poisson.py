@@ -19,7 +19,7 @@ LEAST_CHANCE = 1e-300
 """Smallest chance that is told from none."""
 
 
-def departure(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
+def deviance_residual(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
     """Return how far counts lie from their rate, in about standard normal numbers.
 
     The signed root of the deviance, ± √(2·(n·ln(n/λ) − n + λ)), follows the tails of a Poisson
@@ -45,7 +45,7 @@ def departure(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.copysign(deviance, excess))
 
 
-def tail(
+def tail_probability(
     counts: NDArray[Any], rate: NDArray[Any], *, above: bool, middle: bool = False
 ) -> NDArray[np.float64]:
     """Return the chance of at least, or at most, so many counts.
@@ -109,7 +109,7 @@ def largest_of_many(
     for above in (True, False):
         place = (departures.argmax if above else departures.argmin)(axis=1)[:, None]
         found, rate = (np.take_along_axis(a, place, 1)[:, 0] for a in (counts, rates))
-        one = tail(found, rate, above=above, middle=True)[:, None]
+        one = tail_probability(found, rate, above=above, middle=True)[:, None]
         reached = np.minimum(one, 1 - none) if above else one * (none <= 2 * one)
         some = np.maximum(one[:, 0], OVERLAP * reached.sum(axis=1))
         chances.append(-np.expm1(-some))

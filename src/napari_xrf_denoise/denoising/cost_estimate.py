@@ -33,7 +33,7 @@ SECONDS_AN_EPOCH = (3e-4, 4e-8)
 
 
 @dataclass(frozen=True)
-class Expected:
+class CostEstimate:
     """What a run is expected to need.
 
     Parameters
@@ -48,7 +48,7 @@ class Expected:
     n_bytes: float
 
 
-def expect(shape: tuple[int, int, int, int], settings: Settings) -> Expected:
+def estimate_cost(shape: tuple[int, int, int, int], settings: Settings) -> CostEstimate:
     """Return about what a run will need.
 
     Parameters
@@ -78,19 +78,19 @@ def expect(shape: tuple[int, int, int, int], settings: Settings) -> Expected:
         spectra = max(2, repeats) * min(pixels, settings.pixels)
         alone, each = SECONDS_AN_EPOCH
         seconds = settings.epochs * (alone + each * spectra * channels)
-        return Expected(seconds + SECONDS_A_VOXEL * voxels, TORCH_BYTES + result)
+        return CostEstimate(seconds + SECONDS_A_VOXEL * voxels, TORCH_BYTES + result)
     if isinstance(settings, SpectrumSettings):
         trained = max(1, settings.folds) * max(settings.thinnings, min(pixels, settings.pixels))
         smoothings = (trained + pixels) * channels
-        return Expected(1 + SECONDS_A_SMOOTHING * smoothings, TORCH_BYTES + result)
+        return CostEstimate(1 + SECONDS_A_SMOOTHING * smoothings, TORCH_BYTES + result)
     if isinstance(settings, StackSettings):
         return _expect_stack(pixels, voxels, settings)
     assert isinstance(settings, PcaSettings)
     ways = 4 + 2 * settings.folds
-    return Expected(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result)
+    return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result)
 
 
-def _expect_stack(pixels: int, voxels: float, settings: StackSettings) -> Expected:
+def _expect_stack(pixels: int, voxels: float, settings: StackSettings) -> CostEstimate:
     rank = settings.rank or USUAL_RANK
     networks = max(1, settings.folds)
     products = 9 * (2 * rank * settings.features + settings.middle * settings.features**2)
@@ -98,4 +98,4 @@ def _expect_stack(pixels: int, voxels: float, settings: StackSettings) -> Expect
     predicted = 3 * networks * settings.thinnings * pixels
     seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)
     scores = networks * rank * FLOAT * (PARTS * min(pixels, TRAINING_PIXELS) + 3 * pixels)
-    return Expected(seconds + SECONDS_A_VOXEL * (1 + networks) * voxels, TORCH_BYTES + scores)
+    return CostEstimate(seconds + SECONDS_A_VOXEL * (1 + networks) * voxels, TORCH_BYTES + scores)

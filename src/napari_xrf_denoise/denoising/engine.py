@@ -20,11 +20,11 @@ from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
 from .device import find_device
 from .diagnostics import find_faults
-from .diagnostics.statistics import Survey, survey
+from .diagnostics.statistics import CountStatistics, count_statistics
 from .methods import dispatch as methods
 from .model import Model
 from .pairs import check_pairs, choose_pairs
-from .quality.dose_gain import Score, score_by_reference
+from .quality.dose_gain import DoseGainEstimate, score_by_reference
 from .quality.report import QualityReport, make_report
 from .result import Denoised
 from .settings import (
@@ -127,7 +127,7 @@ def denoise(
     run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
     where = find_device(device)
     check_pairs(image, run.pairs)
-    found = _survey(image, watch.part(0, 0.05))
+    found = _count_statistics(image, watch.part(0, 0.05))
     if reference is not None:
         reference, poisson = _check_reference(reference, image, found)
     kind = choose_pairs(image, run.pairs, found)
@@ -211,7 +211,7 @@ def apply(
         image = image.replace(energy=model.energy)
     model.check_energy(image.energy, image.name)
     where = find_device(device)
-    found = _survey(image, watch.part(0, 0.1))
+    found = _count_statistics(image, watch.part(0, 0.1))
     warnings = _warnings(image, found)
     level = found.total / (image.shape[1] * image.shape[2]) / float(model.facts["counts_per_pixel"])
     if not 0.25 <= level <= 4:
@@ -285,22 +285,22 @@ def choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, 
     return "stack", f"{pixels} pixels share their components and have neighbours"
 
 
-def _survey(image: SpectrumImage, watch: Watch) -> Survey:
-    found = survey(image, watch)
+def _count_statistics(image: SpectrumImage, watch: Watch) -> CountStatistics:
+    found = count_statistics(image, watch)
     if found.total == 0:
         raise DataError(f"{image.name}: all counts are zero; nothing can be learned from it")
     return found
 
 
 def _check_reference(
-    reference: Any, image: SpectrumImage, found: Survey
+    reference: Any, image: SpectrumImage, found: CountStatistics
 ) -> tuple[SpectrumImage, bool]:
     """Return the reference, and whether it and the image are Poisson counts."""
     other = as_image(reference)
     if is_plain_array(reference) and other.shape[-1] == image.shape[-1]:
         other = other.replace(energy=image.energy)
     # Joined with the image it must be one measurement, and hold no copy of its repeats.
-    joined = survey(stack_repeats([image, other]))
+    joined = count_statistics(stack_repeats([image, other]))
     poisson = found.is_poisson and joined.is_poisson
     if not poisson and min(image.n_repeats, other.n_repeats) < 2:
         raise DataError(
@@ -310,7 +310,7 @@ def _check_reference(
     return other, poisson
 
 
-def _warnings(image: SpectrumImage, found: Survey) -> list[str]:
+def _warnings(image: SpectrumImage, found: CountStatistics) -> list[str]:
     """Return in words what is wrong with the counts."""
     return [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
 
@@ -335,8 +335,8 @@ def _doubtful_axis(
 
 
 def _score_model(
-    model: Model, image: SpectrumImage, found: Survey, device: torch.device, watch: Watch
-) -> tuple[Score | None, str]:
+    model: Model, image: SpectrumImage, found: CountStatistics, device: torch.device, watch: Watch
+) -> tuple[DoseGainEstimate | None, str]:
     """Score a trained model by held-out photons of data that it was not made from."""
     folds = model.settings.folds
     if _fingerprint(found) == model.facts["fingerprint"]:
@@ -351,8 +351,8 @@ def _score_model(
 def _report(
     image: SpectrumImage,
     counts: Counts,
-    found: Survey,
-    score: Score | None,
+    found: CountStatistics,
+    score: DoseGainEstimate | None,
     measured_by: str,
     warnings: list[str],
     losses: Any,
@@ -413,6 +413,6 @@ def _as_given(
     return np.moveaxis(counts.reshape(*shape, counts.shape[-1]), -1, energy)
 
 
-def _fingerprint(found: Survey) -> str:
+def _fingerprint(found: CountStatistics) -> str:
     """Return what tells whether two data sets are the same counts."""
     return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]

@@ -32,7 +32,7 @@ DENSE = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class DealtBand:
+class PartitionedBand:
     """A band of the map, as the filled voxels of each part.
 
     Parameters
@@ -93,7 +93,7 @@ class DealtBand:
 
 
 @dataclass(frozen=True, eq=False)
-class Deal:
+class PhotonPartition:
     """How the counts of a run go to parts. The same deal gives the same parts every time.
 
     Parameters
@@ -111,7 +111,7 @@ class Deal:
     stream: int
 
     @classmethod
-    def of(cls, source: Source, seed: int, stream: int) -> Deal:
+    def of(cls, source: Source, seed: int, stream: int) -> PhotonPartition:
         """Return the deal into as many parts as make sense."""
         number = PARTS
         if isinstance(source, Repeats):
@@ -127,16 +127,16 @@ class Deal:
         """Return the parts of each fold; interleaved, so that a slow drift is in all alike."""
         return [list(range(self.number))[first::number] for first in range(number)]
 
-    def bands(self, max_bytes: int = BLOCK_BYTES // 4) -> Iterator[tuple[slice, DealtBand]]:
+    def bands(self, max_bytes: int = BLOCK_BYTES // 4) -> Iterator[tuple[slice, PartitionedBand]]:
         """Yield (rows, parts of the band)."""
         if not isinstance(self.source, Photons):
             for rows, parts in self.source.parts(self.number, self.seed, self.stream):
                 yield rows, _gather([np.asarray(part) for part in parts], self.source.unit)
             return
         for rows, band in self.source.bands(max_bytes):
-            yield rows, self._deal(band, rows.start)
+            yield rows, self._partition_band(band, rows.start)
 
-    def _deal(self, band: Counts, first_row: int) -> DealtBand:
+    def _partition_band(self, band: Counts, first_row: int) -> PartitionedBand:
         height, width, size = band.shape
         places, counts = [], []
         for row, spectra in enumerate(band):
@@ -144,11 +144,13 @@ class Deal:
             filled = np.flatnonzero(flat)
             rng = row_generator(self.seed, self.stream, first_row + row)
             places.append(filled + row * width * size)
-            counts.append(deal_photons(flat[filled], self.number, rng))
-        return DealtBand((height, width, size), np.concatenate(places), np.concatenate(counts))
+            counts.append(partition_photons(flat[filled], self.number, rng))
+        return PartitionedBand(
+            (height, width, size), np.concatenate(places), np.concatenate(counts)
+        )
 
 
-def deal_photons(counts: Counts, number: int, rng: np.random.Generator) -> Counts:
+def partition_photons(counts: Counts, number: int, rng: np.random.Generator) -> Counts:
     """Return what each part gets of Poisson counts when every photon goes to one at random.
 
     Parameters
@@ -166,7 +168,7 @@ def deal_photons(counts: Counts, number: int, rng: np.random.Generator) -> Count
 
     Examples
     --------
-    >>> parts = deal_photons(np.array([3, 100]), 4, np.random.default_rng(0))
+    >>> parts = partition_photons(np.array([3, 100]), 4, np.random.default_rng(0))
     >>> parts.sum(axis=1).tolist()
     [3, 100]
     """
@@ -177,17 +179,17 @@ def deal_photons(counts: Counts, number: int, rng: np.random.Generator) -> Count
     many = np.flatnonzero(counts > ONE_BY_ONE)
     voxel = np.repeat(np.arange(len(few)), counts[few])
     chosen = voxel * number + rng.integers(number, size=len(voxel))
-    dealt = np.bincount(chosen, minlength=len(few) * number)
-    parts[few] = dealt.reshape(len(few), number)
+    drawn = np.bincount(chosen, minlength=len(few) * number)
+    parts[few] = drawn.reshape(len(few), number)
     parts[many] = rng.multinomial(counts[many], np.full(number, 1 / number))
     return parts
 
 
-def _gather(parts: list[Counts], unit: float) -> DealtBand:
+def _gather(parts: list[Counts], unit: float) -> PartitionedBand:
     """Return parts that came as arrays (rows, x, energy), in counts."""
     height, width, size = parts[0].shape
     places = np.flatnonzero(add_repeats(np.stack(parts)))
     counts = np.stack([part.ravel()[places] for part in parts], axis=1)
     if unit != 1:
         counts = (counts / unit).astype(np.float32)
-    return DealtBand((height, width, size), places, counts)
+    return PartitionedBand((height, width, size), places, counts)

@@ -17,14 +17,14 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES, SpectrumImage
 
-from .diagnostics.statistics import Survey
+from .diagnostics.statistics import CountStatistics
 from .diagnostics.values import advice_for
 from .settings import Pairs
 
 Counts = NDArray[Any]
 
 
-def choose_pairs(image: SpectrumImage, pairs: Pairs, found: Survey) -> Pairs:
+def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> Pairs:
     """Return where pairs come from, ``"repeats"`` or ``"thinning"``.
 
     Parameters

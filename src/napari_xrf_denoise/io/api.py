@@ -12,7 +12,7 @@ from napari_xrf_denoise.core.errors import CalibrationWarning, DataError, Format
 from napari_xrf_denoise.core.merge_folders import replacing_folder
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
-from .base.contents import NO_CALIBRATION, Found, build
+from .base.contents import NO_CALIBRATION, FileContents, build
 from .options import ReadOptions
 from .registry import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
 
@@ -192,7 +192,9 @@ def check_packages(path: str | Path) -> None:
         layout.check_packages(file)
 
 
-def _other_counts(path: Path, layout: Layout, found: Found, options: ReadOptions) -> list[str]:
+def _other_counts(
+    path: Path, layout: Layout, found: FileContents, options: ReadOptions
+) -> list[str]:
     """Return a warning if there are counts that were not read, unless the user chose."""
     others = [] if options.datasets else others_in(path, layout, found.dataset)
     if not others:

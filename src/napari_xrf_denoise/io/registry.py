@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_xrf_denoise.core.errors import FormatError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
-from .base.contents import Found
+from .base.contents import FileContents
 from .base.signatures import check_file, kind_by_name, kind_of_content
 from .hdf5 import aps_maps as maps
 from .hdf5 import bliss, hsi_analysis, larch, nexus, nxdata, pyxrf
@@ -46,7 +46,7 @@ class Layout:
         ``recognise(path)`` returns why a file surely holds spectra in this layout, told by its
         content, or None. It may raise on a damaged file.
     read : callable
-        ``read(path, options)`` returns a `Found`.
+        ``read(path, options)`` returns a `FileContents`.
     opens : callable
         ``opens(path)`` is true of files that can be read in this layout when the user asks for
         it, perhaps after saying what the file does not: which axis is the energy, which dataset
@@ -70,7 +70,7 @@ class Layout:
     name: str
     description: str
     recognise: Callable[[Path], str | None]
-    read: Callable[[Path, ReadOptions], Found]
+    read: Callable[[Path, ReadOptions], FileContents]
     opens: Callable[[Path], bool]
     has_datasets: bool = False
     knows_datasets: bool = False

@@ -17,7 +17,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 
-from .merge_layer_place import place_of
+from .merge_layer_place import layer_transform
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -144,7 +144,7 @@ def moved_like(layer: Any, axes: Sequence[str]) -> dict[str, Any]:
 
     The other's units stay its own.
     """
-    place = place_of(layer, axes)
+    place = layer_transform(layer, axes)
     return {name: place[name] for name in ("scale", "translate", "affine")}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def place_of(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
+def layer_transform(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
     """Return what a new layer must be given to lie where another one lies.
 
     Parameters
@@ -34,7 +34,7 @@ def place_of(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
     >>> layer = Image(
     ...     np.zeros((9, 4, 5)), axis_labels=("energy", "y", "x"), scale=(1, -2, 3), shear=(0, 0, 1)
     ... )
-    >>> picture = Image(np.zeros((4, 5)), **place_of(layer))
+    >>> picture = Image(np.zeros((4, 5)), **layer_transform(layer))
     >>> np.allclose(picture.data_to_world((1, 2)), layer.data_to_world((0, 1, 2))[1:])
     True
     """

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
-__all__ = ["normalization"]
+__all__ = ["normalization_factor"]
 
 Array = NDArray[np.float64]
 
 
-def normalization(
+def normalization_factor(
     image: SpectrumImage, *, monitor: str | None = None, dead_time: bool = False
 ) -> Array:
     """Return what counts are multiplied by for a steady beam, and for no dead time.

@@ -11,7 +11,7 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import as_lazy
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
-__all__ = ["in_photons"]
+__all__ = ["to_photon_counts"]
 
 ROUGHLY = 1e-3
 """How far from whole photons a count may be: float32 keeps 7 digits, and a typed unit fewer."""
@@ -21,7 +21,7 @@ MOST = 2**32 - 1
 """Largest number of photons that the result holds."""
 
 
-def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
+def to_photon_counts(image: SpectrumImage, unit: float) -> SpectrumImage:
     """Return the whole photons of counts that are multiples of a unit.
 
     Files hold such counts after a mean of two (multiples of 0.5), or where each photon was written
@@ -49,7 +49,7 @@ def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
     Examples
     --------
     >>> image = SpectrumImage(np.array([[[[0.0, 0.5, 2.5]]]]))
-    >>> np.asarray(in_photons(image, 0.5).counts).tolist()
+    >>> np.asarray(to_photon_counts(image, 0.5).counts).tolist()
     [[[[0, 1, 5]]]]
     """
     if not (np.isfinite(unit) and unit > 0):
@@ -61,7 +61,7 @@ def in_photons(image: SpectrumImage, unit: float) -> SpectrumImage:
 
 
 def unit_of(image: SpectrumImage) -> float:
-    """Return what one of the image's counts is in its file: 1, unless `in_photons` made them."""
+    """Return what one count of the image is in its file: 1, unless `to_photon_counts` made it."""
     return float(image.metadata.get("photon_unit", 1.0))
 
 

@@ -16,12 +16,12 @@ from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
-from napari_xrf_denoise.core.poisson import LEAST_RATE, tail
+from napari_xrf_denoise.core.poisson import LEAST_RATE, tail_probability
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.engine import as_image
 from napari_xrf_denoise.layers.convert import LayerData, new_layer, picture_data
-from napari_xrf_denoise.layers.merge_layer_place import place_of
+from napari_xrf_denoise.layers.merge_layer_place import layer_transform
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -149,7 +149,7 @@ class StandardResiduals:
             If napari is not installed.
         """
         data, attributes, _ = self.layer_data()
-        return new_layer(data, attributes if like is None else attributes | place_of(like))
+        return new_layer(data, attributes if like is None else attributes | layer_transform(like))
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,8 +273,8 @@ def chance_beyond(expected: NDArray[np.float64], n_scans: int) -> NDArray[np.flo
     reach = CHANCE * np.sqrt(photons)
     # The nearest whole counts outside.
     low, high = np.ceil(photons - reach) - 1, np.floor(photons + reach) + 1
-    below = np.where(low >= 0, tail(np.maximum(low, 0), photons, above=False), 0.0)
-    return np.asarray(below + tail(high, photons, above=True))
+    below = np.where(low >= 0, tail_probability(np.maximum(low, 0), photons, above=False), 0.0)
+    return np.asarray(below + tail_probability(high, photons, above=True))
 
 
 def _sums(image: SpectrumImage, channels: slice, watch: Watch) -> _Sums:

@@ -17,7 +17,7 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 
 from .xray_lines import line_energy
 
-__all__ = ["LINE_NAMES", "calibration_from_peaks", "line_energy_named", "refine_peak"]
+__all__ = ["LINE_NAMES", "calibration_from_peaks", "parse_line_energy", "refine_peak"]
 
 _K = (
     "B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb "
@@ -163,7 +163,7 @@ def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None
     return float(np.average(np.arange(left, right + 1), weights=weights))
 
 
-def line_energy_named(text: str) -> float:
+def parse_line_energy(text: str) -> float:
     """Return the energy in keV of a line that is written as its name or as an energy.
 
     Parameters
@@ -179,9 +179,9 @@ def line_energy_named(text: str) -> float:
 
     Examples
     --------
-    >>> line_energy_named("6400 eV")
+    >>> parse_line_energy("6400 eV")
     6.4
-    >>> round(line_energy_named("Cu Ka"), 2)
+    >>> round(parse_line_energy("Cu Ka"), 2)
     8.04
     """
     words = text.strip()

@@ -55,7 +55,7 @@ class _Candidate:
         return f"{self.element} {self.group}"
 
 
-def name_lines(
+def identify_lines(
     energies: Sequence[float],
     axis: EnergyAxis,
     smooth: NDArray[np.float64],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 
 from .detector import detector_fwhm
-from .line_identification import name_lines
+from .line_identification import identify_lines
 
 MOST_WINDOWS = 20
 """The strongest lines; more would be a table that nobody reads."""
@@ -52,7 +52,7 @@ class Window:
     high: float
 
 
-class Partition:
+class WindowPartition:
     """Channels cut into cells, of which windows are made: sums over few cells are quick.
 
     Parameters
@@ -146,7 +146,7 @@ def find_windows(spectrum: NDArray[np.float64], axis: EnergyAxis) -> tuple[Windo
         return tuple(_uncalibrated(place, axis, width) for place, _ in peaks)
     channels = np.arange(axis.size)
     energies = [float(np.interp(place, channels, axis.centers)) for place, _ in peaks]
-    names = name_lines(energies, axis, running_sum(spectrum, width), width)
+    names = identify_lines(energies, axis, running_sum(spectrum, width), width)
     return tuple(_calibrated(e, name, axis) for e, name in zip(energies, names, strict=True))
 
 

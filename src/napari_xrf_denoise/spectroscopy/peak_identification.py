@@ -19,12 +19,12 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 
 from .detector import detector_fwhm
-from .line_identification import name_lines
+from .line_identification import identify_lines
 from .line_windows import running_sum
 from .peaks import Peak, line_width
 from .xray_lines import FAMILIES, XrayLine, all_lines, line_energy
 
-__all__ = ["Artifact", "elements_at", "escape_peaks", "name_peaks", "sum_peaks"]
+__all__ = ["Artifact", "candidate_elements", "escape_peaks", "identify_peaks", "sum_peaks"]
 
 UNLIKELY = "H He Ne Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa Np Pu Am Cm Bk Cf"
 """Elements that samples hardly contain. Argon is not among them: it is in air."""
@@ -69,7 +69,7 @@ class Artifact:
     source: float
 
 
-def elements_at(energy: float, *, tolerance: float | None = None) -> tuple[XrayLine, ...]:
+def candidate_elements(energy: float, *, tolerance: float | None = None) -> tuple[XrayLine, ...]:
     """Return which elements have a line at an energy, the most plausible first.
 
     Lines come first that are close and hold much of the photons of their family, K before L before
@@ -96,7 +96,7 @@ def elements_at(energy: float, *, tolerance: float | None = None) -> tuple[XrayL
 
     Examples
     --------
-    >>> [line.element for line in elements_at(10.55)][:2]
+    >>> [line.element for line in candidate_elements(10.55)][:2]
     ['As', 'Pb']
     """
     if tolerance is None:
@@ -121,7 +121,7 @@ def elements_at(energy: float, *, tolerance: float | None = None) -> tuple[XrayL
     return tuple(line for _, _, line in ranked)
 
 
-def name_peaks(
+def identify_peaks(
     peaks: Iterable[Peak], counts: ArrayLike, energy_axis: EnergyAxis, *, repeats: float = 1
 ) -> tuple[Peak, ...]:
     """Suggest which lines peaks are.
@@ -129,8 +129,8 @@ def name_peaks(
     A peak is named when the spectrum shows the second line of its element in about the known
     ratio (Kb beside Ka, Lb beside La, Mb beside Ma), or when too few counts show no second line
     and a single common element fits. What is left may be pile-up or escape of the strongest
-    peaks. Otherwise the name stays empty: `elements_at` gives what it may be. Peaks clearly wider
-    than the detector's lines, as those of Compton scatter, are not named.
+    peaks. Otherwise the name stays empty: `candidate_elements` gives what it may be. Peaks clearly
+    wider than the detector's lines, as those of Compton scatter, are not named.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def name_peaks(
     >>> from napari_xrf_denoise.spectroscopy.peaks import find_peaks
     >>> image, _ = simulate_map(shape=(32, 32), seed=0)
     >>> counts = image.counts.sum(axis=(0, 1, 2))
-    >>> peaks = name_peaks(find_peaks(counts, image.energy), counts, image.energy)
+    >>> peaks = identify_peaks(find_peaks(counts, image.energy), counts, image.energy)
     >>> {"Ca Ka", "Ca Kb", "Fe Ka", "Fe Kb"} <= {peak.name for peak in peaks}
     True
     """
@@ -168,7 +168,7 @@ def name_peaks(
     total = repeats * np.asarray(counts, dtype=np.float64)
     width = line_width(total, energy_axis)
     lines = [peak for peak in found if peak.energy > LOWEST and not _is_wide(peak)]
-    names = name_lines(
+    names = identify_lines(
         [peak.energy for peak in lines], energy_axis, running_sum(total, width), width
     )
     named = dict(zip((peak.energy for peak in lines), names, strict=True))

@@ -6,13 +6,13 @@ import pytest
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics import find_faults
-from napari_xrf_denoise.denoising.diagnostics.statistics import survey
+from napari_xrf_denoise.denoising.diagnostics.statistics import count_statistics
 from napari_xrf_denoise.io import read
 from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_spectra
 
 
 def faults_of(image):
-    return find_faults(survey(image), image)
+    return find_faults(count_statistics(image), image)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_measured_detector_elements_have_scales_of_their_own(shared_data):
     assert "detector element 3: -" in said
     assert "detector element 2: +" in said
     assert "--align or align_repeats(image)" in said
-    assert survey(image).is_poisson
+    assert count_statistics(image).is_poisson
 
 
 @pytest.mark.parametrize(("channels", "words"), [(1, "only 1 channel:"), (7, "only 7 channels:")])
@@ -115,7 +115,7 @@ def test_statistics_that_are_not_poisson_are_said_once(scans):
     said = only(faults_of(one.replace(counts=one.counts / np.float32(0.3))))
     assert "not whole numbers" in said
     assert "all are multiples of 3.33333" in said
-    assert "with --unit 3.33333 or in_photons(image, 3.33333)" in said
+    assert "with --unit 3.33333 or to_photon_counts(image, 3.33333)" in said
     said = only(faults_of(image.replace(counts=image.counts // 2)))
     assert "variance over repeats" in said
 

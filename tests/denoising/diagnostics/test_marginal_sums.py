@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.diagnostics.marginal_sums import COARSE_SIZE, COLUMNS, ProfileSums
+from napari_xrf_denoise.denoising.diagnostics.marginal_sums import (
+    COARSE_SIZE,
+    COLUMNS,
+    MarginalSumsTally,
+)
 
 
 def profiles_of(counts, bands=1):
-    sums = ProfileSums(counts.shape)
+    sums = MarginalSumsTally(counts.shape)
     step = -(-counts.shape[1] // bands)
     whole = bool(np.all(counts == np.rint(counts)))
     for start in range(0, counts.shape[1], step):
@@ -32,7 +36,7 @@ def test_profiles_are_sums_whatever_the_bands(dtype, bands):
 
 def test_wide_and_long_maps_stay_small():
     assert profiles_of(np.ones((1, 2, 1000, 130), np.uint8)).coarse.shape == (2, COLUMNS, 8)
-    tall = ProfileSums((1, COARSE_SIZE, 4, 64)).result(True)
+    tall = MarginalSumsTally((1, COARSE_SIZE, 4, 64)).result(True)
     assert tall.coarse.size <= COARSE_SIZE
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_xrf_denoise.denoising.diagnostics.sample_motion import find_moves
+from napari_xrf_denoise.denoising.diagnostics.sample_motion import find_sample_motion
 from napari_xrf_denoise.simulation.measurements import simulate_map
 
 
@@ -29,7 +29,7 @@ def test_a_sample_that_stayed_raises_no_alarm(level):
         size = (48, 40) if seed % 2 else (12, 30)
         dose = rng.uniform(0.5, 1.5, (2 + seed % 4, 1, 1))
         counts = rng.poisson(level * dose * window(scene(seed=seed), shape=size))
-        assert find_moves(counts) == [], (level, seed)
+        assert find_sample_motion(counts) == [], (level, seed)
 
 
 @pytest.mark.parametrize("move", [(1, 0), (2, -3), (-9, 5), (18, 2)])
@@ -37,7 +37,7 @@ def test_a_sample_that_stayed_raises_no_alarm(level):
 def test_a_move_is_found_with_its_size(move, level):
     sample = scene()
     maps = np.array([window(sample), window(sample), window(sample, *move)])
-    (found,) = find_moves(np.random.default_rng(1).poisson(level * maps))
+    (found,) = find_sample_motion(np.random.default_rng(1).poisson(level * maps))
     assert found.repeat == 2
     assert (found.y, found.x) == pytest.approx(move, abs=0.7)
 
@@ -46,27 +46,27 @@ def test_a_fading_beam_is_no_move():
     sample = window(scene())
     fading = np.linspace(1.2, 0.6, len(sample))[:, None]
     maps = np.random.default_rng(2).poisson(300 * np.array([sample, sample * fading]))
-    assert find_moves(maps) == []
+    assert find_sample_motion(maps) == []
 
 
 def test_a_move_of_a_large_map_is_given_in_its_pixels():
     sample = gaussian_filter(np.random.default_rng(0).gamma(0.3, 3, (330, 320)), 4) + 0.1
     maps = np.array([sample[20:320, 20:300], sample[14:314, 20:300]])
-    (found,) = find_moves(np.random.default_rng(1).poisson(20 * maps))
+    (found,) = find_sample_motion(np.random.default_rng(1).poisson(20 * maps))
     assert (found.y, found.x) == pytest.approx((6, 0), abs=0.5)
 
 
 def test_a_line_is_tested_along_itself():
     line = gaussian_filter(np.random.default_rng(0).gamma(0.3, 3, 120), 1.5) + 0.1
     maps = np.array([line[10:110], line[7:107]])[:, None, :]
-    (found,) = find_moves(np.random.default_rng(1).poisson(500 * maps))
+    (found,) = find_sample_motion(np.random.default_rng(1).poisson(500 * maps))
     assert (found.y, found.x) == (0, pytest.approx(3, abs=0.5))
 
 
 @pytest.mark.parametrize("shape", [(1, 30, 30), (3, 1, 1), (3, 5, 5)])
 def test_one_repeat_or_few_pixels_tell_nothing(shape):
-    assert find_moves(np.full(shape, 1000)) == []
+    assert find_sample_motion(np.full(shape, 1000)) == []
 
 
 def test_an_empty_repeat_did_not_move():
-    assert find_moves(np.stack([np.full((20, 20), 50), np.zeros((20, 20))])) == []
+    assert find_sample_motion(np.stack([np.full((20, 20), 50), np.zeros((20, 20))])) == []

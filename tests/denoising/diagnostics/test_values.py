@@ -117,5 +117,5 @@ def test_the_advice_is_a_unit_of_the_file_also_after_one_was_given(map_counts):
     values = ValueCounts()
     values.add(map_counts * 2)
     words = str(odd_values(values, 0.25))
-    assert "with --unit 0.5 or in_photons(image, 2)" in words
-    assert "with --unit 2 or in_photons(image, 2)" in str(odd_values(values))
+    assert "with --unit 0.5 or to_photon_counts(image, 2)" in words
+    assert "with --unit 2 or to_photon_counts(image, 2)" in str(odd_values(values))

@@ -8,7 +8,7 @@ import pytest
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods.component_images import find_subspaces, strips, subsets
-from napari_xrf_denoise.denoising.multifold_thinning import Deal
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 
 CHANNELS = 120
@@ -32,10 +32,10 @@ def photons(rate, seed=0):
 
 
 def found(source, folds=0, rank=None, most=12):
-    deal = Deal.of(source, 0, 0)
+    partition = PhotonPartition.of(source, 0, 0)
     subspaces, _ = find_subspaces(
-        deal,
-        deal.folds(folds) if folds else [],
+        partition,
+        partition.folds(folds) if folds else [],
         WIDTH,
         source.image.sum_spectrum(),
         floor=1e-2,
@@ -106,11 +106,11 @@ def projecting():
     def make(height):
         source = photons(mixture(3)[:height])
         subspaces = found(photons(mixture(3)), folds=2)
-        deal = Deal.of(source, 1, 0)
-        ((_, band),) = deal.bands()
-        parts = np.stack([band.dense([part]) for part in range(deal.number)]).astype(float)
+        partition = PhotonPartition.of(source, 1, 0)
+        ((_, band),) = partition.bands()
+        parts = np.stack([band.dense([part]) for part in range(partition.number)]).astype(float)
         matrix = np.hstack([subspace.analysis for subspace in subspaces])
-        return deal, subspaces, parts @ matrix
+        return partition, subspaces, parts @ matrix
 
     return make
 
@@ -119,10 +119,10 @@ def projecting():
 @pytest.mark.parametrize(("least", "margin"), [(1, 0), (1, 4), (3, 2), (8, 3), (100, 4)])
 def test_strips_hold_every_row_once_with_its_neighbours(projecting, rows, least, margin):
     height = 23
-    deal, subspaces, scores = projecting(height)
+    partition, subspaces, scores = projecting(height)
     row = 8 * 24 * CHANNELS  # bytes in float64
     covered = []
-    for strip in strips(deal.bands(rows * row), subspaces, height, least=least, margin=margin):
+    for strip in strips(partition.bands(rows * row), subspaces, height, least=least, margin=margin):
         covered += range(strip.rows.start, strip.rows.stop)
         assert strip.above == min(margin, strip.rows.start)
         seen = slice(strip.rows.start - strip.above, min(height, strip.rows.stop + margin))
@@ -136,15 +136,15 @@ def test_strips_hold_every_row_once_with_its_neighbours(projecting, rows, least,
 
 
 def test_strips_are_as_small_as_they_may_be(projecting):
-    deal, subspaces, _ = projecting(24)
+    partition, subspaces, _ = projecting(24)
     row = 8 * 24 * CHANNELS
-    found = list(strips(deal.bands(row), subspaces, 24, least=4, margin=2))
+    found = list(strips(partition.bands(row), subspaces, 24, least=4, margin=2))
     assert [strip.rows.stop - strip.rows.start for strip in found] == [4] * 6
 
 
 def test_a_map_of_one_row_is_one_strip(projecting):
-    deal, subspaces, scores = projecting(1)
-    (strip,) = strips(deal.bands(), subspaces, 1, least=8, margin=4)
+    partition, subspaces, scores = projecting(1)
+    (strip,) = strips(partition.bands(), subspaces, 1, least=8, margin=4)
     assert (strip.rows, strip.above) == (slice(0, 1), 0)
     np.testing.assert_allclose(strip.scores, scores, rtol=1e-4, atol=1e-3)
 

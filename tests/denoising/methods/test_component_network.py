@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from napari_xrf_denoise.denoising.methods.component_network import ScoreNetwork
+from napari_xrf_denoise.denoising.methods.component_network import ComponentNetwork
 
 
 def network(rank=3, features=8, middle=1, seed=0):
-    return ScoreNetwork(rank, features, middle, torch.Generator().manual_seed(seed))
+    return ComponentNetwork(rank, features, middle, torch.Generator().manual_seed(seed))
 
 
 def noise(*shape):

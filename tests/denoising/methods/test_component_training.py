@@ -11,7 +11,7 @@ from napari_xrf_denoise.denoising.methods.component_training import (
     divide,
     input_size,
     load_network,
-    predict_scores,
+    predict_components,
     train_network,
 )
 from napari_xrf_denoise.denoising.settings import StackSettings
@@ -39,7 +39,7 @@ def smooth_scores(shape):
     return 3 * np.stack(waves)
 
 
-def dealt(shape=(24, 24), number=12, seed=0, shares=None):
+def drawn(shape=(24, 24), number=12, seed=0, shares=None):
     """Scores (parts, rank, y, x) whose noise is white as that of weighted counts, and shares."""
     shares = np.full(number, 1 / number) if shares is None else shares
     rng = np.random.default_rng(seed)
@@ -61,7 +61,7 @@ def prediction(trained, tile, shares, parts=None, number=4):
     parts = list(range(len(shares))) if parts is None else parts
     network = load_network(trained.weights, CPU)
     size = input_size(parts)
-    return predict_scores(network, tile, shares, parts, size, number, 0, CPU, Watch())
+    return predict_components(network, tile, shares, parts, size, number, 0, CPU, Watch())
 
 
 def mean_square(values):
@@ -69,7 +69,7 @@ def mean_square(values):
 
 
 def test_a_prediction_is_nearer_to_the_truth_than_the_scores_of_all_counts():
-    tile, shares = dealt()
+    tile, shares = drawn()
     truth = smooth_scores((24, 24))
     guess = prediction(train(tile, shares), tile, shares)
     assert mean_square(tile.sum(axis=0) - truth) == pytest.approx(1, rel=0.1)  # the noise itself
@@ -77,7 +77,7 @@ def test_a_prediction_is_nearer_to_the_truth_than_the_scores_of_all_counts():
 
 
 def test_a_trained_network_is_nearer_to_the_truth_than_an_untrained_one():
-    tile, shares = dealt()
+    tile, shares = drawn()
     truth = smooth_scores((24, 24))
     errors = [
         mean_square(prediction(train(tile, shares, steps=steps), tile, shares) - truth)
@@ -87,7 +87,7 @@ def test_a_trained_network_is_nearer_to_the_truth_than_an_untrained_one():
 
 
 def test_losses_are_told_at_some_two_dozen_checks_and_fall():
-    tile, shares = dealt()
+    tile, shares = drawn()
     losses = train(tile, shares).losses
     assert set(losses) == {"training", "held-out"}
     # One check every second step of sixty, fewer where it ends early.
@@ -98,7 +98,7 @@ def test_losses_are_told_at_some_two_dozen_checks_and_fall():
 
 
 def test_the_network_that_predicted_best_is_kept():
-    tile, shares = dealt((6, 6))
+    tile, shares = drawn((6, 6))
     trained = train(tile, shares, steps=480, learning_rate=0.02)
     losses = trained.losses["held-out"]
     worse = losses[-1] - min(losses)
@@ -113,7 +113,7 @@ def test_the_network_that_predicted_best_is_kept():
 
 
 def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone():
-    tile, shares = dealt()
+    tile, shares = drawn()
     network, components = train(tile, shares).errors
     # Of orthonormal spectra, counts have the squares of their scores: 12 of the judge's noise, and
     # 1 of the noise of all counts.
@@ -123,7 +123,7 @@ def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone(
 
 
 def test_parts_that_judge_or_are_held_out_do_not_change_the_training():
-    tile, shares = dealt(number=16)
+    tile, shares = drawn(number=16)
     parts = [part for part in range(16) if part % 4]
     other = tile.copy()
     other[::4] = 1e3
@@ -137,7 +137,7 @@ def test_parts_that_judge_or_are_held_out_do_not_change_the_training():
 
 @pytest.mark.parametrize("number", [2, 3, 5])
 def test_few_parts_are_all_learned_from_and_none_judges(number):
-    tile, shares = dealt(number=number)
+    tile, shares = drawn(number=number)
     trained = train(tile, shares, steps=10)
     assert divide(list(range(number))) == (list(range(number)), [])
     assert trained.losses["held-out"] == []
@@ -147,7 +147,7 @@ def test_few_parts_are_all_learned_from_and_none_judges(number):
 
 def test_parts_of_unequal_shares_are_scaled_to_the_full_rate():
     shares = np.array([0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
-    tile, _ = dealt(shares=shares)
+    tile, _ = drawn(shares=shares)
     guess = prediction(train(tile, shares), tile, shares)
     truth = smooth_scores((24, 24))
     slope = float((guess * truth).sum() / (truth**2).sum())
@@ -156,7 +156,7 @@ def test_parts_of_unequal_shares_are_scaled_to_the_full_rate():
 
 @pytest.mark.parametrize("shape", [(1, 12), (12, 1), (1, 2), (2, 2), (8, 8), (9, 5)])
 def test_maps_of_any_shape_can_be_learned_from(shape):
-    tile, shares = dealt(shape)
+    tile, shares = drawn(shape)
     trained = train(tile, shares, steps=4)
     guess = prediction(trained, tile, shares)
     assert guess.shape == (RANK, *shape)
@@ -165,15 +165,15 @@ def test_maps_of_any_shape_can_be_learned_from(shape):
 
 def test_tiles_of_a_large_map_are_learned_from_together(monkeypatch):
     monkeypatch.setattr("napari_xrf_denoise.denoising.methods.component_training.TILE", 8)
-    first, shares = dealt((16, 16))
-    second, _ = dealt((8, 20), seed=1)
+    first, shares = drawn((16, 16))
+    second, _ = drawn((8, 20), seed=1)
     trained = train([first, second], shares, steps=30)
     truth = smooth_scores((16, 16))
     assert mean_square(prediction(trained, first, shares) - truth) < 1
 
 
 def test_the_same_seed_gives_the_same_network_and_each_member_another():
-    tile, shares = dealt((8, 8))
+    tile, shares = drawn((8, 8))
     kinds = [{"seed": 3}, {"seed": 3}, {"seed": 4}, {"seed": 3, "member": 1}]
     runs = [train(tile, shares, steps=5, **kind).weights["layers.0.weight"] for kind in kinds]
     np.testing.assert_array_equal(runs[0], runs[1])
@@ -182,7 +182,7 @@ def test_the_same_seed_gives_the_same_network_and_each_member_another():
 
 
 def test_several_halves_predict_better_than_one():
-    tile, shares = dealt()
+    tile, shares = drawn()
     trained = train(tile, shares)
     truth = smooth_scores((24, 24))
     one, many = (
@@ -192,7 +192,7 @@ def test_several_halves_predict_better_than_one():
 
 
 def test_weights_that_do_not_fit_together_are_refused():
-    tile, shares = dealt((8, 8))
+    tile, shares = drawn((8, 8))
     weights = dict(train(tile, shares, steps=1).weights)
     lacking = {name: tensor for name, tensor in weights.items() if "running_mean" not in name}
     with pytest.raises(ValueError, match="running_mean"):
@@ -206,7 +206,7 @@ def test_weights_that_do_not_fit_together_are_refused():
 
 
 def test_a_stopped_training_raises_cancelled():
-    tile, shares = dealt((8, 8))
+    tile, shares = drawn((8, 8))
     calls = []
 
     def stop():
@@ -219,7 +219,7 @@ def test_a_stopped_training_raises_cancelled():
 
 
 def test_the_dose_gain_of_the_moment_is_that_of_what_is_shown():
-    tile, shares = dealt((64, 64), number=16)
+    tile, shares = drawn((64, 64), number=16)
     shown, told = [], []
 
     class Told(Watch):
@@ -239,7 +239,7 @@ def test_the_dose_gain_of_the_moment_is_that_of_what_is_shown():
 
 
 def test_with_too_few_parts_to_judge_no_dose_gain_is_told():
-    tile, shares = dealt(number=4)
+    tile, shares = drawn(number=4)
     told = []
 
     class Told(Watch):

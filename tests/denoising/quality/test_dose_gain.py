@@ -7,8 +7,8 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.dose_gain import (
+    DoseGainEstimate,
     Fewer,
-    Score,
     cross_score,
     score_by_reference,
     spare,
@@ -205,7 +205,7 @@ def test_unseen_repeats_score_counts_that_are_not_poisson():
 
 
 def test_an_error_lost_in_its_noise_gives_only_a_lower_bound():
-    found = Score(np.array([-1.0]), np.array([100.0]), variance=25.0)
+    found = DoseGainEstimate(np.array([-1.0]), np.array([100.0]), variance=25.0)
     gain, (low, high) = found.dose_gain()
     assert np.isnan(gain)
     assert low == pytest.approx(100 / (1.645 * 5 - 1))
@@ -213,7 +213,9 @@ def test_an_error_lost_in_its_noise_gives_only_a_lower_bound():
 
 
 def test_no_error_is_below_zero_however_the_estimate_falls():
-    gain, (low, high) = Score(np.array([-50.0]), np.array([100.0]), variance=25.0).dose_gain()
+    gain, (low, high) = DoseGainEstimate(
+        np.array([-50.0]), np.array([100.0]), variance=25.0
+    ).dose_gain()
     assert np.isnan(gain)
     # An error of zero is lost in a noise of 1.645 · 5.
     assert low == pytest.approx(100 / (1.645 * 5))
@@ -280,9 +282,9 @@ def exact_score(errors):
     for window in WINDOWS:
         error = (errors[..., window.channels].sum(axis=-1) ** 2).mean(axis=0).sum()
         raw = RATE[..., window.channels].sum()
-        windows.append((window, Score(np.array([error]), np.array([raw]), variance=0.0)))
+        windows.append((window, DoseGainEstimate(np.array([error]), np.array([raw]), variance=0.0)))
     squares = (errors**2).mean(axis=0).sum(axis=(0, 1))
-    return Score(squares, RATE.sum(axis=(0, 1)), variance=0.0, windows=tuple(windows))
+    return DoseGainEstimate(squares, RATE.sum(axis=(0, 1)), variance=0.0, windows=tuple(windows))
 
 
 def test_what_a_mean_of_predictions_spares_gives_its_exact_error():
@@ -302,13 +304,13 @@ def test_what_a_mean_of_predictions_spares_gives_its_exact_error():
 
 def test_the_error_of_a_mean_lies_between_that_of_noise_and_that_of_bias():
     error, spared, share = 10.0, 4.0, 0.75
-    found = Score(np.array([error]), np.array([100.0]), 0.0, share, np.array([spared]))
+    found = DoseGainEstimate(np.array([error]), np.array([100.0]), 0.0, share, np.array([spared]))
     gain, (low, high) = found.dose_gain()
     assert low == pytest.approx(100 / (error - spared))
     assert high == pytest.approx(100 / (share * error - spared))
     assert gain == pytest.approx(100 / (0.875 * error - spared))
     # More than all of the error cannot be spared: the counts then only say "at least".
-    most = Score(np.array([error]), np.array([100.0]), 0.0, share, np.array([8.0]))
+    most = DoseGainEstimate(np.array([error]), np.array([100.0]), 0.0, share, np.array([8.0]))
     assert most.dose_gain()[1] == (pytest.approx(50.0), np.inf)
 
 

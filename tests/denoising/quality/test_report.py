@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.denoising.quality.dose_gain import Score
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate
 from napari_xrf_denoise.denoising.quality.report import QualityReport, WindowScore, make_report
 from napari_xrf_denoise.denoising.quality.residuals import Residuals
 from napari_xrf_denoise.spectroscopy.line_windows import Window
@@ -67,8 +67,10 @@ def test_a_report_is_valid_json():
 def score_with(window_error, residuals=None):
     window = Window("8.63 keV (Zn Ka)", slice(5, 9), 8.47, 8.79)
     raw = np.array([100.0])
-    own = Score(np.array([window_error]), raw, variance=1.0)
-    return Score(np.array([10.0]), raw, 1.0, windows=((window, own),), residuals=residuals)
+    own = DoseGainEstimate(np.array([window_error]), raw, variance=1.0)
+    return DoseGainEstimate(
+        np.array([10.0]), raw, 1.0, windows=((window, own),), residuals=residuals
+    )
 
 
 def test_lines_that_became_worse_are_told():

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.quality.merge_areas import HALF, SIDE, Areas
+from napari_xrf_denoise.denoising.quality.merge_areas import HALF, SIDE, AreaSums
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [4, 5, 6], list(range(1, 13)), [7]])
 @pytest.mark.parametrize("shape", [(13, 11), (12, 8), (4, 4)])
 def test_areas_do_not_depend_on_how_the_map_is_cut(cuts, shape):
     image = np.random.default_rng(0).poisson(5, (*shape, 3)).astype(np.float32)
-    areas = Areas(*shape)
+    areas = AreaSums(*shape)
     seen = {}
     for band in np.split(image, [cut for cut in cuts if cut < shape[0]]):
         first, (sums, doubled) = areas.add([band, 2 * band])
@@ -26,4 +26,4 @@ def test_areas_do_not_depend_on_how_the_map_is_cut(cuts, shape):
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 1), (3, 40), (0, 0)])
 def test_narrow_maps_have_no_areas(shape):
-    assert Areas(*shape).number == 0
+    assert AreaSums(*shape).number == 0

@@ -5,7 +5,7 @@ import pytest
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, read, write
 from napari_xrf_denoise.io.base import contents as _found
-from napari_xrf_denoise.io.base.contents import Found, build
+from napari_xrf_denoise.io.base.contents import FileContents, build
 from napari_xrf_denoise.io.options import ReadOptions
 
 
@@ -78,7 +78,7 @@ def test_an_image_is_named_after_its_file(tmp_path, name, stem):
 def test_axes_that_the_file_names_x_and_y_become_columns_and_rows(names, turned):
     counts = np.arange(3 * 5 * 8, dtype=np.uint16).reshape(3, 5, 8)
     scaler = np.arange(15.0).reshape(3, 5)
-    found = Found(
+    found = FileContents(
         counts=counts,
         energy_axis=2,
         spacing=(2.0, 7.0, None),
@@ -104,7 +104,7 @@ def test_axes_of_one_length_are_not_told_apart_by_it(tmp_path):
 
 def scan(**fields):
     counts = np.ones((3, 5, 8), dtype=np.uint16)
-    return Found(counts=counts, energy_axis=2, energy=EnergyAxis(0, 0.01, 8), **fields)
+    return FileContents(counts=counts, energy_axis=2, energy=EnergyAxis(0, 0.01, 8), **fields)
 
 
 def test_an_energy_axis_against_the_word_of_the_file_is_told():
@@ -120,7 +120,7 @@ def test_an_energy_axis_that_the_file_says_too_is_no_matter(axis):
 
 def stack():
     counts = np.arange(2 * 3 * 5 * 8, dtype=np.uint16).reshape(2, 3, 5, 8)
-    return Found(counts=counts, energy_axis=3, repeat_axis=0, stacked=True), counts
+    return FileContents(counts=counts, energy_axis=3, repeat_axis=0, stacked=True), counts
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])

@@ -301,12 +301,14 @@ def test_the_dock_fits_into_a_narrow_column(batch):
 
 
 def test_the_preferences_are_what_a_batch_begins_with(qtbot, viewer, dock, files, monkeypatch):
-    wishes = Preferences("cpu", 1, "fast", 0.0)
-    monkeypatch.setattr(batch_dock, "preferences", lambda: wishes)
+    user_preferences = Preferences("cpu", 1, "fast", 0.0)
+    monkeypatch.setattr(batch_dock, "preferences", lambda: user_preferences)
     panel = dock(viewer, "Batch denoise")
     assert panel.preset_box.currentText() == "fast"
     elsewhere = "cuda" if sys.platform == "darwin" else "mps"
-    monkeypatch.setattr(batch_dock, "preferences", lambda: replace(wishes, device=elsewhere))
+    monkeypatch.setattr(
+        batch_dock, "preferences", lambda: replace(user_preferences, device=elsewhere)
+    )
     panel.session.make = None
     drop(panel, files[:1])
     panel.method_box.setCurrentText("stack")

@@ -10,7 +10,7 @@ from napari_xrf_denoise.batch import runner as core
 from napari_xrf_denoise.plugin.batch.merge_batch_python import python_of
 from napari_xrf_denoise.plugin.batch.model import BatchModel
 from napari_xrf_denoise.plugin.common.preferences import Preferences
-from napari_xrf_denoise.plugin.opening.answers import ReadMemory
+from napari_xrf_denoise.plugin.opening.answers import AnswerStore
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def no_answers(monkeypatch, tmp_path):
     """What was answered on this machine is no part of the tests."""
     from napari_xrf_denoise.plugin.opening import merge_batch_answers as batch_answers
 
-    monkeypatch.setattr(batch_answers, "ReadMemory", lambda: ReadMemory(tmp_path / "none.json"))
+    monkeypatch.setattr(batch_answers, "AnswerStore", lambda: AnswerStore(tmp_path / "none.json"))
 
 
 def run(lines):
@@ -111,10 +111,10 @@ def test_files_that_do_not_say_enough_are_read_as_was_answered(tmp_path, monkeyp
     np.save(path, np.asarray(image.counts[0]).transpose(2, 0, 1))
     with pytest.raises(xrf.FormatError) as error:
         xrf.read(path)
-    memory = ReadMemory(tmp_path / "answers.json")
+    memory = AnswerStore(tmp_path / "answers.json")
     kind = question_about(path, error.value).kind
     assert memory.remember(kind, ReadOptions(energy_axis=0, energy_offset=0.0, energy_gain=0.16))
-    monkeypatch.setattr(batch_answers, "ReadMemory", lambda: memory)
+    monkeypatch.setattr(batch_answers, "AnswerStore", lambda: memory)
     model = BatchModel()
     model.add([path])
     model.change(method="pca", preset="fast")

@@ -4,13 +4,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.collapsible import Fold
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible
 
 
 @pytest.fixture
 def fold(qtbot):
     page = QWidget()
-    fold = Fold("Details", QLabel("words " * 60), "What it is made of")
+    fold = Collapsible("Details", QLabel("words " * 60), "What it is made of")
     fold.content.setWordWrap(True)
     layout = QVBoxLayout(page)
     layout.addWidget(fold)

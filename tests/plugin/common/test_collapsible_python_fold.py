@@ -3,13 +3,13 @@
 import pytest
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 
 
 @pytest.fixture
 def fold(qtbot):
     page = QWidget()
-    fold = PythonFold()
+    fold = ConsoleSnippet()
     QVBoxLayout(page).addWidget(fold)
     qtbot.addWidget(page)
     page.show()

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.merge_drawn_once import drawn_later, drawn_once
+from napari_xrf_denoise.plugin.common.merge_drawn_once import repaint_later, repaint_once
 
 
 class Paints(QObject):
@@ -39,7 +39,7 @@ def panel(qtbot):
 
 def test_many_changes_are_drawn_once(qtbot, panel):
     paints = Paints(panel)
-    with drawn_once(panel):
+    with repaint_once(panel):
         for value in (20, 60, 90):
             panel.bar.setValue(value)
             panel.label.setText(f"{value} %" * (value // 10))
@@ -49,7 +49,7 @@ def test_many_changes_are_drawn_once(qtbot, panel):
 
 
 def test_after_an_error_it_is_drawn_as_before(qtbot, panel):
-    with pytest.raises(ZeroDivisionError), drawn_once(panel):
+    with pytest.raises(ZeroDivisionError), repaint_once(panel):
         _ = 1 / 0
     paints = Paints(panel)
     panel.label.setText("again")
@@ -58,7 +58,7 @@ def test_after_an_error_it_is_drawn_as_before(qtbot, panel):
 
 def test_the_window_answers_before_it_is_drawn(qtbot, panel):
     paints, order = Paints(panel), []
-    with drawn_later(panel.label):
+    with repaint_later(panel.label):
         QTimer.singleShot(0, lambda: order.append(("answered", paints.number)))
         panel.label.setText("changed")
     qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
@@ -67,7 +67,7 @@ def test_the_window_answers_before_it_is_drawn(qtbot, panel):
 
 
 def test_after_an_error_the_window_is_drawn_as_well(qtbot, panel):
-    with pytest.raises(ZeroDivisionError), drawn_later(panel):
+    with pytest.raises(ZeroDivisionError), repaint_later(panel):
         _ = 1 / 0
     qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
 
@@ -76,14 +76,14 @@ def test_of_a_dock_that_floats_the_main_window_waits(qtbot, panel):
     dock = QDialog(panel)
     label = QLabel("inside", dock)
     dock.show()
-    with drawn_later(label):
+    with repaint_later(label):
         assert not panel.updatesEnabled()
     qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
 
 
 def test_a_window_that_goes_meanwhile_takes_the_wait_with_it(qtbot):
     window = QWidget()
-    with drawn_later(window):
+    with repaint_later(window):
         window.deleteLater()
     qtbot.wait(60)  # an error in Qt's loop fails the test
     with pytest.raises(RuntimeError):

@@ -3,7 +3,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def viewer():
 
 @pytest.fixture
 def watch(viewer, calls):
-    watch = LayerWatch(
+    watch = LayerWatcher(
         viewer.layers, lambda: calls.append([layer.name for layer in watch.spectral()])
     )
     watch.start()

@@ -220,7 +220,7 @@ def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, pane
     assert {"training", "held-out"} == set(panel.live.loss_plot.points)
     assert set(panel.live.gain_plot.points) == {"dose gain"}
     qtbot.waitUntil(panel.report_label.isVisible, timeout=5000)
-    assert not panel.course.is_open
+    assert not panel.history.is_open
 
 
 def test_the_raw_picture_is_of_all_layers_together(

@@ -171,8 +171,8 @@ def test_figures_and_a_preview_are_shown_while_it_learns(small_map, added):
     assert preview.counts.shape == (16, 16, 128)
     # All repeats together, as they were counted.
     assert np.asarray(preview.counts).sum() == pytest.approx(counts[0].counts.sum(), rel=0.1)
-    assert {"training", "held-out", "dose gain"} <= set(model.course)
-    shares, losses = np.array(model.course["training"]).T
+    assert {"training", "held-out", "dose gain"} <= set(model.history)
+    shares, losses = np.array(model.history["training"]).T
     for curve in np.split(shares, np.flatnonzero(np.isnan(losses))):
         assert np.all(np.diff(curve) >= 0)
     assert 0 < shares.min() < shares.max() <= 100

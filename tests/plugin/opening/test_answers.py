@@ -4,7 +4,7 @@ import pytest
 
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.opening import answers as read_memory
-from napari_xrf_denoise.plugin.opening.answers import ReadMemory
+from napari_xrf_denoise.plugin.opening.answers import AnswerStore
 
 ANSWER = ReadOptions(
     dataset=("/det/Größe", "/det/b"),
@@ -21,15 +21,15 @@ def path(tmp_path):
 
 
 def test_an_answer_is_there_for_the_next_file_of_its_kind(path):
-    assert ReadMemory(path).remember("hdf5 abc", ANSWER)
-    again = ReadMemory(path).recall("hdf5 abc")
+    assert AnswerStore(path).remember("hdf5 abc", ANSWER)
+    again = AnswerStore(path).recall("hdf5 abc")
     assert again.given() == ANSWER.given()
     assert again.datasets == ANSWER.datasets
-    assert ReadMemory(path).recall("hdf5 other") is None
+    assert AnswerStore(path).recall("hdf5 other") is None
 
 
 def test_the_last_answer_counts_and_others_stay(path):
-    memory = ReadMemory(path)
+    memory = AnswerStore(path)
     memory.remember("a", ANSWER)
     memory.remember("b", ReadOptions(energy_axis=0))
     memory.remember("a", ReadOptions(energy_axis=1))
@@ -39,7 +39,7 @@ def test_the_last_answer_counts_and_others_stay(path):
 
 def test_the_oldest_answers_are_forgotten(path, monkeypatch):
     monkeypatch.setattr(read_memory, "MOST_ANSWERS", 3)
-    memory = ReadMemory(path)
+    memory = AnswerStore(path)
     for number in range(5):
         memory.remember(str(number), ReadOptions(energy_axis=number))
     assert memory.recall("1") is None
@@ -63,7 +63,7 @@ def test_the_oldest_answers_are_forgotten(path, monkeypatch):
 def test_a_damaged_file_is_as_none_and_is_replaced(path, content):
     path.parent.mkdir()
     path.write_bytes(content)
-    memory = ReadMemory(path)
+    memory = AnswerStore(path)
     assert memory.recall("a") is None
     assert memory.remember("a", ANSWER)
     assert memory.recall("a").given() == ANSWER.given()
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_as_none_and_is_replaced(path, content):
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    memory = ReadMemory(blocked / "answers.json")
+    memory = AnswerStore(blocked / "answers.json")
     assert not memory.remember("a", ANSWER)
     assert memory.recall("a") is None
 

@@ -7,7 +7,7 @@ import pytest
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.batch.runner import plan, run
 from napari_xrf_denoise.io.options import ReadOptions
-from napari_xrf_denoise.plugin.opening.answers import ReadMemory
+from napari_xrf_denoise.plugin.opening.answers import AnswerStore
 from napari_xrf_denoise.plugin.opening.merge_batch_answers import RememberedAnswers
 from napari_xrf_denoise.plugin.opening.reader import read_layers
 
@@ -16,7 +16,7 @@ ANSWER = ReadOptions(dataset="/lab/cube", energy_axis=0, energy_offset=0.0, ener
 
 @pytest.fixture
 def memory(tmp_path):
-    return ReadMemory(tmp_path / "answers.json")
+    return AnswerStore(tmp_path / "answers.json")
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_files_that_say_enough_are_read_as_they_are(tmp_path, memory, small_map)
     sources = RememberedAnswers(memory)
     np.testing.assert_array_equal(sources.read(path).counts, small_map.counts)
     assert sources.said(path) == {}
-    assert sources.says_still(path, {})
-    assert not sources.says_still(path, {"y": "0:4"})
+    assert sources.is_unchanged(path, {})
+    assert not sources.is_unchanged(path, {"y": "0:4"})
 
 
 def test_another_answer_is_another_job(files, memory, tmp_path):

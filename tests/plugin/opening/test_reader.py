@@ -6,7 +6,7 @@ import tifffile
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.opening import reader
-from napari_xrf_denoise.plugin.opening.answers import ReadMemory
+from napari_xrf_denoise.plugin.opening.answers import AnswerStore
 from napari_xrf_denoise.plugin.opening.reader import get_reader, read_layers
 
 PLUGIN = "napari-xrf-denoise"
@@ -14,7 +14,7 @@ PLUGIN = "napari-xrf-denoise"
 
 @pytest.fixture
 def memory(tmp_path):
-    return ReadMemory(tmp_path / "settings" / "answers.json")
+    return AnswerStore(tmp_path / "settings" / "answers.json")
 
 
 @pytest.fixture

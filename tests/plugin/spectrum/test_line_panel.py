@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import Curve
-from napari_xrf_denoise.plugin.spectrum.line_panel import LineTools
+from napari_xrf_denoise.plugin.spectrum.line_panel import LinePanel
 
 AXIS = EnergyAxis(0.0, 0.02, 1024)
 COLORS = PlotColors("#000000", "#ffffff", "#ff0000", ("#111111", "#222222", "#00ff00"))
@@ -20,7 +20,7 @@ def curve(*energies, axis=AXIS):
 
 @pytest.fixture
 def tools(qtbot):
-    tools = LineTools(COLORS)
+    tools = LinePanel(COLORS)
     tools.heard = []
     tools.marks_changed.connect(tools.heard.append)
     qtbot.addWidget(tools)

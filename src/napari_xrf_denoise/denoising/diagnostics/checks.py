@@ -16,12 +16,12 @@ from .channels import find_hot_channels, find_overflow
 from .merge_pixels import count_empty_pixels
 from .repeats import RepeatStep, find_dead_repeats, find_drift, find_repeat_steps
 from .rows import find_empty_rows, find_row_steps
-from .sample_motion import find_moves
+from .sample_motion import find_sample_motion
 from .values import advice_for
 
 if TYPE_CHECKING:
-    from .marginal_sums import Profiles
-    from .statistics import Survey
+    from .marginal_sums import MarginalSums
+    from .statistics import CountStatistics
 
 FEW_CHANNELS = 8
 """Fewer channels than this are no spectrum; a line alone is wider."""
@@ -43,7 +43,7 @@ SHIFT_ERRORS = 6.0
 """Standard errors that a repeat's shift must be."""
 
 
-def find_faults(found: Survey, image: SpectrumImage) -> list[str]:
+def find_faults(found: CountStatistics, image: SpectrumImage) -> list[str]:
     """Return in words what a scientist must know of the counts before trusting a result.
 
     Parameters
@@ -58,20 +58,20 @@ def find_faults(found: Survey, image: SpectrumImage) -> list[str]:
         Empty for counts without a fault.
     """
     faults = _few_channels(image) + _few_counts(found, image) + _statistics(found)
-    if found.profiles is not None and found.total > 0:
+    if found.marginal_sums is not None and found.total > 0:
         dead = find_dead_repeats(found.totals)
-        unfinished = _unfinished_repeats(found.profiles, dead)
+        unfinished = _unfinished_repeats(found.marginal_sums, dead)
         usable = [i for i in range(image.n_repeats) if i not in dead and i not in unfinished]
         faults += _unusable_repeats(image, dead, unfinished)
         steps: list[RepeatStep] = []
         if len(usable) > 1:
-            differing, steps = _differing_repeats(found.profiles, image, usable)
-            faults += differing + _energy_scales(found.profiles, image, usable)
+            differing, steps = _differing_repeats(found.marginal_sums, image, usable)
+            faults += differing + _energy_scales(found.marginal_sums, image, usable)
         # What one of several repeats did is a step of their sum too, and said already.
         if not unfinished and not steps:
-            faults += _row_steps(found.profiles, image)
-        faults += _empty_rows(found.profiles)
-        faults += _empty_pixels(found.profiles)
+            faults += _row_steps(found.marginal_sums, image)
+        faults += _empty_rows(found.marginal_sums)
+        faults += _empty_pixels(found.marginal_sums)
         faults += _channels(found.spectrum, image)
     return faults
 
@@ -88,7 +88,7 @@ def _few_channels(image: SpectrumImage) -> list[str]:
     ]
 
 
-def _few_counts(found: Survey, image: SpectrumImage) -> list[str]:
+def _few_counts(found: CountStatistics, image: SpectrumImage) -> list[str]:
     """Too few counts for a spectrum, or for one component that all pixels share.
 
     A component of P pixels and E channels of Poisson counts stands out of the noise when half of
@@ -112,7 +112,7 @@ def _few_counts(found: Survey, image: SpectrumImage) -> list[str]:
     ]
 
 
-def _statistics(found: Survey) -> list[str]:
+def _statistics(found: CountStatistics) -> list[str]:
     """Counts that are no photon counts."""
     if not found.whole:
         advice = advice_for(found.fractions)
@@ -127,9 +127,11 @@ def _statistics(found: Survey) -> list[str]:
     return []
 
 
-def _unfinished_repeats(profiles: Profiles, dead: list[int]) -> dict[int, list[tuple[int, int]]]:
+def _unfinished_repeats(
+    marginal_sums: MarginalSums, dead: list[int]
+) -> dict[int, list[tuple[int, int]]]:
     """Return the rows that single repeats do not have, for repeats that lack some."""
-    pixels = profiles.pixels
+    pixels = marginal_sums.pixels
     if len(pixels) < 2:
         return {}
     empty_in_all = {first for first, _ in find_empty_rows(pixels.sum(axis=0))}
@@ -162,14 +164,14 @@ def _unusable_repeats(
 
 
 def _differing_repeats(
-    profiles: Profiles, image: SpectrumImage, usable: list[int]
+    marginal_sums: MarginalSums, image: SpectrumImage, usable: list[int]
 ) -> tuple[list[str], list[RepeatStep]]:
     """Scans and frames whose counts or places differ. Detector elements see what they see."""
     if image.repeat_kind == "detector":
         return [], []
-    pixels, what = profiles.pixels[usable], _what(image)
+    pixels, what = marginal_sums.pixels[usable], _what(image)
     faults = _drift(pixels.sum(axis=(1, 2), dtype=np.float64), image, usable)
-    moves = find_moves(pixels)
+    moves = find_sample_motion(pixels)
     if moves:
         worst = max(moves, key=lambda move: np.hypot(move.y, move.x))
         faults.append(
@@ -194,7 +196,7 @@ def _drift(totals: NDArray[np.float64], image: SpectrumImage, usable: list[int])
     if drift is None:
         return []
     what, repeat = _what(image), usable[drift.repeat]
-    said = {
+    stated = {
         "trend": f"counts {'rise' if drift.factor > 1 else 'fall'} steadily from the first to the "
         f"last {what}, to {drift.factor:.2f} times: beam, detector or sample drift",
         "jump": f"counts jump at {what} {repeat}: from there on {drift.factor:.2f} times those of "
@@ -204,14 +206,16 @@ def _drift(totals: NDArray[np.float64], image: SpectrumImage, usable: list[int])
         "than photon noise does",
     }[drift.kind]
     return [
-        f"{said}; the result combines them all, so check that they measured the same; choose some "
-        "with --repeats or image.select(repeats=...)"
+        f"{stated}; the result combines them all, so check that they measured the same; choose "
+        "some with --repeats or image.select(repeats=...)"
     ]
 
 
-def _energy_scales(profiles: Profiles, image: SpectrumImage, usable: list[int]) -> list[str]:
+def _energy_scales(
+    marginal_sums: MarginalSums, image: SpectrumImage, usable: list[int]
+) -> list[str]:
     """Repeats whose lines lie in other channels."""
-    spectra = profiles.spectra[usable]
+    spectra = marginal_sums.spectra[usable]
     scales = fit_scales(spectra)
     places = counted_channels(spectra)
     shifts, errors = scales.shifts(places), scales.errors(places)
@@ -237,18 +241,18 @@ def _energy_scales(profiles: Profiles, image: SpectrumImage, usable: list[int]) 
     ]
 
 
-def _empty_rows(profiles: Profiles) -> list[str]:
+def _empty_rows(marginal_sums: MarginalSums) -> list[str]:
     """Rows that no repeat measured."""
     return [
         f"{_rows_are(*run)} empty: not measured, or not read to the end; leave them out with --y "
         "or image.select(y=...)"
-        for run in find_empty_rows(profiles.pixels.sum(axis=0))
+        for run in find_empty_rows(marginal_sums.pixels.sum(axis=0))
     ]
 
 
-def _row_steps(profiles: Profiles, image: SpectrumImage) -> list[str]:
+def _row_steps(marginal_sums: MarginalSums, image: SpectrumImage) -> list[str]:
     """Rows that hold more than the others by one factor."""
-    steps = find_row_steps(profiles.coarse)
+    steps = find_row_steps(marginal_sums.coarse)
     if not steps:
         return []
     height = image.shape[1]
@@ -275,9 +279,9 @@ def _row_steps(profiles: Profiles, image: SpectrumImage) -> list[str]:
     ]
 
 
-def _empty_pixels(profiles: Profiles) -> list[str]:
+def _empty_pixels(marginal_sums: MarginalSums) -> list[str]:
     """Pixels without counts, in rows that have some."""
-    pixels = profiles.pixels.sum(axis=0)
+    pixels = marginal_sums.pixels.sum(axis=0)
     filled = pixels[pixels.sum(axis=1) > 0]
     empty = count_empty_pixels(filled)
     if not empty:

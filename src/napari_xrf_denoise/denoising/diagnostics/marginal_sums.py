@@ -23,7 +23,7 @@ SAMPLE = 50_000
 
 
 @dataclass(frozen=True, eq=False)
-class Profiles:
+class MarginalSums:
     """Sums of the counts of an image.
 
     Parameters
@@ -47,7 +47,7 @@ class Profiles:
     fractions: NDArray[np.float64]
 
 
-class ProfileSums:
+class MarginalSumsTally:
     """Adds up profiles band by band.
 
     Parameters
@@ -93,7 +93,7 @@ class ProfileSums:
         elif not self._fractions.size:
             self._fractions = band[band > 0][:SAMPLE].astype(np.float64)
 
-    def result(self, whole: bool) -> Profiles:
+    def result(self, whole: bool) -> MarginalSums:
         """Return the sums."""
         values = self._values if whole else ValueCounts()
-        return Profiles(self._spectra, self._pixels, self._coarse, values, self._fractions)
+        return MarginalSums(self._spectra, self._pixels, self._coarse, values, self._fractions)

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Move:
+class SampleMotion:
     """Where a repeat lies, compared with the first.
 
     Parameters
@@ -44,7 +44,7 @@ class Move:
     errors: float
 
 
-def find_moves(pixels: NDArray[np.floating]) -> list[Move]:
+def find_sample_motion(pixels: NDArray[np.floating]) -> list[SampleMotion]:
     """Return the repeats whose map is shifted against the first one's.
 
     Parameters
@@ -71,7 +71,7 @@ def find_moves(pixels: NDArray[np.floating]) -> list[Move]:
         y, x = (float(s * b) for s, b in zip(shift, bins, strict=True))
         far = np.hypot(y, x) > LEAST_MOVE and errors > LEAST_ERRORS
         if far and _fits_better(maps, shifts, repeat):
-            moves.append(Move(repeat, y, x, errors))
+            moves.append(SampleMotion(repeat, y, x, errors))
     return moves
 
 

@@ -15,7 +15,7 @@ from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 from napari_xrf_denoise.processing.photon_units import unit_of
 
 from .channels import find_overflow
-from .marginal_sums import Profiles, ProfileSums
+from .marginal_sums import MarginalSums, MarginalSumsTally
 from .values import OddValues, odd_values
 
 TOLERANCE = 0.05
@@ -49,7 +49,7 @@ class Fano:
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class CountStatistics:
     """What one pass over an image found.
 
     Parameters
@@ -73,7 +73,7 @@ class Survey:
     whole: bool
     fano: Fano
     odd: OddValues | None = None
-    profiles: Profiles | None = None
+    marginal_sums: MarginalSums | None = None
 
     @property
     def total(self) -> float:
@@ -83,7 +83,7 @@ class Survey:
     @property
     def fractions(self) -> NDArray[np.float64]:
         """Some of the values above 0 where counts are not whole; else none."""
-        return np.zeros(0) if self.profiles is None else self.profiles.fractions
+        return np.zeros(0) if self.marginal_sums is None else self.marginal_sums.fractions
 
     @property
     def is_poisson(self) -> bool:
@@ -91,7 +91,7 @@ class Survey:
         return self.whole and self.fano.is_poisson and self.odd is None
 
 
-def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
+def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountStatistics:
     """Look at all counts of an image once.
 
     Parameters
@@ -111,7 +111,7 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
     repeats = image.n_repeats
     whole = True
     same = np.ones((repeats, repeats), dtype=bool)
-    moments, sums = _Moments(repeats, image.shape[3]), ProfileSums(image.shape)
+    moments, sums = _Moments(repeats, image.shape[3]), MarginalSumsTally(image.shape)
     for rows, band in image.blocks():
         if watch is not None:
             watch.step("checking the counts", rows.stop / image.shape[1])
@@ -120,26 +120,28 @@ def survey(image: SpectrumImage, watch: Watch | None = None) -> Survey:
         if repeats > 1:
             _compare(band, same)
             moments.add(band)
-    profiles = sums.result(whole)
-    totals = profiles.spectra.sum(axis=1)
+    marginal_sums = sums.result(whole)
+    totals = marginal_sums.spectra.sum(axis=1)
     for first, second in zip(*np.nonzero(np.triu(same, 1)), strict=True):
         if totals[first] > 0:
             raise DataError(
                 f"{image.name}: axis 'repeat': repeats {first} and {second} are identical; "
                 "expected independent measurements, found a copy; leave one of them out"
             )
-    spectrum = profiles.spectra.sum(axis=0)
+    spectrum = marginal_sums.spectra.sum(axis=0)
     # An overflow channel is no part of the spectrum, and says nothing of the others' statistics.
     size = spectrum.size
     overflow = find_overflow(spectrum)
     end = size if overflow is None else overflow
-    return Survey(
+    return CountStatistics(
         totals,
         spectrum,
         whole,
-        moments.fano(profiles.spectra[:, :end], image.repeat_kind),
-        odd_values(profiles.values.without_last(size - end), unit_of(image)) if whole else None,
-        profiles,
+        moments.fano(marginal_sums.spectra[:, :end], image.repeat_kind),
+        odd_values(marginal_sums.values.without_last(size - end), unit_of(image))
+        if whole
+        else None,
+        marginal_sums,
     )
 
 

@@ -113,7 +113,7 @@ class OddValues:
     divisor : int
         What all values are multiples of; 1 where that is nothing special.
     unit : float
-        What a count is in the file already, see `in_photons`.
+        What a count is in the file already, see `to_photon_counts`.
     cut : bool
         Whether `often` is the largest value, and too frequent only because larger ones are missing.
     """
@@ -136,7 +136,7 @@ class OddValues:
                 f"counts are not single photons: all are multiples of {self.divisor}; divide them "
                 f"by {self.divisor} to have photon counts again, with --unit "
                 f"{self.divisor * self.unit:.6g} or "
-                f"in_photons(image, {self.divisor})"
+                f"to_photon_counts(image, {self.divisor})"
             )
         if self.cut:
             return (
@@ -161,7 +161,7 @@ def odd_values(values: ValueCounts, unit: float = 1.0) -> OddValues | None:
     ----------
     values : ValueCounts
     unit : float
-        What a count is in the file already, see `in_photons`.
+        What a count is in the file already, see `to_photon_counts`.
 
     Returns
     -------
@@ -246,5 +246,5 @@ def advice_for(fractions: NDArray[np.floating]) -> str:
         return "give the raw counts"
     return (
         f"all are multiples of {step:.6g}: divide them by it to have photon counts again, with "
-        f"--unit {step:.6g} or in_photons(image, {step:.6g})"
+        f"--unit {step:.6g} or to_photon_counts(image, {step:.6g})"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.multifold_thinning import Deal, DealtBand
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.subspace import (
     Matrix,
     Subspace,
@@ -45,7 +45,7 @@ class _Products:
 
 
 def find_subspaces(
-    deal: Deal,
+    partition: PhotonPartition,
     folds: list[list[int]],
     width: Matrix,
     spectrum: Matrix,
@@ -76,17 +76,17 @@ def find_subspaces(
         Largest rank that is tried.
     watch : Watch
     """
-    height, across, _ = deal.source.shape
+    height, across, _ = partition.source.shape
     pixels = height * across
     mean = spectrum / pixels
     weight = weights(mean, floor)
     vectors = resolved_vectors(width, mean, weight, pixels)
     matrix = np.ascontiguousarray(vectors / weight[:, None], dtype=np.float32)
-    cells = folds or deal.folds(min(RANK_PARTS, deal.number))
+    cells = folds or partition.folds(min(RANK_PARTS, partition.number))
     number = vectors.shape[1]
     whole = _Products.zeros(number)
     own, rest = ([_Products.zeros(number) for _ in cells] for _ in range(2))
-    for rows, band in deal.bands():
+    for rows, band in partition.bands():
         watch.step("finding components", rows.start / height)
         found = [band.project(cell, matrix) for cell in cells]
         everything = np.sum(found, axis=0)
@@ -137,7 +137,7 @@ class Strip:
 
 
 def strips(
-    bands: Iterator[tuple[slice, DealtBand]],
+    bands: Iterator[tuple[slice, PartitionedBand]],
     subspaces: list[Subspace],
     height: int,
     *,
@@ -148,7 +148,7 @@ def strips(
 
     Parameters
     ----------
-    bands : iterator of (rows, DealtBand)
+    bands : iterator of (rows, PartitionedBand)
     subspaces : list of Subspace
     height : int
         Rows of the map.

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 
-class ScoreNetwork(nn.Module):
+class ComponentNetwork(nn.Module):
     """A DnCNN on score images: what comes in, plus what convolutions add to it.
 
     A convolution of 3 x 3 pixels turns the components into features, some more mix them, each with

@@ -19,8 +19,8 @@ from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.denoising.settings import StackSettings
 
 from .component_images import TILE, Scores, subsets
-from .component_network import ScoreNetwork
-from .learning_rate import Pace
+from .component_network import ComponentNetwork
+from .learning_rate import WarmupStableDecay
 from .spectrum_networks import load_weights
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -100,27 +100,27 @@ def train_network(
     learned, unseen = divide(parts)
     pictures = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in tiles]
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
-    network = ScoreNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
+    network = ComponentNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
     network = network.to(device)
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, fused=device.type in ("cpu", "cuda")
     )
-    pace = Pace(settings.steps)
+    schedule = WarmupStableDecay(settings.steps)
     losses: Losses = {"training": [], "held-out": []}
     state = None
     every = max(1, settings.steps // CHECKS)
     judge = _Judge(pictures, synthesis, share, learned, unseen)
-    while not pace.over:
+    while not schedule.over:
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * pace.rate
+            group["lr"] = settings.learning_rate * schedule.rate
         seen, wanted = _pair(pictures, share, learned, rng)
         loss = (network(seen) - wanted).square().mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        pace.step()
-        if pace.steps % every and not pace.over:
-            watch.step("training", pace.fraction)
+        schedule.step()
+        if schedule.steps % every and not schedule.over:
+            watch.step("training", schedule.fraction)
             continue
         losses["training"].append(float(loss.detach()))
         figures = {f"training, network {member + 1}": losses["training"][-1]}
@@ -129,9 +129,9 @@ def train_network(
             losses["held-out"].append(judge.loss(guess))
             figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
             figures[f"dose gain, network {member + 1}"] = judge.gain(guess, raw_error)
-            if pace.judge(losses["held-out"][-1]):
+            if schedule.judge(losses["held-out"][-1]):
                 state = {name: value.clone() for name, value in network.state_dict().items()}
-        watch.step("training", pace.fraction, figures, partial(show, guess[0].cpu().numpy()))
+        watch.step("training", schedule.fraction, figures, partial(show, guess[0].cpu().numpy()))
     if state is not None:
         network.load_state_dict(state)
     errors = judge.errors(network.eval(), settings.thinnings)
@@ -217,7 +217,7 @@ class _Judge:
         self._projection = self._from_unseen([_full(tile, share, learned) for tile in pictures])
 
     @torch.inference_mode()
-    def predict(self, network: ScoreNetwork) -> list[torch.Tensor]:
+    def predict(self, network: ComponentNetwork) -> list[torch.Tensor]:
         """Return the scores that a network predicts from half of its parts."""
         network.eval()
         guess = [network(_full(tile, self._share, self._half)[None])[0] for tile in self._pictures]
@@ -240,7 +240,7 @@ class _Judge:
         return raw_error / error if error > 0 else float("nan")
 
     @torch.inference_mode()
-    def errors(self, network: ScoreNetwork, thinnings: int) -> tuple[float, float]:
+    def errors(self, network: ComponentNetwork, thinnings: int) -> tuple[float, float]:
         """Return the squared errors, in counts, of a network and of the projection of all counts.
 
         The projection of all of them has less noise than that of the parts that were learned from,
@@ -269,7 +269,7 @@ def _square(scores: torch.Tensor, metric: torch.Tensor) -> float:
 
 
 def _mean_prediction(
-    network: ScoreNetwork, tile: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
+    network: ComponentNetwork, tile: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
 ) -> torch.Tensor:
     total = torch.zeros_like(tile[0])
     for subset in chosen:
@@ -277,7 +277,7 @@ def _mean_prediction(
     return total / len(chosen)
 
 
-def load_network(weights: Weights, device: torch.device) -> ScoreNetwork:
+def load_network(weights: Weights, device: torch.device) -> ComponentNetwork:
     """Return the network that has these weights.
 
     Raises
@@ -289,14 +289,14 @@ def load_network(weights: Weights, device: torch.device) -> ScoreNetwork:
         raise ValueError("variances below 0")
     kernels = [name for name in weights if weights[name].ndim == 4]
     features, rank = weights[kernels[0]].shape[:2]
-    network = ScoreNetwork(rank, features, len(kernels) - 2)
+    network = ComponentNetwork(rank, features, len(kernels) - 2)
     load_weights(network, weights)
     return network.to(device).eval()
 
 
 @torch.inference_mode()
-def predict_scores(
-    network: ScoreNetwork,
+def predict_components(
+    network: ComponentNetwork,
     scores: Scores,
     shares: NDArray[np.float64],
     parts: list[int],
@@ -310,7 +310,7 @@ def predict_scores(
 
     Parameters
     ----------
-    network : ScoreNetwork
+    network : ComponentNetwork
     scores : numpy.ndarray, shape (parts, components, y, x)
     shares : numpy.ndarray, shape (parts,)
     parts : list of int

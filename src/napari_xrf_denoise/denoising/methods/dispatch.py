@@ -14,9 +14,9 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.diagnostics.statistics import Survey
+from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.pairs import Counts, Photons, Repeats, Source, add_repeats
-from napari_xrf_denoise.denoising.quality.dose_gain import Predict, Score, cross_score
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, Predict, cross_score
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
     PcaSettings,
@@ -68,7 +68,7 @@ class Fitted:
     facts: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, list[float]] = field(default_factory=dict)
-    score: Score | None = None
+    score: DoseGainEstimate | None = None
     measured_by: str = "no counts were held out"
     counts: FactoredCounts | None = None
 
@@ -77,7 +77,7 @@ def fit(
     image: SpectrumImage,
     pairs: Pairs,
     settings: Settings,
-    found: Survey,
+    found: CountStatistics,
     device: torch.device,
     watch: Watch,
 ) -> Fitted:
@@ -201,7 +201,7 @@ def _fit_spectrum(
 def _fit_stack(
     source: Source,
     settings: StackSettings,
-    found: Survey,
+    found: CountStatistics,
     windows: tuple[Window, ...],
     device: torch.device,
     watch: Watch,
@@ -247,7 +247,7 @@ def _fit_stack(
     )
 
 
-def _unit(found: Survey) -> float:
+def _unit(found: CountStatistics) -> float:
     """Return how much one count adds to the values of repeats that are not counts."""
     known = found.fano.factor > 0 and not (found.whole and found.fano.is_poisson)
     return found.fano.factor if known else 1.0
@@ -284,7 +284,7 @@ def _measured_by(source: Source, folds: int) -> str:
 
 
 def predict(
-    model: Model, image: SpectrumImage, found: Survey, device: torch.device, watch: Watch
+    model: Model, image: SpectrumImage, found: CountStatistics, device: torch.device, watch: Watch
 ) -> NDArray[np.float32] | FactoredCounts:
     """Return the result of a model, shape (y, x, energy).
 
@@ -323,10 +323,10 @@ def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
 def score_model(
     model: Model,
     image: SpectrumImage,
-    found: Survey,
+    found: CountStatistics,
     device: torch.device,
     watch: Watch,
-) -> tuple[Score, str]:
+) -> tuple[DoseGainEstimate, str]:
     """Score a trained model on Poisson counts that it was not made from.
 
     Parameters
@@ -368,7 +368,7 @@ def score_model(
 def _predict_stack(
     model: Model,
     source: Source,
-    found: Survey,
+    found: CountStatistics,
     device: torch.device,
     watch: Watch,
     folds: int = 0,

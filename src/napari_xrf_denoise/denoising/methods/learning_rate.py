@@ -19,7 +19,7 @@ PATIENCE = 5
 """Checks without a better result after which a high rate has no more to give."""
 
 
-class Pace:
+class WarmupStableDecay:
     """Learning rate and end of one training.
 
     Parameters
@@ -29,7 +29,7 @@ class Pace:
 
     Examples
     --------
-    >>> pace = Pace(100)
+    >>> pace = WarmupStableDecay(100)
     >>> while not pace.over:
     ...     pace.step()
     >>> pace.steps, pace.fraction

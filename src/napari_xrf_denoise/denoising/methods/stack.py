@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
-from napari_xrf_denoise.denoising.multifold_thinning import Deal
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Counts, Source
-from napari_xrf_denoise.denoising.quality.dose_gain import Fewer, Score, cross_score, spare
+from napari_xrf_denoise.denoising.quality.dose_gain import (
+    DoseGainEstimate,
+    Fewer,
+    cross_score,
+    spare,
+)
 from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
@@ -31,7 +36,7 @@ from .hot_spots import HotSpots, SpotFinder
 if TYPE_CHECKING:
     import torch
 
-    from .component_network import ScoreNetwork
+    from .component_network import ComponentNetwork
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -71,7 +76,7 @@ class Fit:
     counts: FactoredCounts
     exposure: float
     losses: dict[str, list[float]]
-    score: Score | None
+    score: DoseGainEstimate | None
     spots: int
     errors: tuple[float, float]
 
@@ -113,10 +118,10 @@ def fit_stack(
 
     from .component_training import input_size, train_network
 
-    deal = Deal.of(source, settings.seed, stream)
-    held = deal.folds(folds) if folds else []
+    partition = PhotonPartition.of(source, settings.seed, stream)
+    held = partition.folds(folds) if folds else []
     subspaces, resolved = find_subspaces(
-        deal,
+        partition,
         held,
         width,
         spectrum,
@@ -127,16 +132,16 @@ def fit_stack(
     )
     height, across, _ = source.shape
     places = _tile_places(height, across, settings.seed)
-    tiles = _training_tiles(deal, subspaces, places, watch.part(0.06, 0.12))
+    tiles = _training_tiles(partition, subspaces, places, watch.part(0.06, 0.12))
     seen = sum(tile.shape[2] * tile.shape[3] for tile in tiles) / (height * across)
-    everything = list(range(deal.number))
+    everything = list(range(partition.number))
     rests = [[part for part in everything if part not in fold] for fold in held] or [everything]
     tasks = [
         partial(
             train_network,
             [tile[:, index * subspace.rank : (index + 1) * subspace.rank] for tile in tiles],
             subspace.synthesis,
-            deal.shares,
+            partition.shares,
             parts,
             settings,
             index,
@@ -163,13 +168,13 @@ def fit_stack(
     jobs += [(index, rest) for index, rest in enumerate(rests) if held]
     jobs += list(enumerate(fewer))
     pictures = _predict_pictures(
-        deal, members, jobs, size, settings, device, watch.part(0.75, 0.85)
+        partition, members, jobs, size, settings, device, watch.part(0.75, 0.85)
     )
     number = len(members)
     whole, without, worse = (pictures[number * k : number * (k + 1)] for k in range(3))
     factors = [_mean_factors(whole, subspaces)]
     factors += [(s, space.synthesis) for s, space in zip(without, subspaces, strict=False)]
-    spots = _find_spots(deal, [everything, *rests], factors, line, watch.part(0.85, 0.92))
+    spots = _find_spots(partition, [everything, *rests], factors, line, watch.part(0.85, 0.92))
     total = float(spectrum.sum()) * source.unit
     counts = _counts(factors[0], spots[0], total)
     score = None
@@ -179,15 +184,15 @@ def fit_stack(
             _counts((scores, space.synthesis), spot, total)
             for scores, space, spot in zip(worse, subspaces, spots[1:], strict=True)
         ]
-        used = _used_shares(deal, (fewer, rests, [everything]), size * settings.thinnings)
+        used = _used_shares(partition, (fewer, rests, [everything]), size * settings.thinnings)
         lesser = (others, used) if used[0] < used[1] else None
-        score = _score(deal, held, guesses, windows, watch.part(0.92, 1), resolved, lesser)
+        score = _score(partition, held, guesses, windows, watch.part(0.92, 1), resolved, lesser)
         score = spare(score, _member_bands(source, whole, subspaces))
         errors[0] -= len(members) * seen * float(score.spared.sum()) / source.unit**2
     return Fit(
         tuple(members),
         counts,
-        size / deal.number,
+        size / partition.number,
         losses,
         score,
         len(spots[0].places),
@@ -235,20 +240,22 @@ def predict_stack(
     list of FactoredCounts
         The same from the counts without each fold, scaled to all of them.
     """
-    deal = Deal.of(source, settings.seed, stream)
-    everything = list(range(deal.number))
+    partition = PhotonPartition.of(source, settings.seed, stream)
+    everything = list(range(partition.number))
     groups = [everything]
-    groups += [[p for p in everything if p not in fold] for fold in deal.folds(folds) if folds]
+    groups += [[p for p in everything if p not in fold] for fold in partition.folds(folds) if folds]
     number = len(members)
     jobs = [(index, group) for group in groups for index in range(number)]
-    size = max(1, round(exposure * deal.number))
-    pictures = _predict_pictures(deal, members, jobs, size, settings, device, watch.part(0, 0.6))
+    size = max(1, round(exposure * partition.number))
+    pictures = _predict_pictures(
+        partition, members, jobs, size, settings, device, watch.part(0, 0.6)
+    )
     subspaces = [_subspace(member) for member in members]
     factors = [
         _mean_factors(pictures[number * place : number * (place + 1)], subspaces)
         for place in range(len(groups))
     ]
-    spots = _find_spots(deal, groups, factors, line, watch.part(0.6, 1))
+    spots = _find_spots(partition, groups, factors, line, watch.part(0.6, 1))
     counts = [_counts(f, s, total) for f, s in zip(factors, spots, strict=True)]
     return counts[0], counts[1:]
 
@@ -260,13 +267,13 @@ def score_stack(
     stream: int,
     windows: Sequence[Window],
     watch: Watch,
-) -> Score:
+) -> DoseGainEstimate:
     """Score predictions of `predict_stack` that left each fold out."""
-    deal = Deal.of(source, settings.seed, stream)
-    return _score(deal, deal.folds(len(guesses)), guesses, windows, watch)
+    partition = PhotonPartition.of(source, settings.seed, stream)
+    return _score(partition, partition.folds(len(guesses)), guesses, windows, watch)
 
 
-def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, ScoreNetwork]:
+def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, ComponentNetwork]:
     """Return the subspace and the network of a member.
 
     Raises
@@ -301,16 +308,18 @@ def _subspace(member: Tensors) -> Subspace:
 
 
 def _training_tiles(
-    deal: Deal, subspaces: list[Subspace], places: Sequence[Tile], watch: Watch
+    partition: PhotonPartition, subspaces: list[Subspace], places: Sequence[Tile], watch: Watch
 ) -> list[Scores]:
     """Return scores (parts, components, y, x) of these tiles."""
-    height = deal.source.shape[0]
+    height = partition.source.shape[0]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     tiles = [
-        np.empty((deal.number, matrix.shape[1], y.stop - y.start, x.stop - x.start), np.float32)
+        np.empty(
+            (partition.number, matrix.shape[1], y.stop - y.start, x.stop - x.start), np.float32
+        )
         for y, x in places
     ]
-    for rows, band in deal.bands():
+    for rows, band in partition.bands():
         watch.step("projecting the counts", rows.start / height)
         taken = [(tile, y, x) for tile, (y, x) in zip(tiles, places, strict=True)
                  if y.start < rows.stop and rows.start < y.stop]  # fmt: skip
@@ -348,7 +357,7 @@ def _none(scores: Scores) -> None:
 
 
 def _predict_pictures(
-    deal: Deal,
+    partition: PhotonPartition,
     members: Sequence[Tensors],
     jobs: Sequence[tuple[int, list[int]]],
     size: int,
@@ -372,22 +381,22 @@ def _predict_pictures(
     """
     from napari_xrf_denoise.denoising.merge_parallel import run_parallel
 
-    from .component_training import predict_scores
+    from .component_training import predict_components
 
-    height, across, _ = deal.source.shape
+    height, across, _ = partition.source.shape
     loaded = [load_member(member, device) for member in members]
     subspaces = [subspace for subspace, _ in loaded]
     ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
     pictures = [np.empty((height, across, subspaces[k].rank), np.float32) for k, _ in jobs]
     reach = max(network.reach for _, network in loaded)
-    least = max(2 * reach, STRIP_BYTES // (4 * deal.number * across * int(ends[-1])))
-    for strip in strips(deal.bands(), subspaces, height, least=least, margin=reach):
+    least = max(2 * reach, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
+    for strip in strips(partition.bands(), subspaces, height, least=least, margin=reach):
         tasks = [
             partial(
-                predict_scores,
+                predict_components,
                 loaded[member][1],
                 np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
-                deal.shares,
+                partition.shares,
                 parts,
                 size,
                 settings.thinnings,
@@ -410,13 +419,17 @@ def _mean_factors(pictures: Sequence[Scores], subspaces: Sequence[Subspace]) -> 
 
 
 def _find_spots(
-    deal: Deal, groups: list[list[int]], factors: list[_Factors], line: Matrix, watch: Watch
+    partition: PhotonPartition,
+    groups: list[list[int]],
+    factors: list[_Factors],
+    line: Matrix,
+    watch: Watch,
 ) -> list[HotSpots]:
     """Return the hot spots of each result, given the parts that it was made of."""
-    finders = [SpotFinder(deal.source.shape, line) for _ in factors]
-    exposures = [float(deal.shares[group].sum()) for group in groups]
-    for rows, band in deal.bands():
-        watch.step("looking for hot spots", rows.start / deal.source.shape[0])
+    finders = [SpotFinder(partition.source.shape, line) for _ in factors]
+    exposures = [float(partition.shares[group].sum()) for group in groups]
+    for rows, band in partition.bands():
+        watch.step("looking for hot spots", rows.start / partition.source.shape[0])
         for finder, group, exposure, (scores, spectra) in zip(
             finders, groups, exposures, factors, strict=False
         ):
@@ -432,24 +445,24 @@ def _counts(factors: _Factors, spots: HotSpots, total: float) -> FactoredCounts:
 
 
 def _score(
-    deal: Deal,
+    partition: PhotonPartition,
     folds: list[list[int]],
     guesses: Sequence[FactoredCounts],
     windows: Sequence[Window],
     watch: Watch,
     resolved: Subspace | None = None,
     fewer: tuple[Sequence[FactoredCounts], tuple[float, float, float]] | None = None,
-) -> Score:
+) -> DoseGainEstimate:
     """Score results that were made without each fold, given at the full rate.
 
     `resolved` is the subspace of all spectra that there can be; `fewer` are such results from
     still fewer counts, and the shares of the counts that these, the others and the final one use.
     """
-    shares = [float(deal.shares[fold].sum()) for fold in folds]
-    unit = deal.source.unit
+    shares = [float(partition.shares[fold].sum()) for fold in folds]
+    unit = partition.source.unit
 
     def parts() -> Iterator[tuple[slice, list[Counts]]]:
-        for rows, band in deal.bands():
+        for rows, band in partition.bands():
             held = [band.dense(fold) for fold in folds]
             yield rows, held if unit == 1 else [part * np.float32(unit) for part in held]
 
@@ -462,7 +475,7 @@ def _score(
         others, used = fewer
         lesser = Fewer([partial(_rows, guess) for guess in others], used)
     return cross_score(
-        deal.source,
+        partition.source,
         parts(),
         shares,
         predictions,
@@ -474,14 +487,14 @@ def _score(
 
 
 def _used_shares(
-    deal: Deal, kinds: Sequence[Sequence[list[int]]], most: int
+    partition: PhotonPartition, kinds: Sequence[Sequence[list[int]]], most: int
 ) -> tuple[float, float, float]:
     """Return the share of the counts that predictions of each kind make use of.
 
     A mean over a few subsets of the parts may not reach all of them.
     """
     few, scored, result = (
-        float(np.mean([deal.shares[g].sum() * min(1.0, most / len(g)) for g in groups]))
+        float(np.mean([partition.shares[g].sum() * min(1.0, most / len(g)) for g in groups]))
         for groups in kinds
     )
     return few, scored, result

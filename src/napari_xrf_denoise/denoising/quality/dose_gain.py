@@ -21,7 +21,7 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.pairs import Counts, Photons, Source
 from napari_xrf_denoise.denoising.subspace import Subspace
-from napari_xrf_denoise.spectroscopy.line_windows import Partition, Window
+from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
 from .residuals import Residuals, ResidualTally
 
@@ -39,7 +39,7 @@ OVERLOOKED = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Score:
+class DoseGainEstimate:
     """Squared errors summed over pixels, for the result and for the raw counts.
 
     Parameters
@@ -65,7 +65,7 @@ class Score:
     variance: float
     share: float = 1.0
     spared: NDArray[np.float64] = None  # type: ignore[assignment]  # zeros, set below
-    windows: tuple[tuple[Window, Score], ...] = ()
+    windows: tuple[tuple[Window, DoseGainEstimate], ...] = ()
     residuals: Residuals | None = None
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ def cross_score(
     windows: Sequence[Window] = (),
     fewer: Fewer | None = None,
     resolved: Subspace | None = None,
-) -> Score:
+) -> DoseGainEstimate:
     """Score results by the parts of the counts that were held out of them.
 
     The result itself is made of all counts. How much nearer to the truth that brings it is known
@@ -142,7 +142,7 @@ def cross_score(
         Of predictions scaled to all counts, with residuals.
     """
     height, _, size = source.shape
-    partition = Partition(source.image.energy, windows)
+    partition = WindowPartition(source.image.energy, windows)
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
@@ -240,13 +240,13 @@ class _Tally:
         self._noise += 8 * self._lever**2 * distance / pixels * own.raw
         self._spared += self._lever * fall
 
-    def score(self, channels: slice = slice(None), noise: float = 1.0) -> Score:
+    def score(self, channels: slice = slice(None), noise: float = 1.0) -> DoseGainEstimate:
         """Return the score of some of the channels; `noise` is left of that of squared counts."""
         variance = float((noise * self._square + self._noise)[channels].sum())
         error, raw, spared = (
             sums[channels] for sums in (self._error, self._raw_error, self._spared)
         )
-        return Score(error, raw, self._more_noise * variance, self._share, spared)
+        return DoseGainEstimate(error, raw, self._more_noise * variance, self._share, spared)
 
 
 class _Side:
@@ -298,7 +298,7 @@ def _smooth_side(
     return _Side(tally, parts, whole, own._replace(offset=offset))
 
 
-def _surer(score: Score, smooth: Score) -> Score:
+def _surer(score: DoseGainEstimate, smooth: DoseGainEstimate) -> DoseGainEstimate:
     """Return the score with less noise, unless it overlooks what only the other one sees."""
     overlooked = float(score.error.sum() - smooth.error.sum())
     noise = max(score.variance - smooth.variance, 0) ** 0.5
@@ -380,7 +380,9 @@ def _add(parts: Sequence[Counts]) -> Counts:
     return total
 
 
-def spare(score: Score, bands: Iterable[Sequence[NDArray[np.float32]]]) -> Score:
+def spare(
+    score: DoseGainEstimate, bands: Iterable[Sequence[NDArray[np.float32]]]
+) -> DoseGainEstimate:
     """Return the score of the mean of several predictions, given that of the single ones.
 
     The squared error of a mean is the mean squared error of its members less their mean squared
@@ -427,7 +429,7 @@ def score_by_reference(
     *,
     poisson: bool,
     windows: Sequence[Window] = (),
-) -> Score:
+) -> DoseGainEstimate:
     """Score a result by repeats that it never saw.
 
     Parameters
@@ -447,7 +449,7 @@ def score_by_reference(
     -------
     Score
     """
-    partition = Partition(image.energy, windows)
+    partition = WindowPartition(image.energy, windows)
     voxels, sums = np.zeros((3, image.shape[-1])), np.zeros((3, len(windows)))
     for rows, unseen in reference.blocks():
         own = np.asarray(image.counts[:, rows])
@@ -457,12 +459,12 @@ def score_by_reference(
             guess, own, unseen = map(partition.cells, (guess, own, unseen))
             guess, own, unseen = map(partition.windows, (guess, own, unseen))
             sums += _by_reference(guess, own, unseen, poisson)
-    return Score(
+    return DoseGainEstimate(
         voxels[0],
         voxels[1],
         float(voxels[2].sum()),
         windows=tuple(
-            (window, Score(sums[0, [i]], sums[1, [i]], float(sums[2, i])))
+            (window, DoseGainEstimate(sums[0, [i]], sums[1, [i]], float(sums[2, i])))
             for i, window in enumerate(windows)
         ),
     )

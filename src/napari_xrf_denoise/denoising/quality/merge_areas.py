@@ -13,7 +13,7 @@ SIDE = 2 * HALF
 """Pixels of an area in y and in x."""
 
 
-class Areas:
+class AreaSums:
     """Adds up areas of `SIDE` by `SIDE` pixels; each shares half its pixels with the next.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dose_gain import Score
+from .dose_gain import DoseGainEstimate
 
 TOLD_WINDOWS = 4
 """Windows that a warning names."""
@@ -119,8 +119,8 @@ class QualityReport:
 
     def summary(self) -> str:
         """Return the dose gain in one plain sentence."""
-        told = _told(self.dose_gain, self.dose_gain_interval)
-        return f"dose gain: {told or f'not known ({self.measured_by})'}"
+        reported = _told(self.dose_gain, self.dose_gain_interval)
+        return f"dose gain: {reported or f'not known ({self.measured_by})'}"
 
     def table(self) -> str:
         """Return the dose gain of each line, one in a row; empty where none is known."""
@@ -136,7 +136,7 @@ class QualityReport:
 
 
 def make_report(
-    score: Score | None,
+    score: DoseGainEstimate | None,
     count_ratio: float,
     measured_by: str,
     warnings: Sequence[str],
@@ -154,13 +154,15 @@ def make_report(
     warnings : sequence of str
         What is known already.
     """
-    told = list(warnings)
+    reported = list(warnings)
     if abs(count_ratio - 1) > 0.01:
-        told.append(f"the result holds {count_ratio:.3f} times the raw counts: lines may be off")
+        reported.append(
+            f"the result holds {count_ratio:.3f} times the raw counts: lines may be off"
+        )
     if score is None:
         nan = float("nan")
         return QualityReport(
-            nan, (nan, nan), count_ratio, measured_by, tuple(told), losses, choices
+            nan, (nan, nan), count_ratio, measured_by, tuple(reported), losses, choices
         )
     gain, interval = score.dose_gain()
     windows = tuple(
@@ -168,12 +170,12 @@ def make_report(
         for window, own in score.windows
     )
     if interval[1] < 1:
-        told.append("the result is further from the truth than the raw counts are")
+        reported.append("the result is further from the truth than the raw counts are")
     worse = [window for window in windows if window.dose_gain_interval[1] < 1]
     if worse:
         names = ", ".join(f"{w.name} {w.dose_gain:.2f}" for w in worse[:TOLD_WINDOWS])
         more = f" and {len(worse) - TOLD_WINDOWS} more" if len(worse) > TOLD_WINDOWS else ""
-        told.append(
+        reported.append(
             "maps of these lines are further from the truth than the raw counts are, by their "
             f"dose gains: {names}{more}"
         )
@@ -183,7 +185,7 @@ def make_report(
         interval,
         count_ratio,
         measured_by,
-        (*told, *(left.warnings if left else ())),
+        (*reported, *(left.warnings if left else ())),
         losses,
         choices,
         windows,

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.poisson import departure, largest_of_many
+from napari_xrf_denoise.core.poisson import deviance_residual, largest_of_many
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.spectroscopy.line_windows import Partition
+from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
-from .merge_areas import HALF, SIDE, Areas
-from .suspect_places import Comparison, Suspects, line_warnings
+from .merge_areas import HALF, SIDE, AreaSums
+from .suspect_places import Comparison, SuspectPlaces, line_warnings
 
 Image = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class ResidualTally:
         Of so many rows one is seen.
     """
 
-    def __init__(self, image: SpectrumImage, partition: Partition, every: int) -> None:
+    def __init__(self, image: SpectrumImage, partition: WindowPartition, every: int) -> None:
         repeats, height, width, size = image.shape
         self._axis, self._partition = image.energy, partition
         self._map = np.full((height, width), np.nan, dtype=np.float32)
@@ -70,11 +70,11 @@ class ResidualTally:
         middle = (edges[2:] + edges[:-2] - 1) / 2
         self._energies = np.interp(middle, np.arange(size), self._axis.centers)
         # Rows that are not neighbours make no areas.
-        self._areas = Areas(height, width) if every == 1 else Areas(0, 0)
+        self._areas = AreaSums(height, width) if every == 1 else AreaSums(0, 0)
         pixels = len(range(0, height, every)) * width
         tests = (pixels + self._areas.number) * len(middle)
         unit = "counts" if repeats == 1 else "counts of all repeats"
-        self._suspects = Suspects((height, width), self._energies, self._axis, tests, unit)
+        self._suspects = SuspectPlaces((height, width), self._energies, self._axis, tests, unit)
         # What a single pixel lacks is told by its lines.
         self._looks_at_pixels = height * width > 1
 
@@ -125,7 +125,7 @@ class ResidualTally:
             np.add.reduceat(part, edges[:-1]) for part in (self._counts, self._expected)
         )
         scatter = float(self._variance.sum() / np.maximum(self._expected, 1).sum())
-        told = [
+        reported = [
             *line_warnings(
                 counts[:-1] + counts[1:],
                 expected[:-1] + expected[1:],
@@ -136,7 +136,7 @@ class ResidualTally:
             ),
             *self._suspects.warnings(),
         ]
-        return Residuals(self._map, far.astype(np.float32), tuple(told))
+        return Residuals(self._map, far.astype(np.float32), tuple(reported))
 
 
 def compare(
@@ -180,7 +180,7 @@ def compare(
     reach *= np.float32(NOISE)
     rate = np.clip(measured, expected - reach, expected + reach)
     np.maximum(rate, 0, out=rate)
-    return Comparison(measured, expected, rate, departure(measured, rate), scatter)
+    return Comparison(measured, expected, rate, deviance_residual(measured, rate), scatter)
 
 
 def _windows(halves: Image) -> Image:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.poisson import departure, tail
+from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 
 ALPHA = 0.01
 """Chance that a perfect result is suspected anywhere in its pixels and areas; as much for lines."""
@@ -80,7 +80,7 @@ class _Places(NamedTuple):
         return _Places(y, x, side, window, *(column[which] for column in self[4:]))
 
 
-class Suspects:
+class SuspectPlaces:
     """Collects places that depart beyond chance, and tells the most important ones.
 
     Parameters
@@ -125,11 +125,11 @@ class Suspects:
             return
         y, x, window = np.nonzero(np.abs(compared.far) > _normal(self._chance) - PREFILTER)
         counts, expected, rate, far = (values[y, x, window] for values in compared[:4])
-        up, down = (tail(counts, rate, above=above) for above in (True, False))
+        up, down = (tail_probability(counts, rate, above=above) for above in (True, False))
         less = np.minimum(counts, expected)
         size = np.abs(counts - expected)
-        told = np.where(far > 0, up, down) < self._chance
-        told &= (size >= LEAST / compared.scatter) & (size > EFFECT * less)
+        reported = np.where(far > 0, up, down) < self._chance
+        reported &= (size >= LEAST / compared.scatter) & (size > EFFECT * less)
         places = _Places(
             first_row + step[0] * y,
             step[1] * x,
@@ -139,7 +139,7 @@ class Suspects:
             compared.scatter * expected,
             far,
         )
-        self._found.append(places.take(told))
+        self._found.append(places.take(reported))
 
     def warnings(self) -> Iterator[str]:
         """Tell what was found, the clearest first."""
@@ -172,7 +172,7 @@ class Suspects:
         if side > 1:
             who = f"areas of {side} x {side} pixels hold"
         return (
-            f"{who} {word} counts than the result near {told_energy(energy, self._axis)}, most "
+            f"{who} {word} counts than the result near {energy_text(energy, self._axis)}, most "
             f"clearly {'from ' if side > 1 else ''}(y {places.y[top]}, x {places.x[top]}): "
             f"{places.counts[top]:.0f} {self._unit}, result {places.expected[top]:.3g}"
         )
@@ -212,22 +212,22 @@ def line_warnings(
     energies : numpy.ndarray, shape (window,)
     axis : EnergyAxis
     """
-    far = np.abs(departure(counts / scatter, expected / scatter))
+    far = np.abs(deviance_residual(counts / scatter, expected / scatter))
     size = np.abs(counts - expected)
-    told = far > _normal(ALPHA / 2 / max(1, len(far)))
-    told &= (size >= LEAST) & (size > LINE_EFFECT * np.minimum(counts, expected))
+    reported = far > _normal(ALPHA / 2 / max(1, len(far)))
+    reported &= (size >= LEAST) & (size > LINE_EFFECT * np.minimum(counts, expected))
     noise = np.sqrt(scatter * np.maximum(counts, expected) * pixels)
-    told &= (
+    reported &= (
         (size > LINE_NOISE * noise)
         | (expected < LINE_LEFT * counts)
         | (expected > LINE_GROWN * counts)
     )
-    far = np.where(told, far, 0)
+    far = np.where(reported, far, 0)
     for _ in range(MOST):
         if not far.any():
             return
         top = int(np.argmax(far))
-        energy = told_energy(float(energies[top]), axis)
+        energy = energy_text(float(energies[top]), axis)
         if counts[top] > 0:
             ratio = expected[top] / counts[top]
             error = (scatter * max(expected[top], 1.0)) ** 0.5 / counts[top]
@@ -241,7 +241,7 @@ def line_warnings(
         yield "lines at further energies do not hold the raw counts"
 
 
-def told_energy(energy: float, axis: EnergyAxis) -> str:
+def energy_text(energy: float, axis: EnergyAxis) -> str:
     """Return an energy in words."""
     return f"{energy:.2f} keV" if axis.calibrated else f"channel {energy:.0f}"
 

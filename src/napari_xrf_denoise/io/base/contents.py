@@ -41,7 +41,7 @@ NO_CALIBRATION = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
+class FileContents:
     """Counts as they lie in a file, with what the file says about them.
 
     Parameters
@@ -100,7 +100,7 @@ class Found:
 
 
 def build(
-    found: Found, path: Path, options: ReadOptions, more_warnings: Sequence[str] = ()
+    found: FileContents, path: Path, options: ReadOptions, more_warnings: Sequence[str] = ()
 ) -> tuple[SpectrumImage, list[str]]:
     """Make a spectrum image of what was found and what the user said.
 
@@ -236,7 +236,7 @@ def _native(counts: Any, where: str) -> Any:
 
 
 def _axes(
-    found: Found, shape: tuple[int, ...], options: ReadOptions, where: str
+    found: FileContents, shape: tuple[int, ...], options: ReadOptions, where: str
 ) -> tuple[int, int | None]:
     """Return the positions of energy and repeats; the user's word beats the file's."""
     energy_axis, repeat_axis = found.energy_axis, found.repeat_axis
@@ -301,27 +301,27 @@ def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -
     return axis % len(shape)
 
 
-def _overruled(found: Found, shape: tuple[int, ...], options: ReadOptions) -> list[str]:
+def _overruled(found: FileContents, shape: tuple[int, ...], options: ReadOptions) -> list[str]:
     """Return a warning where the user's energy axis is another than the file's."""
-    known, said = found.energy_axis, options.energy_axis
-    if found.settled or known is None or said is None:
+    known, stated = found.energy_axis, options.energy_axis
+    if found.settled or known is None or stated is None:
         return []
     shape = shape[1:] if found.stacked else shape
     known = (known - found.stacked) % len(shape)
-    said = said % len(shape)
-    if said == known:
+    stated = stated % len(shape)
+    if stated == known:
         return []
     dropped = found.energy is not None and found.energy.calibrated and options.energy_gain is None
     return [
         f"the file says that axis {known}, of {shape[known]} channels, is the energy; "
-        f"energy_axis={said}, of {shape[said]}, overrules it"
+        f"energy_axis={stated}, of {shape[stated]}, overrules it"
         + (", so that its energies are dropped" if dropped else "")
         + "; leave energy_axis out (--energy-axis) if that was not meant"
     ]
 
 
 def _energy(
-    found: Found, shape: tuple[int, ...], energy_axis: int, options: ReadOptions, where: str
+    found: FileContents, shape: tuple[int, ...], energy_axis: int, options: ReadOptions, where: str
 ) -> EnergyAxis:
     """Return the calibration: the user's numbers, else the file's, else channel numbers."""
     size = shape[energy_axis]
@@ -349,7 +349,7 @@ def _energy(
 
 
 def _pixels(
-    found: Found, ndim: int, energy_axis: int, repeat_axis: int | None
+    found: FileContents, ndim: int, energy_axis: int, repeat_axis: int | None
 ) -> tuple[tuple[float, float], str]:
     """Return the pixel size (y, x), and its unit where every pixel axis has a spacing."""
     spacing = list(found.spacing) or [None] * ndim
@@ -363,7 +363,7 @@ def _pixels(
 
 
 def _metadata(
-    found: Found, path: Path, options: ReadOptions, fresh: Sequence[str]
+    found: FileContents, path: Path, options: ReadOptions, fresh: Sequence[str]
 ) -> dict[str, Any]:
     metadata = dict(found.metadata)
     # A file of our own keeps the name of the file that the counts came from first.

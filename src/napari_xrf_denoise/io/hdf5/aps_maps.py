@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -74,7 +74,7 @@ def recognise(path: Path) -> str | None:
     return f"MAPS raw fly scan, detector elements {_RAW}/data_{', data_'.join(letters)}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a map of MAPS; the detector elements of a raw fly scan become repeats.
 
     Raises
@@ -91,12 +91,12 @@ def read(path: Path, options: ReadOptions) -> Found:
         return _read_raw(file, path)
 
 
-def _read_map(file: Any, path: Path, name: str) -> Found:
+def _read_map(file: Any, path: Path, name: str) -> FileContents:
     counts, warnings = _unsigned(read_elements(file, path, [name], energy_axis=0)[0])
     size, *pixels = counts.shape
     shape = (pixels[0], pixels[1])
     scalers = _scalers(file, shape)
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=0,
         energy=_energy(file, size),
@@ -108,7 +108,7 @@ def _read_map(file: Any, path: Path, name: str) -> Found:
     )
 
 
-def _read_raw(file: Any, path: Path) -> Found:
+def _read_raw(file: Any, path: Path) -> FileContents:
     letters = _elements(file)
     if not letters:
         raise FormatError(
@@ -127,7 +127,7 @@ def _read_raw(file: Any, path: Path) -> Found:
             by_element = numbers(values)
             if by_element is not None:
                 scalers[name] = by_element[rows]
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=1,
         repeat_axis=0,

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.io.base.contents import Found, place
+from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -88,7 +88,7 @@ def recognise(path: Path) -> str | None:
     return None
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read one scan: its detector elements as repeats, its points as rows of a map.
 
     Parameters
@@ -262,8 +262,8 @@ def _holds_spectra(dataset: Any) -> bool:
 
 
 def _says_spectrum(name: str, dataset: Any) -> bool:
-    said = text(attribute(dataset, "interpretation"))
-    return said == "spectrum" or bool(_SPECTRUM_NAME.match(name))
+    stated = text(attribute(dataset, "interpretation"))
+    return stated == "spectrum" or bool(_SPECTRUM_NAME.match(name))
 
 
 def _alike(
@@ -317,7 +317,7 @@ def _whither(group: Any, name: str) -> str:
 
 def _read(
     group: Any, path: Path, scan: str, detectors: list[_Detector], warnings: list[str]
-) -> Found:
+) -> FileContents:
     datasets = [get_linked(detector.group, path, detector.key) for detector in detectors]
     lengths = [dataset.shape[0] for dataset in datasets]
     if len(set(lengths)) > 1:
@@ -332,7 +332,7 @@ def _read(
     cubes = [grid.arrange(counts[: grid.n_points]) for counts in lists]
     energies = [_energy(detector, warnings) for detector in detectors]
     several = len(cubes) > 1
-    return Found(
+    return FileContents(
         counts=_stack(cubes) if several else cubes[0],
         energy_axis=cubes[0].ndim if several else cubes[0].ndim - 1,
         repeat_axis=0 if several else None,

@@ -9,7 +9,12 @@ import numpy as np
 
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.io.base.contents import Found, ask_for_energy_axis, existing_axis, place
+from napari_xrf_denoise.io.base.contents import (
+    FileContents,
+    ask_for_energy_axis,
+    existing_axis,
+    place,
+)
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -22,7 +27,7 @@ def opens(path: Path) -> bool:
     return has_hdf5_signature(path)
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the dataset that the user named, or several of one shape as repeats.
 
     Raises
@@ -46,13 +51,13 @@ def read(path: Path, options: ReadOptions) -> Found:
             for dataset in datasets
         ]
     if len(arrays) == 1:
-        return Found(counts=arrays[0], dataset=names[0])
+        return FileContents(counts=arrays[0], dataset=names[0])
     return _as_repeats(arrays, names, path, options)
 
 
 def _as_repeats(
     arrays: list[Any], names: tuple[str, ...], path: Path, options: ReadOptions
-) -> Found:
+) -> FileContents:
     if options.repeat_axis is not None:
         raise SettingsError(
             "several datasets are the repeats themselves; give either repeat_axis or one dataset"
@@ -74,7 +79,7 @@ def _as_repeats(
         counts = dask.array.stack(arrays)
     else:
         counts = np.stack(arrays)
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=energy_axis + 1,
         repeat_axis=0,

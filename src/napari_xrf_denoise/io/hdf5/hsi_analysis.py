@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import Found, place
+from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -40,7 +40,7 @@ def recognise(path: Path) -> str | None:
         return f"cube {cube} {shape} with {scale}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the cube with its energies.
 
     Raises
@@ -77,7 +77,7 @@ def read(path: Path, options: ReadOptions) -> Found:
                 f"{scale} runs from {values[0]:g} to {values[-1]:g}, which is perhaps no energy "
                 "but a wavelength, and was not used; this program is for counts of X-rays"
             )
-        return Found(
+        return FileContents(
             counts=read_counts(dataset, path, energy_axis=options.energy_axis),
             energy_axis=2,
             energy=energy,

@@ -33,7 +33,7 @@ from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.io.base.contents import Found, place
+from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.merge_record import Record, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
@@ -60,7 +60,7 @@ def recognise(path: Path) -> str | None:
         return f"HyperSpy signal {signal.name} with the record of napari-xrf-denoise"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a file that `write` made, perhaps saved again by HyperSpy.
 
     Raises
@@ -92,7 +92,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         counts = counts.reshape([sizes.get(axis, 1) for axis in AXES])
         spacing, unit = _read_spacing(signal, names, record)
         scalers = _read_scalers(signal, record)
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=3,
         repeat_axis=0,

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -79,7 +79,7 @@ def recognise(path: Path) -> str | None:
         return f"larch's group {root.name} with config or roimap, counts in {', '.join(names)}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the finished rows of a map; detector elements, where they are kept, become repeats.
 
     Raises
@@ -127,7 +127,7 @@ def read(path: Path, options: ReadOptions) -> Found:
     first = energies[0]
     known = [energy for energy in energies if energy is not None]
     differ = any(not np.array_equal(energy.centers, known[0].centers) for energy in known)
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=3,
         repeat_axis=0,

@@ -38,7 +38,7 @@ from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.io.base.contents import Found, place
+from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
@@ -64,7 +64,7 @@ def recognise(path: Path) -> str | None:
     return f"NXdata group {_GROUP} with signal 'counts' and axes {', '.join(AXES)}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a file that `write` made.
 
     Raises
@@ -81,7 +81,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             )
         group = file[_GROUP]
         unit, spacing = _read_spacing(group)
-        return Found(
+        return FileContents(
             counts=read_counts(dataset, path),
             energy_axis=3,
             repeat_axis=0,

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import (
-    Found,
+    FileContents,
     ask_for_energy_axis,
     existing_axis,
     place,
@@ -95,7 +95,7 @@ def beside(path: Path, taken: str) -> list[str]:
         ]
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read spectra with the axes, calibration and live time that the file gives.
 
     Parameters
@@ -160,7 +160,7 @@ def _chosen(file: Any, path: Path) -> Spectra:
     )
 
 
-def _read(path: Path, spectra: Spectra, options: ReadOptions) -> Found:
+def _read(path: Path, spectra: Spectra, options: ReadOptions) -> FileContents:
     dataset = get_linked(spectra.group, path, spectra.name)
     shape = dataset.shape
     energy_axis, repeat_axis = _effective_axes(spectra, options, path)
@@ -179,7 +179,7 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> Found:
     rows = [axis for axis in range(len(shape)) if axis not in (energy_axis, repeat_axis)]
     turned = x_comes_first(spectra.axes, energy_axis, repeat_axis)
     scalers, odd = _scalers(groups, shape, energy_axis, repeat_axis)
-    return Found(
+    return FileContents(
         counts=read_linked([dataset], energy_axis, rows[1 if turned else 0] if rows else 0)[0],
         energy_axis=spectra.energy_axis,
         repeat_axis=spectra.repeat_axis,

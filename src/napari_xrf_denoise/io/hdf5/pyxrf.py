@@ -21,7 +21,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -60,7 +60,7 @@ def recognise(path: Path) -> str | None:
     return f"PyXRF's group {_ROOT}, counts (y, x, energy) in {', '.join(names)}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a map; detector elements, where they are kept, become repeats.
 
     Raises
@@ -93,7 +93,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             "assumed, as PyXRF does; if that is not right give energy_offset and energy_gain in "
             "keV (--energy-offset, --energy-gain)"
         )
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=3,
         repeat_axis=0,

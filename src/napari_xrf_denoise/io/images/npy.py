@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import Found, is_small
+from napari_xrf_denoise.io.base.contents import FileContents, is_small
 from napari_xrf_denoise.io.base.merge_memory import size_in_words
 from napari_xrf_denoise.io.base.signatures import NPY, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions
@@ -26,7 +26,7 @@ def opens(path: Path) -> bool:
     return first_bytes(path, len(NPY)) == NPY
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read an array, memory-mapped where it is large. Pickled objects are never loaded.
 
     Raises
@@ -44,7 +44,7 @@ def read(path: Path, options: ReadOptions) -> Found:
         ) from error
     if is_small(counts.nbytes):
         counts = np.array(counts)
-    return Found(counts=counts)
+    return FileContents(counts=counts)
 
 
 def _check_size(path: Path) -> None:

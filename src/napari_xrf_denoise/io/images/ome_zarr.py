@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.io.base.contents import Found, is_small, place
+from napari_xrf_denoise.io.base.contents import FileContents, is_small, place
 from napari_xrf_denoise.io.base.merge_record import Record, decode_record, encode_record
 from napari_xrf_denoise.io.base.merge_stamp import Stamp
 from napari_xrf_denoise.io.options import ReadOptions
@@ -74,7 +74,7 @@ def recognise(path: Path) -> str | None:
     return f"OME-Zarr {_VERSION} with the record of napari-xrf-denoise"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a folder that `write` made.
 
     Raises
@@ -107,7 +107,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             f"the scalers {', '.join(lost)} were lost when the folder was copied; read the "
             "original, or do without them"
         )
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=names.index("energy"),
         repeat_axis=names.index("repeat") if "repeat" in names else None,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.io.base.contents import Found, is_small
+from napari_xrf_denoise.io.base.contents import FileContents, is_small
 from napari_xrf_denoise.io.base.merge_memory import check_memory
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
@@ -53,7 +53,7 @@ def recognise(path: Path) -> str | None:
     return "OME-TIFF with the spectrum annotation of napari-xrf-denoise"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the first picture of a TIFF, memory-mapped where it is large and not compressed.
 
     Raises
@@ -79,7 +79,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             f"the file holds {n_series} pictures and the first one was read; save the others as "
             "files of their own",
         )
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=_energy_axis(axes, counts.shape),
         spacing=[spacing.get(axis) for axis in axes],
@@ -166,7 +166,7 @@ def _unpacked(text: str) -> NDArray[np.float64]:
     return np.frombuffer(zlib.decompress(b64decode(text)), dtype="<f8")
 
 
-def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> Found:
+def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> FileContents:
     try:
         repeats, height, width, size = content["shape"]
         energy = EnergyAxis.from_dict(content["energy"])
@@ -186,7 +186,7 @@ def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> Found:
             f"{path}: expected {repeats * size} planes of {height} × {width} pixels, found shape "
             f"{stored.shape}; the file is cut off or another program cropped it: copy it again"
         )
-    return Found(
+    return FileContents(
         counts=stored.reshape(repeats, size, height, width),
         energy_axis=1,
         repeat_axis=0,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -35,7 +35,7 @@ def recognise(path: Path) -> str | None:
     return None
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read all TIFF files of a folder as the first axis of one array; lazily where it is large.
 
     Pictures of two axes whose names differ in one number that rises in equal steps are taken as
@@ -70,7 +70,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             "channels in the order of their numbers; if they are something else, give energy_axis "
             "(--energy-axis)",
         )
-    return Found(
+    return FileContents(
         counts=stack.counts(),
         energy_axis=0 if is_channels else None,
         name=path.resolve().name,

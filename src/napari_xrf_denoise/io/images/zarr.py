@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE
 from napari_xrf_denoise.io.base.merge_units import KEV
 from napari_xrf_denoise.io.base.metadata import plain_or_text
@@ -86,7 +86,7 @@ def recognise(path: Path) -> str | None:
     return None
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the counts in a store; lazily, chunk by chunk, where they are large.
 
     ``dataset`` names an array by its path, or a HyperSpy signal by its title; several of one shape
@@ -116,7 +116,7 @@ def read(path: Path, options: ReadOptions) -> Found:
     energy, more = _energy(axes, position, counts.shape)
     repeat_axis = next((place for place, axis in enumerate(axes) if axis.name in _REPEATS), None)
     spacing, unit = _spacing(axes)
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=position,
         repeat_axis=repeat_axis,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
 from napari_xrf_denoise.io.base.mca_calibration import polynomial_axis
 from napari_xrf_denoise.io.options import ReadOptions
@@ -68,7 +68,7 @@ def recognise(path: Path) -> str | None:
     return f"EDF of a zap scan, element {name[2]}, line {int(name[5])}"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the zap scan that a file is part of, detector elements as repeats; or a single EDF.
 
     The last line is left out, with a warning, where the scan was stopped in it: some elements lack
@@ -109,7 +109,7 @@ def read(path: Path, options: ReadOptions) -> Found:
     warnings += more
     scalers, more = _statistics(scan, wanted, lines, first[0].shape[0])
     warnings += more
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=3,
         repeat_axis=0,
@@ -123,11 +123,11 @@ def read(path: Path, options: ReadOptions) -> Found:
     )
 
 
-def _read_single(path: Path) -> Found:
+def _read_single(path: Path) -> FileContents:
     edf = parse(path)
     energies, warnings = _energies([edf])
     is_spectra = edf.get("MCA b") is not None or edf.get("McaCalib") is not None
-    return Found(
+    return FileContents(
         counts=load(path),
         energy_axis=1 if is_spectra else None,
         energy=energies[0] if energies else None,

@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import Found, is_small
+from napari_xrf_denoise.io.base.contents import FileContents, is_small
 from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE
 from napari_xrf_denoise.io.base.merge_units import KEV
 from napari_xrf_denoise.io.base.signatures import looks_like_text
@@ -64,7 +64,7 @@ def recognise(path: Path) -> str | None:
     return f"Ripple header {header.name} with width, height, depth and record-by"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the pair that a ``.rpl`` or ``.raw`` file belongs to, memory-mapped where it is large.
 
     Returns
@@ -88,7 +88,7 @@ def read(path: Path, options: ReadOptions) -> Found:
     live_time = _number(entries, "live-time")
     if live_time is not None:
         metadata["live_time"] = live_time
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=energy_axis,
         energy=energy,

@@ -18,7 +18,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, MissingDependencyError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
-from napari_xrf_denoise.io.base.contents import Found, is_small
+from napari_xrf_denoise.io.base.contents import FileContents, is_small
 from napari_xrf_denoise.io.base.merge_units import KEV
 from napari_xrf_denoise.io.base.metadata import plain_or_text
 from napari_xrf_denoise.io.options import ReadOptions
@@ -38,7 +38,7 @@ _CRASHING = {"bruker"}
 Signal = Mapping[str, Any]
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the spectrum image in a vendor's file.
 
     Raises
@@ -79,10 +79,13 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
         raise
     except Exception as error:
         # Damaged files make it raise nearly anything: struct.error, KeyError, StopIteration.
-        told = str(error) if isinstance(error, ParserError) else f"{type(error).__name__}: {error}"
+        reported = (
+            str(error) if isinstance(error, ParserError) else f"{type(error).__name__}: {error}"
+        )
         raise FormatError(
             f"{path}: expected a complete {path.suffix} file, but RosettaSciIO cannot read it "
-            f"({told}); copy the file again, or export it from the vendor's program as .hspy or .h5"
+            f"({reported}); copy the file again, or export it from the vendor's program as .hspy or "
+            ".h5"
         ) from error
 
 
@@ -160,7 +163,7 @@ def _same_shape(signals: Sequence[Signal], chosen: Signal) -> list[Signal]:
 
 def _with_frames(
     path: Path, elements: Sequence[Signal], warnings: list[str], options: ReadOptions
-) -> Found:
+) -> FileContents:
     """Return frames as repeats with elements summed, or elements as repeats of one frame.
 
     Frames times elements would be a fifth axis; frames are kept, unless elements are asked for.
@@ -201,14 +204,14 @@ def _dense(counts: Any) -> Any:
 
 def _found(
     path: Path, signal: Signal, counts: Any, warnings: list[str], *, extra_axes: int = 0
-) -> Found:
+) -> FileContents:
     axes = [{}] * extra_axes + list(signal["axes"])
     position = _energy_position(signal)
     spacing, unit = _spacing(axes)
     warnings = list(warnings)
     if unit == "pixel" and any(spacing):
         warnings.append("the pixel sizes of y and x have different units and were left out")
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=None if position is None else position + extra_axes,
         energy=None if position is None else _energy(path, signal["axes"][position]),

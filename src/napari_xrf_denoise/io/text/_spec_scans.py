@@ -51,10 +51,10 @@ class SpecScan:
     @property
     def channels(self) -> tuple[int, int, int]:
         """Number of channels (0 if not said), the first one, and the step from one to the next."""
-        said = [int(value) for value in self.numbers("CHANN")]
-        if len(said) < 2:
+        stated = [int(value) for value in self.numbers("CHANN")]
+        if len(stated) < 2:
             return 0, 0, 1
-        return said[0], said[1], max(1, said[3]) if len(said) > 3 else 1
+        return stated[0], stated[1], max(1, stated[3]) if len(stated) > 3 else 1
 
     def numbers(self, key: str) -> list[float]:
         """Return the numbers of a ``#@`` line, none where it is missing or holds others."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -77,7 +77,7 @@ def recognise(path: Path) -> str | None:
     return f"a header that rises from {energies[0]:g} to {energies[-1]:g} {unit}, rows of numbers"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra.
 
     Raises
@@ -104,7 +104,7 @@ def read(path: Path, options: ReadOptions) -> Found:
     if energy is not None and overflow is not None:
         energy = energy[: energy.size - 1]
     metadata = {} if overflow is None else {"overflow_counts": overflow}
-    return Found(
+    return FileContents(
         counts=whole(counts),
         energy_axis=1,
         repeat_axis=0,

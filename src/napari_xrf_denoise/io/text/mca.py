@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE, polynomial_axis
 from napari_xrf_denoise.io.base.merge_units import KEV
 from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
@@ -53,7 +53,7 @@ def recognise(path: Path) -> str | None:
     return None if kind is None else f"the first lines of {kind} text, with a block of counts"
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read one spectrum, or all spectra of a SPEC file as a list of pixels along y.
 
     Several MCAs at each point of a SPEC scan become repeats of the kind "detector". Scans of
@@ -113,13 +113,13 @@ def _found_one(
     times: Mapping[str, float],
     header: Mapping[str, Any],
     warnings: list[str],
-) -> Found:
+) -> FileContents:
     if counts.size == 0:
         raise FormatError(
             f"{path}: expected counts behind the header, found none; the measurement may have been "
             "stopped, export it again"
         )
-    return Found(
+    return FileContents(
         counts=counts,
         energy_axis=0,
         energy=energy,
@@ -150,7 +150,7 @@ def _number(text: str) -> float | None:
 # Amptek
 
 
-def _read_amptek(path: Path, lines: Sequence[str]) -> Found:
+def _read_amptek(path: Path, lines: Sequence[str]) -> FileContents:
     sections = _sections(lines)
     missing = [name for name in (_AMPTEK.strip("<>"), "DATA", "END") if name not in sections]
     if missing:
@@ -215,7 +215,7 @@ def _axis(offset: float, gain: float, size: int) -> tuple[EnergyAxis | None, lis
 # EMSA/MAS
 
 
-def _read_emsa(path: Path, lines: Sequence[str]) -> Found:
+def _read_emsa(path: Path, lines: Sequence[str]) -> FileContents:
     header = _emsa_header(lines)
     start = _line_of(lines, "#SPECTRUM")
     if start is None:
@@ -282,7 +282,7 @@ def _emsa_energy(
 # SPEC
 
 
-def _read_spec(path: Path, text: str, options: ReadOptions) -> Found:
+def _read_spec(path: Path, text: str, options: ReadOptions) -> FileContents:
     scans = _chosen(path, parse(path, text), options)
     first = scans[0]
     n_detectors, size = first.n_detectors, len(first.blocks[0])
@@ -304,7 +304,7 @@ def _read_spec(path: Path, text: str, options: ReadOptions) -> Found:
     if counts.shape[0] == 1:
         metadata.update({name: float(values[0]) for name, values in scalers.items()})
     several = n_detectors > 1
-    return Found(
+    return FileContents(
         counts=counts if several else counts[:, 0],
         energy_axis=2 if several else 1,
         repeat_axis=1 if several else None,

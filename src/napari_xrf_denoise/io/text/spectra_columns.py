@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import Found
+from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -49,7 +49,7 @@ def recognise(path: Path) -> str | None:
     return f"columns named {CHANNEL} and “{names[found[0]]}”" if found else None
 
 
-def read(path: Path, options: ReadOptions) -> Found:
+def read(path: Path, options: ReadOptions) -> FileContents:
     """Read the spectra that share the first column of channels, as repeats.
 
     Raises
@@ -90,7 +90,7 @@ def read(path: Path, options: ReadOptions) -> Found:
             f"columns with energies of their own are left out: {', '.join(others)}; to read "
             "them, save them alone"
         )
-    return Found(
+    return FileContents(
         counts=whole(counts),
         energy_axis=1,
         repeat_axis=0,

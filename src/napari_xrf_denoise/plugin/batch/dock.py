@@ -28,10 +28,10 @@ from napari_xrf_denoise.batch.runner import in_words
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
 from napari_xrf_denoise.layers.convert import layer_data
-from napari_xrf_denoise.plugin.common.collapsible import Fold
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
 from napari_xrf_denoise.plugin.common.text import about_seconds
@@ -71,9 +71,9 @@ class BatchDock(DockedWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        wishes = preferences()
-        self.model = BatchModel(preset=wishes.preset)
-        self.session = BatchSession(self.model, preferences=wishes)
+        user_preferences = preferences()
+        self.model = BatchModel(preset=user_preferences.preset)
+        self.session = BatchSession(self.model, preferences=user_preferences)
         self._opening: BackgroundJob | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -105,7 +105,7 @@ class BatchDock(DockedWidget):
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.settings_form = SettingsForm()
         tip = "Single settings of the method, where they shall differ from the preset"
-        self.advanced = Fold("Advanced settings", self.settings_form, tip)
+        self.advanced = Collapsible("Advanced settings", self.settings_form, tip)
         self.model_field = _path_field("Model that a run has saved (.safetensors)")
         self.model_button = _button("Choose…", "Choose the model file")
         self.way_stack = QStackedWidget()
@@ -127,7 +127,7 @@ class BatchDock(DockedWidget):
         self.progress_bar.setToolTip("Share of the whole batch that is done, in %, by file size")
         self.stage_label = words_label("What is being done, and the time left for all files")
         self.outcome_label = words_label("What came of the batch")
-        self.python = PythonFold()
+        self.python = ConsoleSnippet()
         self.python.button.toggled.connect(self._show_python)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)

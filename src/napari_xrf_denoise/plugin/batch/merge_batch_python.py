@@ -8,7 +8,7 @@ from napari_xrf_denoise.plugin.common.preferences import Preferences
 from .model import BatchModel
 
 
-def python_of(model: BatchModel, wishes: Preferences) -> str:
+def python_of(model: BatchModel, user_preferences: Preferences) -> str:
     """Return lines for napari's console that denoise the same files in the same way.
 
     Parameters
@@ -38,11 +38,11 @@ def python_of(model: BatchModel, wishes: Preferences) -> str:
     else:
         how = repr(settings)
     lines = [*imports, ""]
-    if wishes.threads:
-        lines = ["import torch", *lines, f"torch.set_num_threads({wishes.threads})"]
+    if user_preferences.threads:
+        lines = ["import torch", *lines, f"torch.set_num_threads({user_preferences.threads})"]
     files = "".join(f"    {str(path)!r},\n" for path in model.sources)
     overwrite = ", overwrite=True" if model.overwrite else ""
-    device = "" if wishes.device == "auto" else f", device={wishes.device!r}"
+    device = "" if user_preferences.device == "auto" else f", device={user_preferences.device!r}"
     lines += [
         f"files = [\n{files}]",
         f"tasks = plan(files, {str(model.folder)!r}, suffix={model.suffix!r}{overwrite})",

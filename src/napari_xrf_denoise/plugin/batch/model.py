@@ -214,20 +214,20 @@ class BatchSession:
             return
         tasks = tuple(Task(task.source, task.target, model.overwrite) for task in model.tasks)
         how, model_file = model.how(), model.model_file
-        make, wishes = self.make, self.preferences
+        make, user_preferences = self.make, self.preferences
         changed = self._changed = {}
 
         def work(_: Any, should_stop: Any) -> Sequence[Task]:
             if make is None:
                 load_torch()
             settings = how if how is not None else Model.load(model_file or Path())
-            with wishes.threads_in_use():
+            with user_preferences.threads_in_use():
                 return run(
                     tasks,
                     settings,
                     changed.__setitem__,
                     should_stop,
-                    device=wishes.device,
+                    device=user_preferences.device,
                     sources=RememberedAnswers(),
                     make=make,
                 )

@@ -25,10 +25,10 @@ from qtpy.QtWidgets import (
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
 from napari_xrf_denoise.plugin.common.merge_preview_plots import SpectrumPreview
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
 from napari_xrf_denoise.spectroscopy.calibration import LINE_NAMES, refine_peak
@@ -47,7 +47,7 @@ WAYS: dict[Way, tuple[str, str]] = {
 }
 
 
-class CalibratePanel(DockedWidget):
+class CalibrateDock(DockedWidget):
     """Choose a layer, say how its channels become energies, apply.
 
     Parameters
@@ -61,7 +61,7 @@ class CalibratePanel(DockedWidget):
         self.viewer = napari_viewer
         self.model = CalibrateModel()
         self._summing = SumSpectrum()
-        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -104,7 +104,7 @@ class CalibratePanel(DockedWidget):
             "apply again to change it."
         )
         self.message = words_label("What came of it")
-        self.python = PythonFold()
+        self.python = ConsoleSnippet()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Layer", self.layer_box)

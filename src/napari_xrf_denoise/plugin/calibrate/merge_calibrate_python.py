@@ -22,7 +22,7 @@ def python_of(model: CalibrateModel) -> str:
     if model.way == "peaks":
         axis = [
             f"channels, lines = {model.channels!r}, {model.lines!r}",
-            "energies = tuple(map(xrf.line_energy_named, lines))  # keV",
+            "energies = tuple(map(xrf.parse_line_energy, lines))  # keV",
             f"axis = xrf.calibration_from_peaks(channels, energies, size={model.size})",
             'made = {"way": "peaks", "channels": list(channels), "lines": list(lines)}',
         ]

@@ -12,7 +12,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.calibrate import calibrate_layer, calibrated_labels, is_countable
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.spectroscopy.calibration import calibration_from_peaks, line_energy_named
+from napari_xrf_denoise.spectroscopy.calibration import calibration_from_peaks, parse_line_energy
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 Way = Literal["numbers", "peaks"]
@@ -125,7 +125,7 @@ class CalibrateModel:
         """
         if self.way == "numbers":
             return EnergyAxis(self.offset, self.gain, self.size)
-        energies = (line_energy_named(self.lines[0]), line_energy_named(self.lines[1]))
+        energies = (parse_line_energy(self.lines[0]), parse_line_energy(self.lines[1]))
         return calibration_from_peaks(self.channels, energies, self.size)
 
     def problem(self) -> str:

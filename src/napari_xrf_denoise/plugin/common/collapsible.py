@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 
-class Fold(QWidget):
+class Collapsible(QWidget):
     """A title that shows and hides what is below it.
 
     Parameters

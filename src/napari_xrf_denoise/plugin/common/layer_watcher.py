@@ -23,7 +23,7 @@ EVENTS = (
 """Changes of a layer that change what is shown of it or computed from it."""
 
 
-class LayerWatch:
+class LayerWatcher:
     """Calls back when spectral layers come, go, move or change.
 
     Parameters

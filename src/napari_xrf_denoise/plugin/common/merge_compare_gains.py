@@ -94,9 +94,9 @@ def gain_rows(report: Mapping[str, Any]) -> tuple[GainRow, ...]:
     if "dose_gain" not in report:
         return ()
     nan = math.nan
-    told = report_from_dict(report)
-    rows = [GainRow(ALL_COUNTS, nan, nan, nan, *_gain(told))]
-    rows += [_line(window) for window in told.windows]
+    reported = report_from_dict(report)
+    rows = [GainRow(ALL_COUNTS, nan, nan, nan, *_gain(reported))]
+    rows += [_line(window) for window in reported.windows]
     return tuple(rows)
 
 

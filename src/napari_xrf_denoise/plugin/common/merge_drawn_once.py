@@ -22,7 +22,7 @@ LATER_MS = 10
 
 
 @contextmanager
-def drawn_once(widget: QWidget) -> Iterator[None]:
+def repaint_once(widget: QWidget) -> Iterator[None]:
     """Let Qt draw a widget once, after all changes in this block and what they move.
 
     Parameters
@@ -40,7 +40,7 @@ def drawn_once(widget: QWidget) -> Iterator[None]:
 
 
 @contextmanager
-def drawn_later(widget: QWidget) -> Iterator[None]:
+def repaint_later(widget: QWidget) -> Iterator[None]:
     """Let Qt draw the window of a widget a moment after this block, and not with its end.
 
     napari takes 60 to 130 ms to make a layer, and Qt as long to draw it where no graphics card

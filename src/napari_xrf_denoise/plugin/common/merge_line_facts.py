@@ -38,8 +38,10 @@ def element_tip(element: str) -> str:
 
     number = xraydb.atomic_number(element)
     found = {line_group(line.name) for line in lines(element) if line.intensity > 0}
-    told = [f"{group} {line_energy(element, group):.3f} keV" for group in GROUPS if group in found]
-    return "\n".join([f"{xraydb.atomic_name(element)}, Z = {number}", *told])
+    reported = [
+        f"{group} {line_energy(element, group):.3f} keV" for group in GROUPS if group in found
+    ]
+    return "\n".join([f"{xraydb.atomic_name(element)}, Z = {number}", *reported])
 
 
 def possible_elements(

@@ -182,12 +182,12 @@ def _words(
 ) -> str:
     shown = [parts[axis][0][1] - parts[axis][0][0] for axis in pixels]
     whole = [shape[axis] for axis in pixels]
-    said = []
+    stated = []
     if shown != whole:
-        said.append(f"the middle {_times(shown)} of {_times(whole)} pixels")
+        stated.append(f"the middle {_times(shown)} of {_times(whole)} pixels")
     if n_channels != shape[energy_axis]:
-        said.append(f"{n_channels} of {shape[energy_axis]} channels")
-    return f"Preview of {', '.join(said)}" if said else "Preview of the whole array"
+        stated.append(f"{n_channels} of {shape[energy_axis]} channels")
+    return f"Preview of {', '.join(stated)}" if stated else "Preview of the whole array"
 
 
 def _times(lengths: Sequence[int]) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from .collapsible import Fold
+from .collapsible import Collapsible
 
 HEIGHT = 150
 """Pixels of the text; longer ones scroll."""
 
 
-class PythonFold(Fold):
+class ConsoleSnippet(Collapsible):
     """A fold with lines of Python and a button that copies them; hidden while there are none."""
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
 
 from .merge_compare_contrast import SameContrast
@@ -55,7 +55,7 @@ class CompareDock(DockedWidget):
         self.contrast = SameContrast()
         self.picture = CompareLayer(napari_viewer, self.model, self.contrast)
         self.session = CompareSession(self.model, self._add_layer)
-        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._problem = ""
         self._poll_timer = self._new_timer(self._poll, POLL_MS)
         self._blink_timer = self._new_timer(self._blink, 1000)
@@ -88,7 +88,7 @@ class CompareDock(DockedWidget):
         self.problem_label = words_label("Why these layers cannot be compared")
         self.view_page = ViewPage(self.model)
         self.residual_page = ResidualPage(self.model, colors_of(self.viewer.theme))
-        self.python = PythonFold()
+        self.python = ConsoleSnippet()
         self.pages = QTabWidget()
         for page, title, tip in (
             (self.view_page, "View", "Raw and denoised counts in one picture"),

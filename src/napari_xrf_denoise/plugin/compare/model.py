@@ -95,7 +95,7 @@ class CompareModel:
     pair: tuple[Any, Any] = (None, None)
     content: tuple[Any, ...] = ()
     axis: EnergyAxis | None = None
-    by_hand: bool = False
+    chosen_by_user: bool = False
     paired_by_name: bool = False
     mode: Mode = "off"
     share: float = 0.5
@@ -128,17 +128,17 @@ class CompareModel:
         """Take over which spectral layers there are, the topmost last."""
         self.available = tuple(available)
         self.names = tuple(layer.name for layer in available)
-        if self.by_hand and self.before in self.available and self.after in self.available:
+        if self.chosen_by_user and self.before in self.available and self.after in self.available:
             self._set_pair(self.before, self.after)
             return
-        self.by_hand = False
+        self.chosen_by_user = False
         before, after, by_name = find_pair(self)
         self.paired_by_name = by_name
         self._set_pair(before, after)
 
     def choose(self, *, before: Any = None, after: Any = None) -> None:
         """Take the layers that the user chose; what is left out stays."""
-        self.by_hand = True
+        self.chosen_by_user = True
         self._set_pair(
             self.before if before is None else before, self.after if after is None else after
         )

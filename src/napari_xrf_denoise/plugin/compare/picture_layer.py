@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.layers.merge_layer_place import place_of
+from napari_xrf_denoise.layers.merge_layer_place import layer_transform
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra
 
@@ -98,7 +98,7 @@ class CompareLayer:
             self.layer = self._viewer.add_image(
                 picture,
                 name=NAME,
-                **place_of(before),
+                **layer_transform(before),
                 colormap=before.colormap.name,
                 contrast_limits=tuple(before.contrast_limits),
                 metadata={"compare": {"before": before.name, "after": after.name}},

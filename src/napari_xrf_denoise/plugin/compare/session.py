@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.layers.convert import image_from_layer_data, layer_attributes
-from napari_xrf_denoise.layers.merge_layer_place import place_of
+from napari_xrf_denoise.layers.merge_layer_place import layer_transform
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.processing.residuals import StandardResiduals, residuals
 
@@ -47,7 +47,7 @@ class CompareSession:
             self._end(problem, "error")
             return
         is_map = bool({"y", "x"} & set(model.before.axis_labels))
-        place = place_of(model.before) if is_map else {}
+        place = layer_transform(model.before) if is_map else {}
         # Taken on the main thread: the thread that computes may not touch a layer.
         counts = [(layer.data, layer_attributes(layer)) for layer in model.pair]
         self._pair = model.pair

@@ -24,15 +24,15 @@ from qtpy.QtWidgets import (
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.denoising.settings import DEVICES, METHODS, PRESETS
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.plugin.common.collapsible import Fold
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.merge_compare_gains import GainRow, gain_rows
-from napari_xrf_denoise.plugin.common.merge_drawn_once import drawn_later, drawn_once
+from napari_xrf_denoise.plugin.common.merge_drawn_once import repaint_later, repaint_once
 from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
 from napari_xrf_denoise.plugin.common.text import about_seconds
@@ -74,7 +74,7 @@ LEARN, OPEN = "learn a new one", "open a file…"
 MODEL_FILES = "Models (*.safetensors)"
 
 
-class DenoisePanel(DockedWidget):
+class DenoiseDock(DockedWidget):
     """Choose layers, denoise them, see how good the result is.
 
     Parameters
@@ -86,12 +86,14 @@ class DenoisePanel(DockedWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        wishes = preferences()
+        user_preferences = preferences()
         self.model = DenoiseModel(
-            preset=wishes.preset, device=wishes.device, threads=wishes.threads
+            preset=user_preferences.preset,
+            device=user_preferences.device,
+            threads=user_preferences.threads,
         )
         self.session = DenoiseSession(self.model, self._add_layer)
-        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -159,7 +161,7 @@ class DenoisePanel(DockedWidget):
         self.again_button.setToolTip("Denoise the same layers once more with one thing changed")
         self.again_menu = QMenu(self.again_button)
         self.again_button.setMenu(self.again_menu)
-        self.python = PythonFold()
+        self.python = ConsoleSnippet()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -175,13 +177,13 @@ class DenoisePanel(DockedWidget):
         advanced.setContentsMargins(0, 0, 0, 0)
         advanced.addLayout(device)
         advanced.addWidget(self.settings_form)
-        self.advanced = Fold(
+        self.advanced = Collapsible(
             "Advanced settings", inside, "Single settings, where they shall differ from the preset"
         )
-        self.course = Fold(
+        self.history = Collapsible(
             "How it goes", self.live, "What the network makes of the counts, and how well it learns"
         )
-        self.course.expand()
+        self.history.expand()
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.again_button)
@@ -195,7 +197,7 @@ class DenoisePanel(DockedWidget):
             self.button,
             self.progress_bar,
             self.stage_label,
-            self.course,
+            self.history,
             self.report_label,
             self.gain_table,
         ):
@@ -325,13 +327,13 @@ class DenoisePanel(DockedWidget):
             self._timer.stop()
 
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
-        with drawn_later(self):
+        with repaint_later(self):
             self.viewer.add_image(data, **attributes)
 
     def _show_change(self, info: EmissionInfo) -> None:
         if info.signal.name == "status" and self.model.status in ("loading", "idle"):
             # First what the network does is worth the room, then what came of it.
-            self.course.button.setChecked(self.model.status == "loading")
+            self.history.button.setChecked(self.model.status == "loading")
         if info.signal.name in OFTEN:
             self._changed.add(info.signal.name)
             self._draw_timer.start(0)
@@ -340,18 +342,18 @@ class DenoisePanel(DockedWidget):
 
     def _draw_changed(self) -> None:
         changed, self._changed = self._changed, set()
-        with drawn_once(self):
+        with repaint_once(self):
             self._show_stage()
             if changed & {"counts", "preview"}:
                 self._show_preview()
             if "course" in changed:
-                self._show_course()
+                self._show_history()
 
     def _show(self) -> None:
         idle = self.model.status == "idle"
         self._show_choices(idle)
         self._show_stage()
-        self._show_course()
+        self._show_history()
         self._show_preview()
         self._show_result(idle)
 
@@ -410,13 +412,13 @@ class DenoisePanel(DockedWidget):
         self.progress_bar.setValue(round(1000 * model.fraction))
         self.stage_label.setText(_stage(model))
 
-    def _show_course(self) -> None:
-        self.course.setVisible(bool(self.model.course) or self.model.preview is not None)
-        self.live.show_course(self.model.course)
+    def _show_history(self) -> None:
+        self.history.setVisible(bool(self.model.history) or self.model.preview is not None)
+        self.live.show_history(self.model.history)
 
     def _show_preview(self) -> None:
         model = self.model
-        self.course.setVisible(bool(model.course) or model.preview is not None)
+        self.history.setVisible(bool(model.history) or model.preview is not None)
         self.live.show_preview(model.preview, model.counts, self._channel())
 
     def _show_result(self, idle: bool) -> None:

@@ -12,7 +12,7 @@ Points = tuple[tuple[float, float], ...]
 DOSE_GAIN = "dose gain"
 
 
-class CourseKeeper:
+class HistoryKeeper:
     """Gathers losses and dose gains of each network."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class CourseKeeper:
                 is_new = True
         return is_new
 
-    def course(self) -> dict[str, Points]:
+    def history(self) -> dict[str, Points]:
         """Return the curves of each kind of figure one after the other, parted by NaN."""
-        course: dict[str, Points] = {}
+        history: dict[str, Points] = {}
         for name, points in self._points.items():
             if points:
                 kind = name.partition(",")[0]
-                before = course.get(kind, ())
+                before = history.get(kind, ())
                 gap = ((points[0][0], math.nan),) if before else ()
-                course[kind] = (*before, *gap, *points)
-        return course
+                history[kind] = (*before, *gap, *points)
+        return history

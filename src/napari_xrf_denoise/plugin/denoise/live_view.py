@@ -22,7 +22,7 @@ from napari_xrf_denoise.plugin.common.plots import color_plot, plain_plot
 from napari_xrf_denoise.plugin.common.widgets import words_label
 
 from .history import DOSE_GAIN
-from .model import Course
+from .model import History
 
 PLOT_HEIGHT = 130
 """Pixels of each plot: enough to see whether a curve still moves."""
@@ -64,10 +64,10 @@ class LiveView(QWidget):
         for plot in (self.gain_plot, self.loss_plot, self.spectrum):
             plot.set_colors(colors)
 
-    def show_course(self, course: Course) -> None:
+    def show_history(self, history: History) -> None:
         """Draw the curves so far."""
-        self.gain_plot.show_curves({k: v for k, v in course.items() if k == DOSE_GAIN})
-        self.loss_plot.show_curves({k: v for k, v in course.items() if k != DOSE_GAIN})
+        self.gain_plot.show_curves({k: v for k, v in history.items() if k == DOSE_GAIN})
+        self.loss_plot.show_curves({k: v for k, v in history.items() if k != DOSE_GAIN})
 
     def show_preview(
         self, preview: Preview | None, counts: Sequence[SpectrumImage], channel: int
@@ -117,7 +117,7 @@ class _CurvePlot(QWidget):
         self._plot = _small_plot(self)
         self._plot.setXRange(0, 100, padding=0)
         self._curves: dict[str, Any] = {}
-        self.points: Course = {}
+        self.points: History = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -135,7 +135,7 @@ class _CurvePlot(QWidget):
         """Return the colour behind the curves."""
         return QColor(self._plot.backgroundBrush().color())
 
-    def show_curves(self, points: Course) -> None:
+    def show_curves(self, points: History) -> None:
         """Draw these instead of the former ones."""
         self.points = points
         self.setVisible(bool(points))

@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.denoising.cost_estimate import Expected, expect
+from napari_xrf_denoise.denoising.cost_estimate import CostEstimate, estimate_cost
 
 # The engine's own rules, so that the panel never announces something else than what is done.
 from napari_xrf_denoise.denoising.engine import choose_method
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_xrf_denoise.denoising import Denoised
 
 Status = Literal["idle", "loading", "running", "stopping"]
-Course = Mapping[str, Points]
+History = Mapping[str, Points]
 """Curves of a run by kind of figure."""
 
 NO_LAYERS = (
@@ -96,7 +96,7 @@ class DenoiseModel:
     status: Status = "idle"
     available: tuple[Any, ...] = ()
     sources: tuple[Any, ...] = ()
-    by_hand: bool = False
+    chosen_by_user: bool = False
     method: str = METHODS[0]
     preset: str = "balanced"
     changes: Changes = field(default_factory=Changes)
@@ -108,7 +108,7 @@ class DenoiseModel:
     stage: str = ""
     fraction: float = 0.0
     seconds_left: float | None = None
-    course: Course = field(default_factory=dict)
+    history: History = field(default_factory=dict)
     preview: Preview | None = None
     counts: tuple[SpectrumImage, ...] = ()
     outcome: str = ""
@@ -125,10 +125,10 @@ class DenoiseModel:
         self.available = tuple(available)
         self.names = tuple(layer.name for layer in available)
         kept = tuple(layer for layer in self.sources if layer in self.available)
-        if self.by_hand and (kept or not self.sources):
+        if self.chosen_by_user and (kept or not self.sources):
             self.sources = kept
             return
-        self.by_hand = False
+        self.chosen_by_user = False
         raw = [layer for layer in self.available if "denoising" not in layer.metadata]
         if active in raw:
             self.sources = (active,)
@@ -139,7 +139,7 @@ class DenoiseModel:
 
     def choose(self, sources: Sequence[Any]) -> None:
         """Take the layers that the user ticked."""
-        self.by_hand = True
+        self.chosen_by_user = True
         self.sources = tuple(sources)
 
     def change(self, name: str, value: Any) -> None:
@@ -192,13 +192,13 @@ def resolve(model: DenoiseModel, *, changed: bool = True) -> tuple[str, str, Set
     return method, why, resolve_settings(method, model.preset, model.changes.of(preset))
 
 
-def expected(model: DenoiseModel) -> Expected | None:
+def expected(model: DenoiseModel) -> CostEstimate | None:
     """Return about what the run will need on this machine; None for a trained model."""
     if model.trained is not None:
         return None
     settings = resolve(model)[2]
-    need = expect(_stand_in(model.sources).shape, settings)
-    return Expected(need.seconds * model.speeds.get(pace_of(model), 1.0), need.n_bytes)
+    need = estimate_cost(_stand_in(model.sources).shape, settings)
+    return CostEstimate(need.seconds * model.speeds.get(pace_of(model), 1.0), need.n_bytes)
 
 
 def pace_of(model: DenoiseModel) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from napari_xrf_denoise.layers.convert import (
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Work
 
 from .call import Call, Trained
-from .history import CourseKeeper
+from .history import HistoryKeeper
 from .model import DenoiseModel, expected, pace_of
 
 LOADING = "Loading torch…"
@@ -58,7 +58,7 @@ class DenoiseSession:
         self.engine = engine
         self._job: BackgroundJob | None = None
         self._place: dict[str, Any] = {}
-        self._course = CourseKeeper()
+        self._course = HistoryKeeper()
         self._looks = 0
         self._is_added = False
         self._pace = ("", "")
@@ -87,12 +87,12 @@ class DenoiseSession:
             return False
         first = model.sources[0]
         self._place = moved_like(first, MAP_AXES)
-        self._course, self._looks = CourseKeeper(), 0
+        self._course, self._looks = HistoryKeeper(), 0
         self._expected = 0.0 if need is None else need.seconds
         self._pace = ("", "") if need is None else pace_of(model)
         taken = [(layer.data, layer_attributes(layer)) for layer in model.sources]
         self._job = BackgroundJob(self._work(call, taken), "xrf-denoise")
-        model.course, model.fraction, model.seconds_left = {}, 0.0, None
+        model.history, model.fraction, model.seconds_left = {}, 0.0, None
         model.stage = "starting" if "torch" in sys.modules else LOADING
         model.status = "loading"
         return True
@@ -185,8 +185,8 @@ class DenoiseSession:
         if self._looks // SHOWN_EVERY % 2 == 0:
             if progress.preview is not None and progress.preview is not model.preview:
                 model.preview = progress.preview
-        elif (course := self._course.course()) != model.course:
-            model.course = course
+        elif (history := self._course.history()) != model.history:
+            model.history = history
 
     def _add(self, result: Denoised) -> None:
         # And nothing else: napari takes a while for that. The next look tells what came of it.
@@ -208,7 +208,7 @@ class DenoiseSession:
         if self._expected and self._took > LEAST_MEASURED:
             before = model.speeds.get(self._pace, 1.0)
             model.speeds = {**model.speeds, self._pace: before * self._took / self._expected}
-        model.course = self._course.course()
+        model.history = self._course.history()
         model.result = result
         model.offer(Trained(f"that of {result.image.name}", result.model))
         self._end(_report(result), "report")

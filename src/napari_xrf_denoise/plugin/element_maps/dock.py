@@ -17,11 +17,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.plugin.common.collapsible import Fold
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
 from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, short_box, words_label
 from napari_xrf_denoise.spectroscopy.element_symbols import LINES
@@ -52,7 +52,7 @@ LINE_TIPS = {
 }
 
 
-class ElementPanel(DockedWidget):
+class ElementMapsDock(DockedWidget):
     """Choose a layer and elements, add their maps; the rest is folded away.
 
     Parameters
@@ -68,7 +68,7 @@ class ElementPanel(DockedWidget):
         self.scatter = ScatterModel()
         self.session = ElementSession(self.model, self._add_layer)
         self.summing = SumSpectrum()
-        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -107,17 +107,19 @@ class ElementPanel(DockedWidget):
         self.list_page = MapListPage(self.model, self.session, self.viewer)
         self.overlay_page = OverlayPage(self.model, self.viewer)
         self.scatter_page = ScatterPage(self.scatter, self.viewer, colors)
-        self.window_fold = Fold("Energy window", self.window_page, "Map any window of energies")
-        self.list_fold = Fold(
+        self.window_fold = Collapsible(
+            "Energy window", self.window_page, "Map any window of energies"
+        )
+        self.list_fold = Collapsible(
             "Maps of this layer", self.list_page, "Update them, save them, see them side by side"
         )
-        self.overlay_fold = Fold(
+        self.overlay_fold = Collapsible(
             "Red, green, blue", self.overlay_page, "Three maps over each other"
         )
-        self.scatter_fold = Fold(
+        self.scatter_fold = Collapsible(
             "Scatter plot", self.scatter_page, "Two maps against each other, to select pixels"
         )
-        self.python = PythonFold()
+        self.python = ConsoleSnippet()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Layer", self.layer_box)

@@ -11,7 +11,7 @@ import numpy as np
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.convert import is_layer, picture_data
-from napari_xrf_denoise.layers.merge_layer_place import place_of
+from napari_xrf_denoise.layers.merge_layer_place import layer_transform
 from napari_xrf_denoise.plugin.compare.model import sizes
 
 from .recipe import MapRecipe
@@ -48,7 +48,7 @@ def map_layer_data(
     }
     name = f"{recipe.name(image.energy.unit)} of {image.name}"
     data, attributes, _ = picture_data(image, values, name, {KEY: record})
-    return data, attributes | place_of(source)
+    return data, attributes | layer_transform(source)
 
 
 def source_of(layer: Any, available: Sequence[Any]) -> Any | None:

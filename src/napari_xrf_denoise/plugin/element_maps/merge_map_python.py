@@ -34,7 +34,7 @@ def python_of(layer: str, recipes: Sequence[MapRecipe]) -> str:
             "    viewer.add_image(",
             f"        xrf.element_map(image, element, line, background={recipes[0].background}),",
             '        name=f"{element} {line} of {image.name}",',
-            "        **xrf.place_of(layer),",
+            "        **xrf.layer_transform(layer),",
             "    )",
         ]
     )

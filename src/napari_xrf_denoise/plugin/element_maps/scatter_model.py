@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.layers.merge_layer_place import place_of
+from napari_xrf_denoise.layers.merge_layer_place import layer_transform
 
 from .merge_map_scatter import selection_labels
 
@@ -114,7 +114,7 @@ class ScatterModel:
             self.selection = add_labels(
                 labels.copy(),
                 name=f"Selected in {self.x.name} and {self.y.name}",
-                **place_of(self.x),
+                **layer_transform(self.x),
                 metadata={KEY: self._record(outlines)},
             )
         self._written = labels

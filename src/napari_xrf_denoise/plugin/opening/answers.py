@@ -27,7 +27,7 @@ def answers_file() -> Path:
     return user_config_path("napari-xrf-denoise", appauthor=False) / "file_answers.json"
 
 
-class ReadMemory:
+class AnswerStore:
     """Answers by kind of file.
 
     Parameters

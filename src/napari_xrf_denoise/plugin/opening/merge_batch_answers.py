@@ -12,7 +12,7 @@ from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.options import ReadOptions
 
-from .answers import ReadMemory
+from .answers import AnswerStore
 from .questions import question_about
 
 
@@ -21,12 +21,12 @@ class RememberedAnswers(Sources):
 
     Parameters
     ----------
-    memory : ReadMemory, optional
+    memory : AnswerStore, optional
         Where the answers are kept; by default in the user's folder for settings.
     """
 
-    def __init__(self, memory: ReadMemory | None = None) -> None:
-        self._memory = memory or ReadMemory()
+    def __init__(self, memory: AnswerStore | None = None) -> None:
+        self._memory = memory or AnswerStore()
         self._said: dict[Path, Mapping[str, Any]] = {}
 
     def read(self, path: Path) -> SpectrumImage:
@@ -44,11 +44,11 @@ class RememberedAnswers(Sources):
         self._said[path] = answer.given()
         return read_quietly(path, **self._said[path])
 
-    def said(self, path: Path) -> Mapping[str, Any]:
+    def stated(self, path: Path) -> Mapping[str, Any]:
         """Return the answer with which a file was read, nothing if none was needed."""
         return self._said.get(path, {})
 
-    def says_still(self, path: Path, before: Mapping[str, Any]) -> bool:
+    def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
         """Whether a file would be read as it was for an earlier result."""
         if not before:
             return True  # it was read without an answer, and has not changed
@@ -56,7 +56,7 @@ class RememberedAnswers(Sources):
             self.read(path)
         except DataError:
             return False
-        return super().says_still(path, before)
+        return super().is_unchanged(path, before)
 
     def _answer(self, path: Path, error: FormatError) -> ReadOptions:
         question = question_about(path, error)

@@ -8,7 +8,7 @@ from napari_xrf_denoise.layers.convert import METADATA_KEY, is_spectral, layer_e
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
 
 
-def look_at_the_strongest(viewer: Any) -> None:
+def show_strongest_line(viewer: Any) -> None:
     """Move the energy slider to the strongest line of the next layer, unless there is a map.
 
     napari itself begins in the middle of the energies, where a picture often is black.

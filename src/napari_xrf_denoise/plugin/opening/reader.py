@@ -13,7 +13,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.layers.convert import LayerData, layer_data
 
-from .answers import ReadMemory
+from .answers import AnswerStore
 from .questions import Question, hdf5_candidates, question_about
 
 Ask = Callable[[Question, ReadOptions], ReadOptions | None]
@@ -48,7 +48,7 @@ def get_reader(path: str | list[str]) -> Reader | None:
 
 
 def read_layers(
-    path: str | list[str], ask: Ask | None = None, memory: ReadMemory | None = None
+    path: str | list[str], ask: Ask | None = None, memory: AnswerStore | None = None
 ) -> list[Any]:
     """Read files, each as one layer.
 
@@ -58,7 +58,7 @@ def read_layers(
     ask : callable, optional
         Asked about a file that does not say where its counts are or which axis is the energy. By
         default a dialog where there is a window, and nobody elsewhere.
-    memory : ReadMemory, optional
+    memory : AnswerStore, optional
         Where answers are kept; by default in the user's folder for settings.
 
     Returns
@@ -99,7 +99,7 @@ class Interview:
         As of `read_layers`.
     """
 
-    def __init__(self, ask: Ask | None, memory: ReadMemory | None) -> None:
+    def __init__(self, ask: Ask | None, memory: AnswerStore | None) -> None:
         self._ask = ask
         self._memory = memory
         self._answers: dict[str, ReadOptions] = {}
@@ -122,7 +122,7 @@ class Interview:
         if question.kind in self._answers:
             return self._answers[question.kind]
         if self._memory is None:
-            self._memory = ReadMemory()
+            self._memory = AnswerStore()
         preset = self._memory.recall(question.kind)
         if preset is None or question.problem(preset):
             preset = question.suggestion()
@@ -149,12 +149,12 @@ def _attend() -> None:
     from napari import current_viewer
 
     from .loading import follow
-    from .merge_first_look import look_at_the_strongest
+    from .merge_first_look import show_strongest_line
 
     viewer = current_viewer()
     if viewer is not None:
         follow(viewer)
-        look_at_the_strongest(viewer)
+        show_strongest_line(viewer)
 
 
 def _dialog() -> Ask:

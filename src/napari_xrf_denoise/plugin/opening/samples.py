@@ -6,7 +6,7 @@ import napari
 
 from napari_xrf_denoise.layers.convert import LayerData, layer_data
 
-from .merge_first_look import look_at_the_strongest
+from .merge_first_look import show_strongest_line
 
 
 def sample_spectra() -> list[LayerData]:
@@ -24,5 +24,5 @@ def sample_map() -> list[LayerData]:
     image, _ = simulate_map()
     viewer = napari.current_viewer()
     if viewer is not None:
-        look_at_the_strongest(viewer)
+        show_strongest_line(viewer)
     return [layer_data(image)]

@@ -76,7 +76,7 @@ def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
         spectrum = f"{_at(curve.label)}, image.energy{mean}"
         found += [
             f"peaks = xrf.find_peaks({spectrum})",
-            f"peaks = xrf.name_peaks(peaks, {spectrum})",
+            f"peaks = xrf.identify_peaks(peaks, {spectrum})",
         ]
         if lines.shows_artifacts:
             found += [
@@ -84,7 +84,7 @@ def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
                 "escapes = xrf.escape_peaks(peaks, image.energy)",
             ]
     if lines.asked and lines.asked > 0:
-        found.append(f"print(xrf.elements_at({lines.asked:.6g}))  # keV")
+        found.append(f"print(xrf.candidate_elements({lines.asked:.6g}))  # keV")
     return found
 
 

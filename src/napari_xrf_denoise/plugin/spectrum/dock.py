@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.plugin.common.collapsible import Fold
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, move_slice, sliced_layer
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatch
+from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import PythonFold
+from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, words_label
 
 from .console import python_of
@@ -32,7 +32,7 @@ from .controls import SpectrumControls
 from .curves import ShownSpectra
 from .export import ask_and_save
 from .layer_spectra import Curve, pixel_at
-from .line_panel import LineTools
+from .line_panel import LinePanel
 from .merge_spectrum_drawings import Drawings
 from .merge_spectrum_pin_list import PinList
 from .merge_spectrum_words import pointed_at
@@ -84,7 +84,7 @@ class SpectrumDock(DockedWidget):
         self._outcome = ""
         self._is_stale = False
         self._drawn_at = 0.0
-        self._watch = LayerWatch(napari_viewer.layers, self._follow_layers)
+        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._drawings = Drawings(napari_viewer.layers, self._request)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -127,17 +127,17 @@ class SpectrumDock(DockedWidget):
         QWidget.setTabOrder(self.remove_button, self.controls.regions_box)
         QWidget.setTabOrder(self.controls.regions_box, self.save_button)
 
-    def _line_section(self) -> Fold:
-        self.line_tools = LineTools(colors_of(self.viewer.theme))
+    def _line_section(self) -> Collapsible:
+        self.line_tools = LinePanel(colors_of(self.viewer.theme))
         self.line_tools.marks_changed.connect(self.plot.set_marks)
         self.line_tools.zoom_wanted.connect(self.plot.zoom_to)
         self.plot.clicked.connect(self._ask)
         tip = "Mark elements' lines and peaks, and tell what a peak in keV may be"
-        self.lines = Fold("Lines and peaks", self.line_tools, tip)
+        self.lines = Collapsible("Lines and peaks", self.line_tools, tip)
         return self.lines
 
-    def _python_section(self) -> PythonFold:
-        self.python = PythonFold()
+    def _python_section(self) -> ConsoleSnippet:
+        self.python = ConsoleSnippet()
         self.python.button.toggled.connect(self._show_python)
         self.line_tools.model.events.connect(self._show_python, check_nargs=False)
         return self.python

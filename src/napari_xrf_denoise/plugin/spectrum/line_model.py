@@ -12,9 +12,9 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.plugin.common.text import CALIBRATE
 from napari_xrf_denoise.spectroscopy.peak_identification import (
-    elements_at,
+    candidate_elements,
     escape_peaks,
-    name_peaks,
+    identify_peaks,
     sum_peaks,
 )
 from napari_xrf_denoise.spectroscopy.peaks import Peak, find_peaks
@@ -112,7 +112,7 @@ class LineModel:
             repeats = repeats_of(curve)
             found = find_peaks(curve.counts, curve.axis, repeats=repeats)
             if curve.axis.calibrated:
-                found = name_peaks(found, curve.counts, curve.axis, repeats=repeats)
+                found = identify_peaks(found, curve.counts, curve.axis, repeats=repeats)
             self.problem = ""
         except DataError as error:
             found, self.problem = (), f"{curve.label}: {error}"
@@ -143,7 +143,7 @@ class LineModel:
                 f"{100 * line.intensity:.0f} % of {line.family}",
                 line.element,
             )
-            for line in elements_at(self.asked)[:MOST_ANSWERS]
+            for line in candidate_elements(self.asked)[:MOST_ANSWERS]
         ]
         return (*found, *self._artifact_answers(self.asked))
 
@@ -157,16 +157,16 @@ class LineModel:
             return NOT_CALIBRATED
         if not self.is_ready:
             return READING
-        told = [problem for problem in (self.typed_problem, self.problem) if problem]
+        reported = [problem for problem in (self.typed_problem, self.problem) if problem]
         hidden = [element for element in self.chosen if self.axis and self.zoom(element) is None]
         if hidden:
-            told.append(f"No line of {', '.join(hidden)} within the axis.")
+            reported.append(f"No line of {', '.join(hidden)} within the axis.")
         if self.shows_peaks and not self.problem:
             named = sum(bool(peak.name) for peak in self.peaks)
             peaks = "1 peak" if len(self.peaks) == 1 else f"{len(self.peaks)} peaks"
-            told.append(f"{peaks}, {named} with a suggested name.")
-            told += [self.caution] if self.caution else []
-        return "\n".join(told)
+            reported.append(f"{peaks}, {named} with a suggested name.")
+            reported += [self.caution] if self.caution else []
+        return "\n".join(reported)
 
     def _artifact_answers(self, energy: float) -> list[Answer]:
         if self.axis is None or not self.axis.calibrated or not self.peaks:
@@ -196,4 +196,4 @@ def read_tables() -> None:
     all_lines()
     axis = EnergyAxis(0.0, 0.01, 64)
     # Imports what the first search needs.
-    name_peaks(find_peaks(np.ones(axis.size), axis), np.ones(axis.size), axis)
+    identify_peaks(find_peaks(np.ones(axis.size), axis), np.ones(axis.size), axis)

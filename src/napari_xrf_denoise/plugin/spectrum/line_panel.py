@@ -49,7 +49,7 @@ FAMILY_TIPS = {
 }
 
 
-class LineTools(QWidget):
+class LinePanel(QWidget):
     """Choose what is marked; `marks_changed` tells the plot.
 
     Parameters
