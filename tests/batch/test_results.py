@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import io
-from napari_xrf_denoise.batch.results import check_folder, save_or_rescue
+from napari_xrf_denoise.batch.results import save_or_rescue
 from napari_xrf_denoise.batch.runner import plan
 from napari_xrf_denoise.cli.outputs import check_target
+from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.cli.merge_run_figures import save_run_figures
+from napari_xrf_denoise.cli.figures import save_run_figures
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage

@@ -5,13 +5,13 @@ from napari_xrf_denoise.cli.inputs import Input
 
 
 def test_nothing_said_is_nothing_recorded():
-    assert Input().said() == {}
-    assert Input(seed=5).said() == {}  # of no use without --align
+    assert Input().stated() == {}
+    assert Input(seed=5).stated() == {}  # of no use without --align
 
 
 def test_what_is_said_is_recorded_as_it_was_typed():
     given = Input(energy_axis=0, dataset="/lab/cube", y="0:4", align=True, seed=5)
-    assert given.said() == {
+    assert given.stated() == {
         "energy_axis": 0, "dataset": "/lab/cube", "y": "0:4", "align": True, "seed": 5,
     }  # fmt: skip
 
@@ -21,8 +21,8 @@ def test_another_mask_of_the_same_name_is_another_part(tmp_path, other):
     path = tmp_path / "mask.npy"
     np.save(path, np.ones((4, 4)))
     given = Input(mask=path)
-    before = given.said()
-    assert given.said() == before
+    before = given.stated()
+    assert given.stated() == before
     path.unlink()
     np.save(path, other)
-    assert given.said() != before
+    assert given.stated() != before

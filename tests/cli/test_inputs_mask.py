@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_xrf_denoise.cli.merge_cli_mask import check_mask, read_mask
+from napari_xrf_denoise.cli.inputs import check_mask, read_mask
 from napari_xrf_denoise.core.errors import SettingsError
 
 PICTURE = np.array([[0, 3, 0], [255, 0, 1]], dtype=np.uint8)

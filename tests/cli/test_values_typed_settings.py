@@ -1,6 +1,6 @@
 import pytest
 
-from napari_xrf_denoise.cli.merge_typed_settings import parse_settings
+from napari_xrf_denoise.cli.values import parse_settings
 from napari_xrf_denoise.core.errors import SettingsError
 
 

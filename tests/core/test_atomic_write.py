@@ -124,7 +124,7 @@ def test_a_link_keeps_pointing_to_the_file_that_is_replaced(tmp_path, spectra):
 
 
 def test_a_map_can_replace_the_file_that_it_is_read_from(tmp_path, make_image, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = make_image((2, 9, 8, 64))
     path = write(tmp_path / "map.h5", image)
     write(path, read(path).select(y=slice(0, 5)), overwrite=True)

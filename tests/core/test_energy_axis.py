@@ -90,3 +90,13 @@ def test_impossible_gain_is_refused(gain):
 def test_falling_energies_are_refused_with_their_place():
     with pytest.raises(DataError, match=r"2 keV at channel 1 and 1 keV after it"):
         EnergyAxis.from_centers([0.0, 2.0, 1.0])
+
+
+def test_edges_are_half_a_channel_beyond_the_centres():
+    assert EnergyAxis(0.0, 0.01, 2048).edges(slice(10, 20)) == pytest.approx((0.095, 0.195))
+
+
+def test_edges_of_a_bent_axis_hold_the_channels_and_no_neighbour():
+    axis = EnergyAxis.from_centers(np.geomspace(0.5, 20, 64))
+    for channels in (slice(0, 4), slice(10, 13), slice(60, 64)):
+        assert axis.channels(*axis.edges(channels)) == channels

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.denoising.merge_saved_report import report_from_dict
 from napari_xrf_denoise.denoising.quality.report import WindowScore
+from napari_xrf_denoise.denoising.result import report_from_dict
 
 NAN = math.nan
 

@@ -4,7 +4,7 @@ from napari.layers import Image, Labels
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import image_from_layer, to_layer
-from napari_xrf_denoise.layers.merge_layer_place import layer_transform
+from napari_xrf_denoise.layers.geometry import layer_transform
 
 TURN = {"rotate": (0, 0, 30)}
 SHEAR = {"shear": (0, 0, 0.4)}

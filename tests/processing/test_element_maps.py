@@ -4,8 +4,7 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise import Cancelled, DataError, EnergyAxis, SettingsError, SpectrumImage
-from napari_xrf_denoise.core.factored_counts import FactoredCounts
-from napari_xrf_denoise.core.merge_factors import Factors
+from napari_xrf_denoise.core.factored_counts import FactoredCounts, Factors
 from napari_xrf_denoise.processing.element_maps import (
     background_windows,
     best_line,

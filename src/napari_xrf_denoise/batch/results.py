@@ -6,35 +6,64 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from napari_xrf_denoise.core.errors import in_words
-
-from .merge_result_names import result_stem
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
+DOUBLE_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.zarr")
+DENOISED = "_denoised"
+"""What the name of a result ends with, before its suffix."""
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or cannot be made; nothing is left behind.
 
-    Raises
-    ------
-    NotADirectoryError, PermissionError
+def result_stem(source: Path) -> str:
+    """Return the name of a file without its suffix, also where that has two parts.
+
+    Examples
+    --------
+    >>> result_stem(Path("scans/vase.ome.tif")), result_stem(Path("map 0.5.h5"))
+    ('vase', 'map 0.5')
     """
-    asked = folder.resolve()
-    place = next((parent for parent in (asked, *asked.parents) if parent.exists()), asked)
-    named = f"{folder}" if place == asked else f"{folder}: {place}"
-    if not place.is_dir():
-        raise NotADirectoryError(f"{named} is no folder; choose another folder")
-    # Permissions do not tell of every folder: some hold no files of users, or no more files.
-    probe = place / f".{uuid4().hex}.part"
-    try:
-        probe.touch()
-    except OSError as error:
-        raise PermissionError(f"{named} cannot be written; choose another folder") from error
-    probe.unlink()
+    for suffix in DOUBLE_SUFFIXES:
+        if source.name.lower().endswith(suffix) and len(source.name) > len(suffix):
+            return source.name[: -len(suffix)]
+    return source.stem
+
+
+def result_name(source: Path, suffix: str) -> str:
+    """Return the name of a file's result.
+
+    Examples
+    --------
+    >>> result_name(Path("scans/vase.ome.tif"), ".h5")
+    'vase_denoised.h5'
+    """
+    return f"{result_stem(source)}{DENOISED}{suffix}"
+
+
+def is_result_name(path: Path) -> bool:
+    """Whether a file is called as a result is.
+
+    Examples
+    --------
+    >>> is_result_name(Path("vase_denoised.ome.tif")), is_result_name(Path("vase.h5"))
+    (True, False)
+    """
+    return result_stem(path).endswith(DENOISED)
+
+
+def without_name(message: str, path: Path) -> str:
+    """Return a message without the name of its file, or of the image in it, that it begins with.
+
+    Examples
+    --------
+    >>> without_name("vase: all counts are zero", Path("scans/vase.h5"))
+    'all counts are zero'
+    """
+    for name in (str(path), path.name, path.stem, result_stem(path)):
+        message = message.removeprefix(f"{name}: ")
+    return message
 
 
 def save_or_rescue(image: SpectrumImage, target: Path, overwrite: bool) -> None:

@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError, in_words
 from napari_xrf_denoise.denoising import Model, apply, denoise
 from napari_xrf_denoise.denoising.settings import METHODS, PRESETS, check_setting, resolve_settings
 from napari_xrf_denoise.io import check_packages, writable_suffixes
 
-from .merge_result_names import DOUBLE_SUFFIXES, result_name
 from .record import DEFAULTS, asked_for, measure
-from .results import check_folder
+from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
 from .worker import Job, Make, Work

@@ -10,8 +10,8 @@ from typing import Any
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
-from .merge_result_names import DOUBLE_SUFFIXES, is_result_name
 from .record import read_quietly
+from .results import DOUBLE_SUFFIXES, is_result_name
 
 READABLE = (
     *(".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv", ".bcf", ".hspy", ".emd", ".pts", ".spd"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .merge_result_names import without_name
+from .results import without_name
 
 State = Literal["waiting", "running", "done", "failed", "skipped", "stopped"]
 

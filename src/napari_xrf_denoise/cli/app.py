@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_xrf_denoise import __version__
-from napari_xrf_denoise.batch.results import check_folder
+from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import (
     Cancelled,
     DataError,
@@ -38,7 +38,6 @@ from .inputs import (
     RowsOption,
     UnitOption,
 )
-from .merge_typed_settings import parse_settings
 from .messages import complain, each, warn
 from .outputs import (
     DeviceOption,
@@ -54,6 +53,7 @@ from .outputs import (
     progress_bars,
     save,
 )
+from .values import parse_settings
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.denoising import Model

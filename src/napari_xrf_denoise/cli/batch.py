@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from napari_xrf_denoise.batch.merge_result_names import result_name
+from napari_xrf_denoise.batch.results import result_name
 from napari_xrf_denoise.batch.runner import Task, check_settings, outcome_words, plan, run
 from napari_xrf_denoise.batch.sources import READABLE, Sources
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.io import writable_suffixes
 
-from .merge_run_figures import figures_of
+from .figures import figures_of
 from .messages import end_with, warn
 from .progress_table import batch_view
 
@@ -95,7 +95,7 @@ class Order:
         """Draw the pictures that are asked for, and return them."""
         if self.figures is None:
             return []
-        from .merge_run_figures import save_run_figures
+        from .figures import save_run_figures
 
         return save_run_figures(self.figures, path.stem, image, result, unseen=rest)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.batch.results import check_folder
+from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising import Denoised, denoise
@@ -19,8 +19,7 @@ from napari_xrf_denoise.io import read, write
 from napari_xrf_denoise.processing.element_maps import element_map
 from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_spectra
 
-from .figures import maps_figure, save_figure
-from .merge_run_figures import figures_of, save_run_figures
+from .figures import figures_of, maps_figure, save_figure, save_run_figures
 
 EXPOSURES = slice(0, 4)
 """Which of the 32 simulated exposures are denoised; the others stand for the long measurement."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics import find_faults
 from napari_xrf_denoise.denoising.diagnostics.statistics import count_statistics
-from napari_xrf_denoise.io.base.contents import NO_CALIBRATION
 
 _NO_ENERGY = 1e-6
 """In channels."""

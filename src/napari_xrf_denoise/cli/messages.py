@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from napari_xrf_denoise.batch.merge_result_names import without_name
+from napari_xrf_denoise.batch.results import without_name
 from napari_xrf_denoise.core.errors import in_words
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_xrf_denoise.batch.merge_result_names import result_name
-from napari_xrf_denoise.batch.results import check_folder, save_or_rescue
+from napari_xrf_denoise.batch.results import result_name, save_or_rescue
+from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 
 from .messages import warn

@@ -10,6 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError
 
+NO_CALIBRATION = (
+    "no energy calibration was found, so energies are channel numbers; give energy_offset and "
+    "energy_gain in keV (--energy-offset, --energy-gain)"
+)
+
 ROUNDING = 1e-6
 """Channels by which the end of a window may miss the centre that it was taken from."""
 
@@ -166,6 +171,31 @@ class EnergyAxis:
                 f"{self.gain:g}"
             )
         return slice(int(start), int(stop))
+
+    def edges(self, channels: slice) -> tuple[float, float]:
+        """Return where a range of channels begins and ends, half a channel beyond their centres.
+
+        Parameters
+        ----------
+        channels : slice
+            As `channels` returns it.
+
+        Returns
+        -------
+        low, high : float
+            In keV; in channels when the axis is not calibrated.
+
+        Examples
+        --------
+        >>> EnergyAxis(0.0, 0.5, 16).edges(slice(2, 4))
+        (0.75, 1.75)
+        """
+        centers = self.centers
+        # Half-way to the neighbours; the first and last channel are as wide as those beside them.
+        inner = (centers[1:] + centers[:-1]) / 2 if self.size > 1 else centers + self.gain / 2
+        ends = np.concatenate([2 * centers[:1] - inner[:1], inner, 2 * centers[-1:] - inner[-1:]])
+        start, stop, _ = channels.indices(self.size)
+        return float(ends[start]), float(ends[stop])
 
     def __getitem__(self, window: slice) -> EnergyAxis:
         """Return the axis of a contiguous range of channels."""

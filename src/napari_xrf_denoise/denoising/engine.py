@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,12 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
-from napari_xrf_denoise.layers.convert import image_from_layer, is_layer
+from napari_xrf_denoise.layers.convert import (
+    as_image,
+    is_image_list,
+    is_layer,
+    is_plain_array,
+)
 from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
 from .device import find_device
@@ -227,43 +231,6 @@ def apply(
     return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
 
 
-def as_image(data: Any, energy_axis: int = -1, repeat_axis: int | None = None) -> SpectrumImage:
-    """Return any kind of input as a spectrum image, without a copy.
-
-    Raises
-    ------
-    DataError
-        If the data has no such axes, or entries of a list do not go together.
-    """
-    if isinstance(data, SpectrumImage):
-        return data
-    if isinstance(data, Denoised):
-        return data.image
-    if is_layer(data):
-        return image_from_layer(data)
-    if _is_list_of_images(data):
-        return stack_repeats([as_image(entry, energy_axis) for entry in data])
-    if isinstance(data, str | Path):
-        raise DataError(f"{data}: expected counts, found a path; read the file first with read()")
-    return SpectrumImage.from_array(data, energy_axis=energy_axis, repeat_axis=repeat_axis)
-
-
-def is_plain_array(data: Any) -> bool:
-    """Whether data carries no energy axis of its own."""
-    if _is_list_of_images(data):
-        return is_plain_array(data[0])
-    return not (isinstance(data, SpectrumImage | Denoised) or is_layer(data))
-
-
-def _is_list_of_images(data: Any) -> bool:
-    """Whether this is a list of repeats, and not an array written as nested lists."""
-    return (
-        isinstance(data, list | tuple)
-        and len(data) > 0
-        and not isinstance(data[0], int | float | list | tuple | str)
-    )
-
-
 def choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
     """Return the method of a run, and why it is that one.
 
@@ -321,7 +288,7 @@ def _doubtful_axis(
     """Return a warning where a plain array's energies seem to lie along another axis."""
     if not is_plain_array(data) or image.shape[-1] >= FEW_CHANNELS:
         return []
-    shape = list(np.shape(data[0] if _is_list_of_images(data) else data))
+    shape = list(np.shape(data[0] if is_image_list(data) else data))
     if repeat_axis is not None:
         shape[repeat_axis] = 0
     longest = int(np.argmax(shape))
@@ -393,7 +360,7 @@ def _as_given(
     result: SpectrumImage, data: Any, energy_axis: int, repeat_axis: int | None
 ) -> Counts:
     """Return the result with the input's axes without the repeat axis."""
-    if _is_list_of_images(data):
+    if is_image_list(data):
         data, repeat_axis = data[0], None
     counts: Counts = result.counts[0]
     if is_layer(data):

@@ -20,6 +20,26 @@ Preset = Literal["fast", "balanced", "best", "tutorial"]
 PRESETS: tuple[Preset, ...] = ("fast", "balanced", "best", "tutorial")
 
 
+METHOD_TIPS = {
+    "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
+    "spectrum": "each spectrum by itself, with a small network",
+    "stack": "components of the spectra, their pictures denoised by networks",
+    "pca": "components that the spectra of a map share",
+}
+PRESET_TIPS = {
+    "fast": "a first look",
+    "balanced": "a good result in little time",
+    "best": "more training, several times slower",
+    "tutorial": "the published job for spectra, 10,000 epochs: minutes",
+}
+DEVICE_TIPS = {
+    "auto": "a graphics card where torch finds one",
+    "cpu": "the processor",
+    "cuda": "an NVIDIA graphics card",
+    "mps": "the graphics of an Apple processor",
+}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What every method needs to know.

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from napari_xrf_denoise.core.atomic_write import replacing
+from napari_xrf_denoise.core.atomic_write import replacing, replacing_folder
+from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION
 from napari_xrf_denoise.core.errors import CalibrationWarning, DataError, FormatError
-from napari_xrf_denoise.core.merge_folders import replacing_folder
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
-from .base.contents import NO_CALIBRATION, FileContents, build
+from .base.contents import FileContents, build
 from .options import ReadOptions
 from .registry import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
 

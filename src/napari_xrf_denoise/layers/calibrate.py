@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_xrf_denoise import __version__
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import AXES
-from napari_xrf_denoise.io.base.contents import NO_CALIBRATION
 
 from .convert import METADATA_KEY, is_layer
 

@@ -11,14 +11,13 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
+from napari_xrf_denoise.spectroscopy.element_symbols import AUTO
 from napari_xrf_denoise.spectroscopy.xray_lines import ALIASES, line_energy, lines
 
 __all__ = ["background_windows", "best_line", "element_map", "line_window", "window_map"]
 
 MAIN_LINES = ("Ka", "La", "Ma")
 """The strongest group of each family, in the order in which they are preferred."""
-AUTO = "auto"
-"""In the place of a line: the best one that the energy axis holds."""
 
 GAP = 0.25
 """Distance from the window of a line to each background window, in widths of the line's window."""

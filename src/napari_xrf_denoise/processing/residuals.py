@@ -19,9 +19,8 @@ from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.poisson import LEAST_RATE, tail_probability
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.engine import as_image
-from napari_xrf_denoise.layers.convert import LayerData, new_layer, picture_data
-from napari_xrf_denoise.layers.merge_layer_place import layer_transform
+from napari_xrf_denoise.layers.convert import LayerData, as_image, new_layer, picture_data
+from napari_xrf_denoise.layers.geometry import layer_transform
 
 if TYPE_CHECKING:
     from napari.layers import Image

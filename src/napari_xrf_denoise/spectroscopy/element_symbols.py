@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.processing.element_maps import AUTO
 
 # From the first whose K line passes a detector's window to the last that is found in nature.
 _SYMBOLS = (
@@ -15,6 +14,8 @@ _SYMBOLS = (
     "Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
 )
 ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
+AUTO = "auto"
+"""In the place of a line: the best one that the energy axis holds."""
 LINES: tuple[str, ...] = (AUTO, "Ka", "Kb", "La", "Lb", "Ma")
 # None of them is the symbol of another element, such as Mn and Mg, except La.
 _LINE = re.compile(r"(K[ab]|L[abglnt]|M[ab])\d?'?", re.IGNORECASE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from napari_xrf_denoise.denoising.diagnostics.merge_limits import highest_rate, lowest_rate, typical
+from napari_xrf_denoise.denoising.diagnostics.channels import highest_rate, lowest_rate, typical
 
 
 @pytest.mark.parametrize("counts", [1, 7, 300])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.diagnostics.merge_pixels import count_empty_pixels
+from napari_xrf_denoise.denoising.diagnostics.channels import count_empty_pixels
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 2, 5, 30])

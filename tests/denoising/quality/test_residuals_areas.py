@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.quality.merge_areas import HALF, SIDE, AreaSums
+from napari_xrf_denoise.denoising.quality.residuals import HALF, SIDE, AreaSums
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [4, 5, 6], list(range(1, 13)), [7]])

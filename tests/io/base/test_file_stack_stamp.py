@@ -15,7 +15,7 @@ COUNTS = np.random.default_rng(0).poisson(3, (1, 5, 6, 40)).astype(np.uint16)
 
 @pytest.fixture(autouse=True)
 def everything_stays_on_disk(monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 0)
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".zarr"])

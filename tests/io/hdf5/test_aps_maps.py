@@ -180,7 +180,7 @@ def test_counts_above_32767_are_those_that_were_measured(tmp_path, monkeypatch, 
     measured[1, 31, 0, 2] = 65_535
     path = write_fly_scan(tmp_path / "bright.h5", measured.view(np.int16))
     if lazy:
-        monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+        monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image, warnings = load(path)
     assert is_dask(image.counts) == lazy
     np.testing.assert_array_equal(np.asarray(image.counts), np.moveaxis(measured, 1, -1))
@@ -208,7 +208,7 @@ def test_a_measured_fly_scan_is_read_in_full(shared_data):
 @pytest.mark.parametrize("version", [9, 10])
 def test_large_maps_stay_on_disk(tmp_path, monkeypatch, version):
     path = write_map(tmp_path / "map.h5", version)
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image, _ = load(path)
     assert is_dask(image.counts)
     assert image.counts.numblocks[-1] == 1

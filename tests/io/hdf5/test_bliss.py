@@ -269,7 +269,7 @@ def test_a_large_scan_stays_in_the_files_that_links_lead_to(tmp_path, monkeypatc
     path = tmp_path / "master.h5"
     with h5py.File(path, "w") as file:
         file["1.1"] = h5py.ExternalLink("part.h5", "/1.1")
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read_image(path)
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute(), MAPS)
@@ -278,7 +278,7 @@ def test_a_large_scan_stays_in_the_files_that_links_lead_to(tmp_path, monkeypatc
 
 def test_many_small_elements_stay_on_disk_together(tmp_path, monkeypatch):
     path = make(tmp_path / "many.h5")
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", MAPS[0].nbytes * 2)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", MAPS[0].nbytes * 2)
     image = read_image(path)
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute(), MAPS)

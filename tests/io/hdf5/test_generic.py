@@ -128,7 +128,7 @@ def test_a_virtual_dataset_without_its_files_is_not_read_as_zeros(tmp_path):
 
 
 def test_large_datasets_are_lazy_in_any_axis_order(path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read(path, dataset="/raw/counts", energy_axis=0, energy_gain=0.01)
     assert is_dask(image.counts)
     assert image.shape == (1, 5, 7, 60)
@@ -136,7 +136,7 @@ def test_large_datasets_are_lazy_in_any_axis_order(path, monkeypatch):
 
 
 def test_lazy_repeats_are_stacked_lazily(path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read(path, dataset=["/raw/counts"] * 2, energy_axis=0, energy_gain=0.01)
     assert is_dask(image.counts)
     assert image.shape == (2, 5, 7, 60)
@@ -148,7 +148,7 @@ def test_foreign_byte_order_becomes_this_machines(tmp_path, monkeypatch):
         file.create_dataset("counts", data=CUBE.astype(">i2"))
     options = {"dataset": "counts", "energy_axis": 0, "energy_gain": 0.01}
     assert read(path, **options).counts.dtype.isnative
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     lazy = read(path, **options).counts
     assert lazy.dtype.isnative
     np.testing.assert_array_equal(lazy.compute()[0], np.moveaxis(CUBE, 0, -1))
@@ -217,7 +217,7 @@ def test_counts_packed_with_bitshuffle_are_read(path):
     ("chunks", "lazy"), [((1, 20, 30), False), ((40, 2, 30), True), (None, True)]
 )
 def test_maps_stored_picture_by_picture_are_unpacked_once(tmp_path, monkeypatch, chunks, lazy):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(_hdf5, "_LAZY_BLOCK_BYTES", 2 * 40 * 30 * 2)
     counts = np.random.default_rng(0).poisson(3, (40, 20, 30)).astype(np.uint16)
     with h5py.File(tmp_path / "a.h5", "w") as file:
@@ -266,7 +266,7 @@ def test_a_dataset_of_which_hardly_a_chunk_was_written_is_refused_at_once(tmp_pa
 
 
 def test_counts_that_compress_well_are_not_taken_for_unwritten(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.hdf5.merge_hdf5_checks._FEWEST_WRITTEN", 0.01)
+    monkeypatch.setattr("napari_xrf_denoise.io.hdf5.file._FEWEST_WRITTEN", 0.01)
     path = tmp_path / "dark.h5"
     dark = np.zeros((40, 50, 512), dtype=np.uint16)
     dark[3, 4, 100] = 1

@@ -104,7 +104,7 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path):
 
 def test_large_cubes_stay_on_disk(tmp_path, monkeypatch):
     path = make(tmp_path / "large.h5")
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read_image(path)
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute()[0], CUBE)

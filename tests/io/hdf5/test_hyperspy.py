@@ -174,7 +174,7 @@ def test_axes_are_found_by_name_in_any_order(tmp_path):
 
 
 def test_large_maps_are_lazy(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = poisson_image((2, 9, 8, 64))
     write(tmp_path / "a.hspy", image)
     found = again(tmp_path / "a.hspy")

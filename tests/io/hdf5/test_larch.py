@@ -158,7 +158,7 @@ def test_unfinished_rows_are_left_out_with_a_warning(tmp_path, last_row):
 
 
 def test_unfinished_rows_of_a_large_map_are_left_out_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image, _ = load(write_map(tmp_path / "map.h5", last_row=2))
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute(), ELEMENTS[:, :3])

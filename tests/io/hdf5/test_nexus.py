@@ -7,11 +7,10 @@ import pytest
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
 from napari_xrf_denoise.core.errors import CalibrationWarning
-from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.factored_counts import FactoredCounts, Factors
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.core.merge_factors import Factors
 from napari_xrf_denoise.io import describe, sniff
-from napari_xrf_denoise.io.base import contents as _found
+from napari_xrf_denoise.io.base import memory
 
 
 def test_everything_survives_a_round_trip(tmp_path, make_image, assert_same):
@@ -105,7 +104,7 @@ def test_a_file_of_this_layout_from_elsewhere_is_read_too(tmp_path):
 
 
 def test_large_maps_are_lazy_and_no_file_stays_open(tmp_path, make_image, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = make_image((2, 9, 8, 64))
     path = write(tmp_path / "large.h5", image)
     lazy = read(path)
@@ -127,7 +126,7 @@ def test_a_lazy_map_is_written_without_the_whole_in_memory(tmp_path, suffix):
 
 
 def test_a_lazy_map_notices_that_its_file_was_replaced(tmp_path, make_image, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = write(tmp_path / "large.h5", make_image((2, 9, 8, 64)))
     lazy = read(path)
     write(path, make_image((2, 9, 8, 32)), overwrite=True)
@@ -141,7 +140,7 @@ def test_bad_counts_in_a_lazy_map_are_refused_when_read(tmp_path, make_image, mo
         file["entry/data/counts"][0, 5, 2, 3] = np.nan
     with pytest.raises(DataError, match=r"large\.h5.*y 5, x 2, energy 3"):
         read(path)
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     with pytest.raises(DataError, match="y 5, x 2, energy 3"):
         read(path).sum_spectrum()
 
@@ -222,7 +221,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path, make_image, share):
 
 def test_small_maps_are_read_at_once(tmp_path, make_image):
     image = make_image()
-    assert np.asarray(image.counts).nbytes < _found.IN_MEMORY_BYTES
+    assert np.asarray(image.counts).nbytes < memory.IN_MEMORY_BYTES
     assert isinstance(read(write(tmp_path / "map.h5", image)).counts, np.ndarray)
 
 

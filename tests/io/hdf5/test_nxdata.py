@@ -212,7 +212,7 @@ def test_large_counts_stay_in_the_file_that_a_link_leads_to(tmp_path, monkeypatc
     with h5py.File(path, "w") as file:
         file["entry/elsewhere"] = h5py.ExternalLink("part.h5", "/entry/mca_0/data")
         file["entry/mca"] = h5py.SoftLink("elsewhere")
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read_image(path)
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute()[0], CUBE)

@@ -140,7 +140,7 @@ def test_a_scan_without_positions_is_read(path):
 
 
 def test_large_maps_stay_on_disk(path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image, _ = load(path)
     assert is_dask(image.counts)
     assert image.counts.numblocks[-1] == 1
@@ -148,7 +148,7 @@ def test_large_maps_stay_on_disk(path, monkeypatch):
 
 
 def test_elements_that_fit_one_by_one_but_not_together_stay_on_disk(path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", ELEMENTS.nbytes - 1)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", ELEMENTS.nbytes - 1)
     image, _ = load(path)
     assert is_dask(image.counts)
     np.testing.assert_array_equal(image.counts.compute(), ELEMENTS)

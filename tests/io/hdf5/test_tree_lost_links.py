@@ -127,7 +127,7 @@ def test_links_that_lead_nowhere_are_told_beside_datasets_to_choose_from(path):
 
 @pytest.mark.parametrize("limit", [10**9, 1000], ids=["in memory", "on disk"])
 def test_counts_behind_links_that_lead_somewhere_are_read(path, limit, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", limit)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", limit)
     with h5py.File(path.with_name("part.h5"), "w") as file:
         file["deep/one"] = COUNTS
         file["deep/two"] = COUNTS + 1

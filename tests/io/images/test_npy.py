@@ -68,7 +68,7 @@ def test_one_axis_cannot_be_energy_and_repeats(tmp_path):
 
 
 def test_large_arrays_stay_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 100)
     image = read(save(tmp_path / "cube.npy"), energy_axis=0, energy_gain=0.01)
     assert is_on_disk(image.counts)
     np.testing.assert_array_equal(image.sum_spectrum(), CUBE.sum(axis=(1, 2)))

@@ -10,8 +10,8 @@ import pytest
 from napari_xrf_denoise import EnergyAxis, FormatError, SpectrumImage
 from napari_xrf_denoise import read as read_any
 from napari_xrf_denoise import write as write_any
+from napari_xrf_denoise.core.atomic_write import replacing_folder
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.core.merge_folders import replacing_folder
 from napari_xrf_denoise.io.base.contents import build
 from napari_xrf_denoise.io.images.ome_zarr import is_own, read, recognise, write
 from napari_xrf_denoise.io.options import ReadOptions
@@ -145,7 +145,7 @@ def test_files_are_few_and_blocks_are_small(tmp_path):
 
 
 def test_large_maps_are_lazy_and_damage_is_told_when_it_is_met(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = poisson_image((2, 9, 8, 64))
     path = tmp_path / "a.zarr"
     write(path, image)

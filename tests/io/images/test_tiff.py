@@ -157,7 +157,7 @@ def test_a_few_colours_are_not_taken_for_a_spectrum(tmp_path):
 
 
 def test_large_stacks_are_mapped_from_disk(tmp_path, make_image, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     own = make_image()
     image = read(write(tmp_path / "own.tif", own))
     assert is_on_disk(image.counts)
@@ -172,7 +172,7 @@ def test_compressed_planes_are_unpacked(tmp_path):
 
 
 def test_a_stack_larger_than_memory_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.merge_memory.physical_memory", lambda: 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.physical_memory", lambda: 1000)
     path = save(tmp_path / "packed.tif", compression="zlib")
     with pytest.raises(DataError, match=r"packed\.tif: shape \(60, 8, 9\): needs .* memory"):
         read(path, energy_axis=0)
@@ -255,7 +255,7 @@ def test_uncalibrated_images_stay_uncalibrated(tmp_path, make_image):
 
 
 def test_a_memory_mapped_stack_can_be_written_again(tmp_path, make_image, monkeypatch, assert_same):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = make_image()
     mapped = read(write(tmp_path / "first.tif", image))
     assert_same(read(write(tmp_path / "second.h5", mapped)), image)

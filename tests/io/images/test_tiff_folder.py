@@ -124,7 +124,7 @@ def test_a_picture_that_was_cut_off_is_refused(tmp_path, size):
 
 
 def test_large_series_are_read_picture_by_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 100)
     folder = save(tmp_path / "map")
     image = image_of(folder)
     assert is_dask(image.counts)

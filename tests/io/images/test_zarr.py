@@ -279,7 +279,7 @@ def test_a_signal_without_an_energy_unit_asks(tmp_path):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_large_stores_are_read_chunk_by_chunk(tmp_path, monkeypatch, packed):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = ome(tmp_path / "map.zarr")
     path = zipped(path, "inside/") if packed else path
     image = image_of(path)
@@ -289,7 +289,7 @@ def test_large_stores_are_read_chunk_by_chunk(tmp_path, monkeypatch, packed):
 
 
 def test_a_large_array_at_the_root_is_read_chunk_by_chunk(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = array(tmp_path / "cube.zarr")
     np.testing.assert_array_equal(np.asarray(image_of(path, energy_axis=2).counts[0]), COUNTS)
     path = zipped(path)
@@ -297,7 +297,7 @@ def test_a_large_array_at_the_root_is_read_chunk_by_chunk(tmp_path, monkeypatch)
 
 
 def test_a_store_that_changes_later_is_not_read_as_another_shape(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = array(tmp_path / "cube.zarr")
     image = image_of(path, energy_axis=2)
     shutil.rmtree(path)

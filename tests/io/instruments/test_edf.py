@@ -324,7 +324,7 @@ def test_several_pictures_in_one_file_are_not_dropped_silently(tmp_path):
 
 
 def test_large_scans_are_read_line_by_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = write_scan(tmp_path)
     image = image_of(path)
     assert is_dask(image.counts)
@@ -336,7 +336,7 @@ def test_large_scans_are_read_line_by_line(tmp_path, monkeypatch):
 
 
 def test_a_file_that_changes_later_is_not_read_as_another_shape(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     path = write_scan(tmp_path)
     image = image_of(path)
     write_edf(tmp_path / file_name(1, 2), COUNTS[0, 0, :, :30])

@@ -223,7 +223,7 @@ def test_pictures_and_other_raw_files_are_not_claimed(tmp_path):
 
 
 def test_large_maps_stay_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 100)
     image = image_of(save(tmp_path))
     assert is_on_disk(image.counts)
     np.testing.assert_array_equal(image.counts[0], COUNTS)

@@ -89,7 +89,7 @@ def test_a_hyperspy_file_cut_off_anywhere_is_refused(rsciio, shared_data, tmp_pa
 
 
 def test_a_large_hyperspy_map_stays_on_disk(rsciio, shared_data, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     image = read(shared_data / "88_ES-LP_G8_selection2_cropped2.hspy")
     assert is_dask(image.counts)
     assert image.shape == (1, 80, 80, 1917)
@@ -170,7 +170,7 @@ def test_jeol_frames_stay_apart(fake_reader):
 
 
 def test_large_frames_stay_lazy(fake_reader, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     lazy = dask.array.from_array(FRAMES, chunks=(1, 4, 5, 60))
     path, _ = fake_reader("jeol", ".pts", *JEOL, [signal(lazy, *FRAME_AXES)])
     assert is_dask(read(path).counts)
@@ -279,7 +279,7 @@ def test_a_useless_energy_axis_names_the_file(fake_reader):
 
 
 def test_large_elements_stay_lazy(fake_reader, monkeypatch):
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 1000)
     elements = [
         signal(dask.array.from_array(FRAMES[number]), ["y", "x", "E"], ["nm", "nm", "keV"])
         for number in range(3)

@@ -10,7 +10,7 @@ from napari_xrf_denoise.denoising.settings import (
     StackSettings,
     TutorialSettings,
 )
-from napari_xrf_denoise.plugin.common.merge_settings_words import explain_settings
+from napari_xrf_denoise.plugin.common.settings_form import explain_settings
 
 
 @pytest.mark.parametrize("kind", [PcaSettings, SpectrumSettings, StackSettings, TutorialSettings])

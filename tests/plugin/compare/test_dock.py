@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.quality.report import WindowScore
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.compare.merge_compare_pictures import EnergyPictures
+from napari_xrf_denoise.plugin.compare.picture_layer import EnergyPictures
 from tests.helpers.dock_work import add_spectra, click
 
 FE = "6.40 keV (Fe Ka)"

@@ -6,13 +6,9 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.quality.report import WindowScore
-from napari_xrf_denoise.plugin.common.merge_compare_gains import ALL_COUNTS, as_text, gain_rows
-from napari_xrf_denoise.plugin.compare.merge_compare_pictures import (
-    EnergyPictures,
-    compose,
-    picture_at,
-)
+from napari_xrf_denoise.plugin.common.gain_rows import ALL_COUNTS, as_text, gain_rows
 from napari_xrf_denoise.plugin.compare.model import CompareModel
+from napari_xrf_denoise.plugin.compare.picture_layer import EnergyPictures, compose, picture_at
 
 
 class Layer:

@@ -4,7 +4,7 @@ from napari.layers import Image
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.common.merge_setting_changes import Changes
+from napari_xrf_denoise.plugin.common.setting_changes import Changes
 from napari_xrf_denoise.plugin.denoise.model import NO_CHOICE, NO_LAYERS, DenoiseModel, plan
 
 

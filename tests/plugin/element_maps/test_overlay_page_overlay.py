@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_xrf_denoise.plugin.element_maps.merge_map_overlay import Overlay
+from napari_xrf_denoise.plugin.element_maps.overlay_page import Overlay
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe, edges
+from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe
 
 AXIS = xrf.EnergyAxis(0.0, 0.01, 2048)
 
@@ -56,16 +56,6 @@ def test_a_record_holds_the_window_of_a_line():
 def test_a_record_that_says_nothing_is_refused_in_words():
     with pytest.raises(xrf.DataError, match="add the map again"):
         MapRecipe.from_record({"background": True})
-
-
-def test_edges_are_half_a_channel_beyond_the_centres():
-    assert edges(slice(10, 20), AXIS) == pytest.approx((0.095, 0.195))
-
-
-def test_edges_of_a_bent_axis_hold_the_channels_and_no_neighbour():
-    axis = xrf.EnergyAxis.from_centers(np.geomspace(0.5, 20, 64))
-    for channels in (slice(0, 4), slice(10, 13), slice(60, 64)):
-        assert axis.channels(*edges(channels, axis)) == channels
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0])

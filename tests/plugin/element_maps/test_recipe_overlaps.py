@@ -1,8 +1,7 @@
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.plugin.element_maps.merge_map_overlaps import overlap_words
-from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe
+from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe, overlap_words
 
 AXIS = xrf.EnergyAxis(0.0, 0.01, 2048)
 

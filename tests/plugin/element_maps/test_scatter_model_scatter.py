@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import DataError
-from napari_xrf_denoise.plugin.element_maps.merge_map_scatter import (
+from napari_xrf_denoise.plugin.element_maps.scatter_model import (
     MOST_EXACT,
     density,
     paired_values,

@@ -6,7 +6,7 @@ from napari.layers import Labels
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
-from napari_xrf_denoise.plugin.element_maps.merge_map_scatter import MOST_POINTS, density
+from napari_xrf_denoise.plugin.element_maps.scatter_model import MOST_POINTS, density
 from tests.helpers.dock_work import click
 
 

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.options import ReadOptions
-from napari_xrf_denoise.plugin.common.merge_preview import preview_of, sampled_parts
+from napari_xrf_denoise.plugin.common.sum_spectrum import preview_of, sampled_parts
 from napari_xrf_denoise.plugin.opening import answers as read_memory
 from napari_xrf_denoise.plugin.opening.dialog import NO_GAIN, ReadDialog
 from napari_xrf_denoise.plugin.opening.questions import question_about

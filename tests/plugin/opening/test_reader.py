@@ -251,7 +251,7 @@ def test_a_map_that_stays_on_the_disk_is_loaded_while_it_is_shown(
 ):
     counts = np.random.default_rng(0).poisson(2, (1, 6, 5, 30)).astype(np.uint16)
     path = xrf.write(tmp_path / "map.h5", xrf.SpectrumImage(counts))
-    monkeypatch.setattr("napari_xrf_denoise.io.base.contents.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 0)
     (layer,) = viewer.open(path, plugin="napari-xrf-denoise")
     qtbot.waitUntil(lambda: isinstance(layer.data, np.ndarray), timeout=10_000)
     np.testing.assert_array_equal(layer.data, counts[0].transpose(2, 0, 1))

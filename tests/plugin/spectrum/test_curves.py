@@ -9,8 +9,7 @@ from napari.layers import Labels
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.spectrum.curves import ShownSpectra
-from napari_xrf_denoise.plugin.spectrum.merge_spectrum_pins import MOST_PINS, Pin
-from napari_xrf_denoise.plugin.spectrum.model import SpectrumModel
+from napari_xrf_denoise.plugin.spectrum.model import MOST_PINS, Pin, SpectrumModel
 
 
 @pytest.fixture

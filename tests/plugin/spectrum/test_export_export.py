@@ -5,9 +5,9 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.plugin.spectrum.curves import residual
+from napari_xrf_denoise.plugin.spectrum.export import table_of
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import Curve
-from napari_xrf_denoise.plugin.spectrum.merge_spectrum_export import table_of
-from napari_xrf_denoise.plugin.spectrum.merge_spectrum_residual import residual
 
 AXIS = EnergyAxis(0.1, 0.02, 5)
 

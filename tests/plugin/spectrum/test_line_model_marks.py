@@ -1,7 +1,7 @@
 import pytest
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.plugin.spectrum.merge_line_marks import (
+from napari_xrf_denoise.plugin.spectrum.line_model import (
     artifact_marks,
     line_marks,
     peak_marks,

@@ -3,7 +3,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import Curve
 from napari_xrf_denoise.plugin.spectrum.line_panel import LinePanel
 

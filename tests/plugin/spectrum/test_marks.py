@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from qtpy.QtGui import QColor, QImage, QPainter
 
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.spectrum.marks import Mark, MarkLayer, mark_color
 
 pg = pytest.importorskip("pyqtgraph")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.plugin.spectrum.merge_spectrum_scale import (
+from napari_xrf_denoise.plugin.spectrum.plot_items import (
     SCALES,
     from_heights,
     square_root_ticks,

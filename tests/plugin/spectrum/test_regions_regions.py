@@ -4,8 +4,7 @@ from napari.layers import Labels, Shapes
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.layers.regions import drawn_regions
-from napari_xrf_denoise.plugin.spectrum.merge_spectrum_regions import MOST_REGIONS, take_regions
-from napari_xrf_denoise.plugin.spectrum.regions import sums_of
+from napari_xrf_denoise.plugin.spectrum.regions import MOST_REGIONS, sums_of, take_regions
 
 
 def spectral():

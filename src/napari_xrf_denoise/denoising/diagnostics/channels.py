@@ -3,12 +3,62 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
 
-from .merge_limits import RARE, highest_rate, lowest_rate
+RARE = 1e-7
+"""Chance, all places of one kind of fault together, at which clean data may raise an alarm."""
+
+
+def lowest_rate(counts: ArrayLike, chance: float) -> NDArray[np.float64]:
+    """Return the rate below which counts as large as these have less than this chance.
+
+    Parameters
+    ----------
+    counts : array_like
+        Poisson counts.
+    chance : float
+        Of being wrong, on this side.
+
+    Examples
+    --------
+    >>> lowest_rate([0, 100], 1e-9).round(1).tolist()
+    [0.0, 51.1]
+    """
+    from scipy.special import gammaincinv
+
+    values = np.asarray(counts, dtype=np.float64)
+    return np.where(values > 0, gammaincinv(np.maximum(values, 1), chance), 0.0)
+
+
+def highest_rate(counts: ArrayLike, chance: float) -> NDArray[np.float64]:
+    """Return the rate above which counts as small as these have less than this chance.
+
+    Parameters
+    ----------
+    counts : array_like
+        Poisson counts.
+    chance : float
+        Of being wrong, on this side.
+
+    Examples
+    --------
+    >>> highest_rate([0, 100], 1e-9).round(1).tolist()
+    [20.7, 173.4]
+    """
+    from scipy.special import gammainccinv
+
+    return np.asarray(gammainccinv(np.asarray(counts, dtype=np.float64) + 1, chance))
+
+
+def typical(values: ArrayLike) -> tuple[float, float]:
+    """Return median and scatter (as a standard deviation), neither moved by a few outliers."""
+    array = np.asarray(values, dtype=np.float64)
+    middle = float(np.median(array))
+    return middle, 1.4826 * float(np.median(np.abs(array - middle)))
+
 
 NARROWEST_NOISE = 0.03
 """keV (FWHM): electronic noise of the best silicon detectors; no line is narrower than theirs."""
@@ -87,3 +137,35 @@ def _most_times(energy: EnergyAxis) -> NDArray[np.float64]:
     width = detector_fwhm(centers, noise=NARROWEST_NOISE) / 2.355
     line = np.exp(np.minimum((np.gradient(centers) / width) ** 2 / 2, 50))
     return np.where(centers < LOWEST_ENERGY, np.inf, FEWEST_TIMES * line)
+
+
+DARK = 20
+"""Empty pixels that are natural for each pixel with one count: rates down to 1 / DARK."""
+
+
+def count_empty_pixels(pixels: NDArray[np.floating]) -> int:
+    """Return the number of empty pixels, or 0 when photon noise explains them.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray, shape (y, x)
+        Counts of each pixel.
+
+    Returns
+    -------
+    int
+
+    Notes
+    -----
+    A pixel of rate λ is empty with the chance exp(-λ). So many are expected as the other pixels
+    give with their own counts as rates; twice that counts as natural. In dark regions, of rate λ,
+    there are 1 / λ empty pixels for each that holds one count: up to `DARK` of them are natural.
+    """
+    from scipy.stats import poisson
+
+    filled = pixels[pixels > 0].astype(np.float64)
+    empty = int(pixels.size - filled.size)
+    if not empty or not filled.size:
+        return 0
+    natural = 2 * float(np.exp(-filled).sum()) + DARK * int((filled == 1).sum())
+    return empty if poisson.sf(empty - 1, natural) < RARE else 0

@@ -12,8 +12,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
 from napari_xrf_denoise.spectroscopy.energy_scales import counted_channels, fit_scales
 
-from .channels import find_hot_channels, find_overflow
-from .merge_pixels import count_empty_pixels
+from .channels import count_empty_pixels, find_hot_channels, find_overflow
 from .repeats import RepeatStep, find_dead_repeats, find_drift, find_repeat_steps
 from .rows import find_empty_rows, find_row_steps
 from .sample_motion import find_sample_motion

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .merge_limits import RARE
+from .channels import RARE
 
 DEAD = 0.02
 """Share of the typical repeat's counts below which a detector element does not work."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .merge_limits import typical
+from .channels import typical
 
 LEAST_STEP = 0.05
 """Natural logarithm of the smallest factor that is worth a word."""

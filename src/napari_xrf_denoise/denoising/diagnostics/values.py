@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .channels import NEIGHBOURS
-from .merge_limits import RARE, highest_rate, lowest_rate
+from .channels import NEIGHBOURS, RARE, highest_rate, lowest_rate
 
 LARGEST = 4095
 """Largest value whose number is known; larger ones are too rare each to tell anything."""

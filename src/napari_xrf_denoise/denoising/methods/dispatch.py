@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
@@ -32,7 +33,6 @@ from . import pca, spectrum, stack, tutorial
 if TYPE_CHECKING:
     import torch
 
-    from napari_xrf_denoise.denoising.model import Model
 
 SCORED_PIXELS = 2048
 """About so many spectra score a network that looks at each by itself; more tell little more."""
@@ -41,6 +41,26 @@ FOLD_STREAM = 0
 
 PredictBand = Callable[[Counts, int], NDArray[np.float32]]
 """Turns a band (repeat, rows, x, energy) and its first row into the result's counts."""
+
+
+class LearnedModel(Protocol):
+    """What prediction needs to know of a `Model`, which is above this room."""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the run that made it."""
+
+    @property
+    def energy(self) -> EnergyAxis:
+        """Energies that it was trained on."""
+
+    @property
+    def members(self) -> tuple[Mapping[str, NDArray[np.float32]], ...]:
+        """Tensors of each network."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Scaling, mean counts a pixel, exposure."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +304,11 @@ def _measured_by(source: Source, folds: int) -> str:
 
 
 def predict(
-    model: Model, image: SpectrumImage, found: CountStatistics, device: torch.device, watch: Watch
+    model: LearnedModel,
+    image: SpectrumImage,
+    found: CountStatistics,
+    device: torch.device,
+    watch: Watch,
 ) -> NDArray[np.float32] | FactoredCounts:
     """Return the result of a model, shape (y, x, energy).
 
@@ -292,7 +316,7 @@ def predict(
 
     Parameters
     ----------
-    model : Model
+    model : LearnedModel
     image : SpectrumImage
     found : Survey
         Of the image.
@@ -321,7 +345,7 @@ def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
 
 
 def score_model(
-    model: Model,
+    model: LearnedModel,
     image: SpectrumImage,
     found: CountStatistics,
     device: torch.device,
@@ -331,7 +355,7 @@ def score_model(
 
     Parameters
     ----------
-    model : Model
+    model : LearnedModel
         Not the tutorial's, and with settings that ask for folds.
     image : SpectrumImage
     found : Survey
@@ -366,7 +390,7 @@ def score_model(
 
 
 def _predict_stack(
-    model: Model,
+    model: LearnedModel,
     source: Source,
     found: CountStatistics,
     device: torch.device,
@@ -390,7 +414,7 @@ def _predict_stack(
     )
 
 
-def _predict_band(model: Model, image: SpectrumImage, device: torch.device) -> PredictBand:
+def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.device) -> PredictBand:
     """Return what turns bands of an image into the counts of the result.
 
     Raises
@@ -417,7 +441,7 @@ def _predict_band(model: Model, image: SpectrumImage, device: torch.device) -> P
     )
 
 
-def check_members(model: Model) -> None:
+def check_members(model: LearnedModel) -> None:
     """Refuse a model whose tensors do not fit its settings or its energy axis.
 
     Raises

@@ -114,7 +114,7 @@ def fit_stack(
     device : torch.device
     watch : Watch
     """
-    from napari_xrf_denoise.denoising.merge_parallel import run_parallel
+    from napari_xrf_denoise.denoising.parallel import run_parallel
 
     from .component_training import input_size, train_network
 
@@ -379,7 +379,7 @@ def _predict_pictures(
     device : torch.device
     watch : Watch
     """
-    from napari_xrf_denoise.denoising.merge_parallel import run_parallel
+    from napari_xrf_denoise.denoising.parallel import run_parallel
 
     from .component_training import predict_components
 

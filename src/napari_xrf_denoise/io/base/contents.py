@@ -15,29 +15,14 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 from napari_xrf_denoise.io.options import ReadOptions
 
-IN_MEMORY_BYTES = 256 * 2**20
-"""Counts up to this size are read at once, and so checked at once; larger ones stay on disk and are
-checked as their blocks are read. Common maps (200 × 200 × 2048, uint8 or uint16) are below it."""
-
-
-def is_small(n_bytes: int) -> bool:
-    """Whether counts of this size are read at once."""
-    return n_bytes <= IN_MEMORY_BYTES
-
-
 _X = re.compile(r"(?:^|[^a-z])x(?:$|[^a-z])|^(?:width|columns?)$")
 _Y = re.compile(r"(?:^|[^a-z])y(?:$|[^a-z])|^(?:height|rows?)$")
-
-NO_CALIBRATION = (
-    "no energy calibration was found, so energies are channel numbers; give energy_offset and "
-    "energy_gain in keV (--energy-offset, --energy-gain)"
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -72,3 +72,7 @@ def polynomial_axis(
         return rising_axis(coefficients, first + step * np.arange(size, dtype=np.float64)), []
     except DataError:
         return None, [UNUSABLE.format(found=f"{a:g}, {b:g}, {c:g}")]
+
+
+KEV = {"kev": 1.0, "ev": 1e-3}
+"""keV in a unit, by its name in small letters."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
+from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
 
 def encode(content: Mapping[str, Any]) -> str:
@@ -75,3 +78,102 @@ def _plain(value: Any, where: str) -> Any:
         f"{where} is a {type(value).__name__}, which cannot be stored in a file; give text, "
         "numbers, lists or dictionaries"
     )
+
+
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a file says about its image beside the counts.
+
+    Parameters
+    ----------
+    name : str
+    repeat_kind : {"scan", "frame", "detector"}
+    pixel_size : tuple of float
+        (y, x) in `pixel_unit`.
+    pixel_unit : str
+    energy : EnergyAxis
+    repeat_energies : tuple of EnergyAxis, optional
+    scaler_names : tuple of str
+        In the order in which the file holds their values.
+    metadata : mapping
+    """
+
+    name: str
+    repeat_kind: RepeatKind
+    pixel_size: tuple[float, float]
+    pixel_unit: str
+    energy: EnergyAxis
+    repeat_energies: tuple[EnergyAxis, ...] | None
+    scaler_names: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+    def repeat_energies_for(self, shape: tuple[int, ...]) -> tuple[EnergyAxis, ...] | None:
+        """Return the calibrations of the repeats if they fit counts (repeat, y, x, energy)."""
+        axes = self.repeat_energies or ()
+        return axes if [axis.size for axis in axes] == [shape[3]] * shape[0] else None
+
+
+def encode_record(image: SpectrumImage) -> str:
+    """Return all that an image holds beside counts and scalers' values, as JSON.
+
+    Raises
+    ------
+    DataError
+        If the metadata hold what JSON cannot.
+    """
+    metadata = encode(image.metadata)  # first, so that messages name the entry as the user does
+    energies = image.repeat_energies
+    return encode(
+        {
+            "record_version": RECORD_VERSION,
+            "name": image.name,
+            "repeat_kind": image.repeat_kind,
+            "pixel_size": image.pixel_size,
+            "pixel_unit": image.pixel_unit,
+            "energy": image.energy.as_dict(),
+            "repeat_energies": energies and [axis.as_dict() for axis in energies],
+            "scaler_names": list(image.scalers),
+            "metadata": decode(metadata, "metadata"),
+        }
+    )
+
+
+def decode_record(text: str | bytes, where: str) -> Record:
+    """Return what `encode_record` wrote.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged, incomplete, or of a later version of the program.
+    """
+    content = decode(text, where)
+    version = content.get("record_version")
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise FormatError(
+            f"{where}: expected a record of version {RECORD_VERSION} or older, found {version}; a "
+            "later napari-xrf-denoise wrote it: pip install --upgrade napari-xrf-denoise"
+        )
+    try:
+        y, x = content["pixel_size"]
+        kind = content["repeat_kind"]
+        if kind not in get_args(RepeatKind):
+            raise ValueError(f"repeat_kind is {kind!r}")
+        energies = content["repeat_energies"]
+        return Record(
+            name=str(content["name"]),
+            repeat_kind=kind,
+            pixel_size=(float(y), float(x)),
+            pixel_unit=str(content["pixel_unit"]),
+            energy=EnergyAxis.from_dict(content["energy"]),
+            repeat_energies=energies and tuple(EnergyAxis.from_dict(axis) for axis in energies),
+            scaler_names=tuple(str(name) for name in content["scaler_names"]),
+            metadata=dict(content["metadata"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{where}: expected the record of napari-xrf-denoise, found it incomplete "
+            f"({error!r}); copy the file again"
+        ) from error

@@ -41,8 +41,7 @@ from . import energies as _hdf5_energies
 from ._bliss_grid import Grid, find_grid
 from .file import describe_candidates, open_hdf5
 from .links import get_linked, homes, read_linked, text
-from .merge_lost_links import lost_link
-from .tree import attribute, follow, identity, members
+from .tree import attribute, follow, identity, lost_link, members
 
 _SCAN = re.compile(r"(?:.*_)?(\d+)\.(\d+)")  # "2.1", in files of a whole sample "name_0001_2.1"
 _MOST_SCANS_LOOKED_INTO = 50

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import is_small, place
+from napari_xrf_denoise.io.base.contents import place
 from napari_xrf_denoise.io.base.mca_calibration import rising_axis
+from napari_xrf_denoise.io.base.memory import is_small
 
 from .file import on_disk, read_counts
 from .links import get_linked
-from .merge_lost_links import lost_link
+from .tree import lost_link
 
 _MOST_NUMBERS = 2**28
 _UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)

@@ -34,7 +34,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents, place
-from napari_xrf_denoise.io.base.merge_record import Record, decode_record, encode_record
+from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.io.base.contents import is_small
+from napari_xrf_denoise.io.base.memory import is_small
 
 from . import file as _hdf5
 from .tree import follow, identity, link_at

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 DAMAGED = (KeyError, OSError, RuntimeError, TypeError, ValueError)
@@ -75,3 +77,95 @@ def walk(group: Any, most_visited: int) -> Iterator[tuple[Any, str, Any]]:
             if isinstance(item, h5py.Group) and identity(item) not in visited:
                 visited.add(identity(item))
                 waiting.append(item)
+
+
+_MOST_VISITED = 5_000
+
+
+@dataclass(frozen=True)
+class LostLink:
+    """A link that leads nowhere.
+
+    Parameters
+    ----------
+    place : str
+        Where in the file it stands.
+    target : str
+        What it names.
+    fault : str
+        What is wrong with it, as the rest of a sentence.
+    remedy : str
+        What to do.
+    """
+
+    place: str
+    target: str
+    fault: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.fault}; {self.remedy}"
+
+
+def lost_link(group: Any, name: str) -> LostLink | None:
+    """Return the link that keeps a name from leading anywhere, None for everything else.
+
+    Parameters
+    ----------
+    group : h5py.Group
+    name : str
+        A name, or a path from the group or from the root.
+    """
+    return None if follow(group, name) is not None else _end_of(group, name, set())
+
+
+def lost_links(group: Any) -> list[LostLink]:
+    """Return all links below a group that lead nowhere."""
+    lost = [
+        _end_of(holder, name, set())
+        for holder, name, item in walk(group, _MOST_VISITED)
+        if item is None
+    ]
+    return [link for link in lost if link is not None]
+
+
+def _end_of(group: Any, name: str, passed: set[str]) -> LostLink | None:
+    """Go along a path, and along the soft links on it, to the link at which it ends."""
+    import h5py
+
+    here = group.file if name.startswith("/") else group
+    for part in filter(None, name.split("/")):
+        item = follow(here, part)
+        if item is not None:
+            here = item
+            continue
+        link = link_at(here, part)
+        place = f"{here.name.rstrip('/')}/{part}"
+        if isinstance(link, h5py.ExternalLink):
+            return _to_file(place, link, Path(here.file.filename))
+        if not isinstance(link, h5py.SoftLink):
+            return None
+        if place in passed:
+            return LostLink(
+                place, link.path, "is a link to itself in a circle", "write the file again"
+            )
+        further = _end_of(here, link.path, passed | {place})
+        return further or LostLink(
+            place,
+            link.path,
+            f"is a link to {link.path}, which this file does not hold",
+            "copy or export the file again",
+        )
+    return None
+
+
+def _to_file(place: str, link: Any, path: Path) -> LostLink:
+    # HDF5 looks for a file that was named with its whole path beside this one too.
+    wanted = PurePath(link.filename)
+    name = wanted.name if wanted.is_absolute() else link.filename
+    target = f"{link.filename}, {link.path}"
+    if (path.parent / name).exists():
+        fault, remedy = "which that file does not hold", f"copy {name} again"
+    else:
+        fault, remedy = "which is missing", f"copy {name} into the folder of {path.name}"
+    return LostLink(place, target, f"is a link to {target}, {fault}", remedy)

@@ -18,9 +18,9 @@ from napari_xrf_denoise.core.errors import (
     MissingDependencyError,
     SettingsError,
 )
-from napari_xrf_denoise.io.base.contents import is_small, place
-from napari_xrf_denoise.io.base.merge_memory import check_memory
-from napari_xrf_denoise.io.base.merge_stamp import Stamp
+from napari_xrf_denoise.io.base.contents import place
+from napari_xrf_denoise.io.base.file_stack import Stamp
+from napari_xrf_denoise.io.base.memory import check_memory, is_small
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 _LAZY_BLOCK = "32 MiB"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import FileContents, is_small
-from napari_xrf_denoise.io.base.merge_memory import size_in_words
+from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.memory import is_small, size_in_words
 from napari_xrf_denoise.io.base.signatures import NPY, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions
 

@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.io.base.contents import FileContents, is_small, place
-from napari_xrf_denoise.io.base.merge_record import Record, decode_record, encode_record
-from napari_xrf_denoise.io.base.merge_stamp import Stamp
+from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.file_stack import Stamp
+from napari_xrf_denoise.io.base.memory import is_small
+from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
 from napari_xrf_denoise.io.options import ReadOptions
 
 SUFFIXES = (".zarr",)  # .ome.zarr too

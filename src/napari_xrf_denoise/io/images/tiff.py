@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.io.base.contents import FileContents, is_small
-from napari_xrf_denoise.io.base.merge_memory import check_memory
+from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.memory import check_memory, is_small
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions

@@ -19,8 +19,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE
-from napari_xrf_denoise.io.base.merge_units import KEV
+from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
 from napari_xrf_denoise.io.base.metadata import plain_or_text
 from napari_xrf_denoise.io.options import ReadOptions
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.io.base.contents import is_small
+from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.signatures import first_bytes
 
 _LARGEST_HEADER = 2**20

@@ -18,9 +18,9 @@ import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import FileContents, is_small
-from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE
-from napari_xrf_denoise.io.base.merge_units import KEV
+from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
+from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 

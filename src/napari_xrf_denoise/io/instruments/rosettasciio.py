@@ -18,8 +18,9 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, MissingDependencyError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
-from napari_xrf_denoise.io.base.contents import FileContents, is_small
-from napari_xrf_denoise.io.base.merge_units import KEV
+from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.mca_calibration import KEV
+from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.metadata import plain_or_text
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -84,8 +85,8 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
         )
         raise FormatError(
             f"{path}: expected a complete {path.suffix} file, but RosettaSciIO cannot read it "
-            f"({reported}); copy the file again, or export it from the vendor's program as .hspy or "
-            ".h5"
+            f"({reported}); copy the file again, or export it from the vendor's program as .hspy "
+            "or .h5"
         ) from error
 
 

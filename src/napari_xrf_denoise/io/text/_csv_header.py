@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 
+CHANNEL, ENERGY, COUNTS = "channel", "energy (keV)", " (counts per channel)"
+"""First names of columns, and how that of a spectrum ends."""
+DELIMITERS = (";", "\t", ",")
+"""What separates cells, the surest first: a semicolon leaves commas to decimals."""
 OWN_LABELS = ("energy_keV", "channel")
 """First cells of the tables that this program writes."""
 FEWEST_CHANNELS = 16
@@ -135,3 +140,13 @@ def energy_axis(header: Header) -> EnergyAxis | None:
         return EnergyAxis.from_centers(energies)
     gain, offset = np.polyfit(np.arange(energies.size), energies, 1)
     return EnergyAxis(float(offset), float(gain), energies.size)
+
+
+def whole(counts: NDArray[np.float64]) -> NDArray[Any]:
+    """Return whole counts as unsigned integers, wide enough; others as they are."""
+    if not np.all(counts == np.rint(counts)) or counts.min() < 0 or counts.max() >= 2**53:
+        return counts
+    for dtype in (np.uint16, np.uint32):
+        if counts.max() <= np.iinfo(dtype).max:
+            return counts.astype(dtype)
+    return counts.astype(np.uint64)

@@ -26,6 +26,10 @@ from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._csv_header import (
+    CHANNEL,
+    COUNTS,
+    DELIMITERS,
+    ENERGY,
     FEWEST_CHANNELS,
     OWN_LABELS,
     Header,
@@ -35,12 +39,10 @@ from ._csv_header import (
     out_of_order,
     read_header,
     rises,
+    whole,
 )
-from .merge_spectra_table import CHANNEL, COUNTS, ENERGY
 
 SUFFIXES = (".csv",)
-DELIMITERS = (";", "\t", ",")
-"""What separates cells, the surest first: a semicolon leaves commas to decimals."""
 _READ_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _HIGHEST_KEV = 200.0
 _SNIFFED_BYTES = 2**20
@@ -319,13 +321,3 @@ def _split_overflow(
     if not stands_out or not np.all(last[measured] > neighbours[measured].max(axis=1)):
         return counts, None
     return counts[:, :-1], [int(value) for value in last]
-
-
-def whole(counts: NDArray[np.float64]) -> NDArray[Any]:
-    """Return whole counts as unsigned integers, wide enough; others as they are."""
-    if not np.all(counts == np.rint(counts)) or counts.min() < 0 or counts.max() >= 2**53:
-        return counts
-    for dtype in (np.uint16, np.uint32):
-        if counts.max() <= np.iinfo(dtype).max:
-            return counts.astype(dtype)
-    return counts.astype(np.uint64)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.mca_calibration import UNUSABLE, polynomial_axis
-from napari_xrf_denoise.io.base.merge_units import KEV
+from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE, polynomial_axis
 from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 

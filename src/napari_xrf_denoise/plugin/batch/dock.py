@@ -26,19 +26,17 @@ from qtpy.QtWidgets import (
 from napari_xrf_denoise.batch.record import read_quietly
 from napari_xrf_denoise.batch.runner import in_words
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.denoising.settings import METHODS, PRESETS
+from napari_xrf_denoise.core.quantities import about_seconds
+from napari_xrf_denoise.denoising.settings import METHOD_TIPS, METHODS, PRESET_TIPS, PRESETS
 from napari_xrf_denoise.layers.convert import layer_data
-from napari_xrf_denoise.plugin.common.collapsible import Collapsible
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
-from napari_xrf_denoise.plugin.common.text import about_seconds
 from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, words_label
-from napari_xrf_denoise.plugin.denoise.dock import METHOD_TIPS, PRESET_TIPS
 
-from .merge_batch_python import python_of
+from .console import python_of
 from .model import SUFFIXES, BatchModel, BatchSession, Way
 from .table import BatchTable
 

@@ -23,11 +23,10 @@ from napari_xrf_denoise.batch.sources import files_of
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.denoising import Model
 from napari_xrf_denoise.denoising.settings import Settings, resolve_settings
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.merge_setting_changes import Changes
+from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, load_torch
 from napari_xrf_denoise.plugin.common.preferences import Preferences
-from napari_xrf_denoise.plugin.denoise.session import load_torch
-from napari_xrf_denoise.plugin.opening.merge_batch_answers import RememberedAnswers
+from napari_xrf_denoise.plugin.common.setting_changes import Changes
+from napari_xrf_denoise.plugin.opening.answers import RememberedAnswers
 
 Status = Literal["idle", "running", "stopping"]
 Way = Literal["settings", "model"]

@@ -23,18 +23,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
+from napari_xrf_denoise.plugin.common.layer_images import current_energy
 from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_preview_plots import SpectrumPreview
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
+from napari_xrf_denoise.plugin.common.plots import SpectrumPreview, colors_of
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
 from napari_xrf_denoise.spectroscopy.calibration import LINE_NAMES, refine_peak
 
-from .merge_calibrate_python import python_of
-from .model import CalibrateModel, Way, current_energy
+from .console import python_of
+from .model import CalibrateModel, Way
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.calibrate import calibrate_layer, calibrated_labels, is_countable
-from napari_xrf_denoise.layers.convert import layer_energy
+from napari_xrf_denoise.plugin.common.layer_images import current_energy
 from napari_xrf_denoise.spectroscopy.calibration import calibration_from_peaks, parse_line_energy
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
@@ -216,16 +216,6 @@ def axes_of(layer: Any) -> tuple[int, int | None]:
     energy = max(range(len(shape)), key=lambda axis: shape[axis])
     others = [axis for axis in range(len(shape)) if axis != energy]
     return energy, others[0] if len(others) > 2 else None
-
-
-def current_energy(layer: Any) -> EnergyAxis | None:
-    """Return a layer's energies as they are, or None where no axis is labelled so."""
-    if "energy" not in layer.axis_labels:
-        return None
-    try:
-        return layer_energy(layer)
-    except DataError:
-        return None
 
 
 def neighbours_of(lines: Sequence[str]) -> list[tuple[str, float]]:

@@ -6,8 +6,19 @@ narrow dock need more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QFontDatabase
+from qtpy.QtWidgets import (
+    QApplication,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 class Collapsible(QWidget):
@@ -55,3 +66,61 @@ class Collapsible(QWidget):
     def _open(self, on: bool) -> None:
         self.button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.content.setVisible(on)
+
+
+HEIGHT = 150
+"""Pixels of the text; longer ones scroll."""
+
+
+class ConsoleSnippet(Collapsible):
+    """A fold with lines of Python and a button that copies them; hidden while there are none."""
+
+    def __init__(self) -> None:
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setTabChangesFocus(True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setFixedHeight(HEIGHT)
+        self.text.setToolTip("The same in napari's console")
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip("Copy these lines, to paste them into napari's console")
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.text)
+        layout.addWidget(self.copy_button)
+        super().__init__("The same in Python", inside, "Lines for napari's console")
+        self.copy_button.clicked.connect(self.copy)
+        self.show_lines("")
+
+    def lines(self) -> str:
+        """Return the lines that are shown."""
+        return self.text.toPlainText()
+
+    def show_lines(self, lines: str) -> None:
+        """Show these lines; a text that is being read is not touched without need."""
+        if lines != self.lines():
+            self.text.setPlainText(lines)
+        self.setVisible(bool(lines))
+
+    def show_made(self, make: Callable[[], str], *, is_possible: bool) -> None:
+        """Show lines that take a while to make: only for those who look at them.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the lines; called while the fold is open.
+        is_possible : bool
+            Whether there would be any, so that the fold can be opened.
+        """
+        if self.is_open:
+            self.show_lines(make())
+        else:
+            self.setVisible(is_possible)
+
+    def copy(self) -> None:
+        """Put the lines into the clipboard."""
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.lines())

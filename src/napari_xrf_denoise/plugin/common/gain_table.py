@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .merge_compare_gains import HEADERS, GainRow, as_text, headers
+from .gain_rows import HEADERS, GainRow, as_text, headers
 
 TIPS = (
     "All counts together, or those in the window of a line",

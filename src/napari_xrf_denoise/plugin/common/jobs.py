@@ -78,3 +78,22 @@ def _step_back() -> None:
         with suppress(OSError):
             before = os.getpriority(os.PRIO_PROCESS, thread)
             os.setpriority(os.PRIO_PROCESS, thread, before + NICE)
+
+
+def load_torch() -> None:
+    """Import torch, which takes a moment, and say what to do where it cannot be.
+
+    Raises
+    ------
+    ImportError
+    """
+    try:
+        import torch
+        import torch._dynamo  # noqa: F401 - what the first training step would load
+    except (ImportError, OSError) as error:
+        raise ImportError(
+            f"torch could not be loaded ({error}). Reinstall it with: pip install torch. On "
+            "Windows torch must be loaded before Qt: start napari with "
+            'python -c "import torch, napari; napari.Viewer(); napari.run()", and install the '
+            "Microsoft Visual C++ Redistributable if that is not enough."
+        ) from error

@@ -14,18 +14,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
 from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
+from napari_xrf_denoise.plugin.common.plots import colors_of
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
 
-from .merge_compare_contrast import SameContrast
-from .merge_compare_python import python_of
+from .console import python_of
 from .model import CompareModel
-from .picture_layer import CompareLayer
+from .picture_layer import CompareLayer, SameContrast
 from .residual_page import ResidualPage
 from .session import CompareSession
 from .view_page import ViewPage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,11 +10,15 @@ from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.spectrum_image import AXES
 from napari_xrf_denoise.layers.convert import METADATA_KEY
-from napari_xrf_denoise.plugin.calibrate.model import current_energy
-from napari_xrf_denoise.plugin.common.merge_compare_gains import GainRow, gain_rows
-from napari_xrf_denoise.plugin.element_maps.recipe import edges
+from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
+from napari_xrf_denoise.plugin.common.layer_images import (
+    LayerPair,
+    current_energy,
+    denoising_record,
+    find_pair,
+    layer_sizes,
+)
 from napari_xrf_denoise.processing.residuals import StandardResiduals
 
 Mode = Literal["off", "swipe", "blink"]
@@ -132,7 +136,8 @@ class CompareModel:
             self._set_pair(self.before, self.after)
             return
         self.chosen_by_user = False
-        before, after, by_name = find_pair(self)
+        kept = LayerPair(self.before, self.after, self.paired_by_name)
+        before, after, by_name = find_pair(self.available, kept)
         self.paired_by_name = by_name
         self._set_pair(before, after)
 
@@ -151,11 +156,11 @@ class CompareModel:
             return NO_PAIR
         if self.before == self.after:
             return f"“{self.before.name}” is chosen twice. Choose two different layers."
-        raw, denoised = sizes(self.before), sizes(self.after)
+        raw, denoised = layer_sizes(self.before), layer_sizes(self.after)
         if raw != denoised:
             return (
-                f"“{self.before.name}” is {_in_words(raw)}, “{self.after.name}” is "
-                f"{_in_words(denoised)}. Choose two layers with the same pixels and energies."
+                f"“{self.before.name}” is {_shape_text(raw)}, “{self.after.name}” is "
+                f"{_shape_text(denoised)}. Choose two layers with the same pixels and energies."
             )
         return ""
 
@@ -168,7 +173,11 @@ class CompareModel:
 
     def gains(self) -> tuple[GainRow, ...]:
         """Return the table of dose gains, empty where the denoised layer has no report."""
-        return () if self.after is None else gain_rows(_record(self.after).get("report") or {})
+        return (
+            ()
+            if self.after is None
+            else gain_rows(denoising_record(self.after).get("report") or {})
+        )
 
     def gain_words(self) -> str:
         """Return what to tell about the table."""
@@ -176,7 +185,7 @@ class CompareModel:
             return NO_PAIR if self.available else NO_LAYERS
         if not self.gains():
             return NO_REPORT.format(name=self.after.name)
-        report = _record(self.after)["report"]
+        report = denoising_record(self.after)["report"]
         how = report.get("measured_by")
         return f"Measured by: {how}." if how else ""
 
@@ -224,48 +233,14 @@ class CompareModel:
             self.low, self.high = _edges(slice(0, axis.size), axis)
 
 
-def find_pair(model: CompareModel) -> tuple[Any, Any, bool]:
-    """Return the layers before and after, and whether the name of the source was known.
-
-    The topmost denoised layer whose source is there, by its name, counts. A pair that was found
-    so stays one when the source is renamed. Without a source of that name it is the topmost raw
-    layer of the same shape.
-    """
-    denoised = [layer for layer in reversed(model.available) if _record(layer)]
-    for after in denoised:
-        is_present = after == model.after and model.before in model.available
-        if is_present and model.paired_by_name and sizes(model.before) == sizes(after):
-            return model.before, after, True
-        source = _record(after).get("source")
-        for before in _same_shape(model.available, after):
-            if before.name == source:
-                return before, after, True
-    for after in denoised:
-        raw = [layer for layer in _same_shape(model.available, after) if not _record(layer)]
-        if raw:
-            return raw[0], after, False
-    return None, denoised[0] if denoised else None, False
-
-
-def sizes(layer: Any) -> tuple[int, int, int]:
-    """Return the numbers of a layer's pixels and energies: y, x, energy."""
-    shape = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
-    height, width, channels = (int(shape.get(label, 1)) for label in AXES[1:])
-    return height, width, channels
-
-
 def _edges(channels: slice, axis: EnergyAxis) -> tuple[float, float]:
     """Return the edges of channels, without digits that are only rounding."""
-    low, high = edges(channels, axis)
+    low, high = axis.edges(channels)
     return round(low, 6), round(high, 6)
 
 
-def _same_shape(layers: Sequence[Any], after: Any) -> list[Any]:
-    return [layer for layer in reversed(layers) if layer != after and sizes(layer) == sizes(after)]
-
-
 def _lines(after: Any) -> dict[str, tuple[float, float]]:
-    report = {} if after is None else _record(after).get("report") or {}
+    report = {} if after is None else denoising_record(after).get("report") or {}
     return {
         window["name"]: (float(window["range"][0]), float(window["range"][1]))
         for window in report.get("windows") or ()
@@ -282,10 +257,5 @@ def _content(layer: Any) -> tuple[Any, ...]:
     return (id(layer.data), *places, tuple(map(str, layer.units)), *facts)
 
 
-def _record(layer: Any) -> Mapping[str, Any]:
-    record = layer.metadata.get("denoising")
-    return record if isinstance(record, Mapping) else {}
-
-
-def _in_words(shape: tuple[int, int, int]) -> str:
+def _shape_text(shape: tuple[int, int, int]) -> str:
     return f"{shape[0]} × {shape[1]} pixels with {shape[2]} channels"

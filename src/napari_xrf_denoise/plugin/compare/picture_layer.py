@@ -4,14 +4,139 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.layers.merge_layer_place import layer_transform
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
-from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra
+import numpy as np
+from numpy.typing import NDArray
 
-from .merge_compare_contrast import SameContrast
-from .merge_compare_pictures import EnergyPictures, compose
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.layers.geometry import layer_transform
+from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
+from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.layer_images import LayerImage
+
 from .model import CompareModel
+
+
+class SameContrast:
+    """Gives both layers of a pair, and the picture made of them, the same contrast limits.
+
+    The picture follows the pair's only while the two have the same.
+    """
+
+    def __init__(self) -> None:
+        self._pair: tuple[Any, ...] = ()
+        self._third: Any = None
+        self._linked: tuple[Any, ...] = ()
+
+    def link(self, *pair: Any) -> None:
+        """Link these layers instead of others; they take the first one's limits."""
+        if pair == self._pair:
+            return
+        self._pair = pair
+        self._relink()
+
+    def set_third(self, layer: Any) -> None:
+        """Link one more layer, or leave it."""
+        self._third = layer
+        self._relink()
+
+    def unlink(self) -> None:
+        """Let go of all layers; they keep their limits."""
+        self._pair, self._third = (), None
+        self._relink()
+
+    def _relink(self) -> None:
+        for layer in self._linked:
+            layer.events.contrast_limits.disconnect(self._follow)
+        third = () if self._third is None or not self._pair else (self._third,)
+        self._linked = self._pair + third
+        if self._linked:
+            self._give(self._linked[0])
+        for layer in self._linked:
+            layer.events.contrast_limits.connect(self._follow)
+
+    def _follow(self, event: Any) -> None:
+        self._give(event.source)
+
+    def _give(self, source: Any) -> None:
+        limits = tuple(source.contrast_limits)
+        for layer in self._linked:
+            if tuple(layer.contrast_limits) != limits:
+                layer.contrast_limits = limits
+
+
+Pictures = tuple[NDArray[np.float32], NDArray[np.float32]]
+Wanted = tuple[SpectrumImage, SpectrumImage, int]
+
+
+class EnergyPictures:
+    """The pictures of a pair of spectrum images at the energy that is wanted."""
+
+    def __init__(self) -> None:
+        self.latest: Pictures | None = None
+        self.problem = ""
+        self._wanted: Wanted | None = None
+        self._read: Wanted | None = None
+        self._reading: Wanted | None = None
+        self._job: BackgroundJob | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether pictures are being read."""
+        return self._job is not None
+
+    def want(self, before: SpectrumImage, after: SpectrumImage, channel: int) -> None:
+        """Read these pictures, unless they are there; older ones stay until they are."""
+        wanted = (before, after, channel)
+        if not _is_same(wanted, self._wanted):
+            self._wanted = wanted
+        self.poll()
+
+    def poll(self) -> bool:
+        """Take over what was read; return whether nothing is waited for."""
+        job = self._job
+        if job is not None and job.is_done:
+            self._job = None
+            self._read = self._reading
+            self.problem = "" if job.error is None else str(job.error)
+            self.latest = job.result
+        if self._job is None and self._wanted and not _is_same(self._wanted, self._read):
+            before, after, channel = self._reading = self._wanted
+            self._job = BackgroundJob(
+                lambda *_: (picture_at(before, channel), picture_at(after, channel)),
+                "xrf-compare-pictures",
+            )
+            self._job.start()
+            # Counts in memory are there at once, so that nothing flickers.
+            if self._job.wait(0.02):
+                return self.poll()
+        return self._job is None
+
+    def forget(self) -> None:
+        """Forget the pictures, and those that are being read."""
+        self._job = self._wanted = self._read = self._reading = self.latest = None
+        self.problem = ""
+
+
+def picture_at(image: SpectrumImage, channel: int) -> NDArray[np.float32]:
+    """Return the counts of a channel, repeats combined, shape (y, x)."""
+    repeats = np.asarray(image.counts[:, :, :, channel])
+    combined: NDArray[np.float64] = repeats.sum(axis=0, dtype=np.float64)
+    if image.combination == "mean":
+        combined /= len(repeats)
+    return combined.astype(np.float32)
+
+
+def compose(pictures: Pictures, share: float) -> NDArray[np.float32]:
+    """Return a picture whose left part, a share of its width, is the first one."""
+    before, after = pictures
+    cut = round(share * before.shape[1])
+    composed: NDArray[np.float32] = np.concatenate([before[:, :cut], after[:, cut:]], axis=1)
+    return composed
+
+
+def _is_same(one: Wanted, other: Wanted | None) -> bool:
+    return other is not None and (one[0] is other[0] and one[1] is other[1] and one[2] == other[2])
+
 
 NAME = "Compare"
 
@@ -33,7 +158,7 @@ class CompareLayer:
         self._model = model
         self._contrast = contrast
         self._pictures = EnergyPictures()
-        self._known: dict[str, tuple[Any, LayerSpectra]] = {}
+        self._known: dict[str, tuple[Any, LayerImage]] = {}
         self._of: tuple[Any, Any] = (None, None)
         self._shown: tuple[Any, float] = (None, 0.0)
         self.layer: Any = None
@@ -110,7 +235,7 @@ class CompareLayer:
         for name, layer in pair.items():
             known = self._known.get(name)
             if known is None or known[0] != layer or not known[1].is_current():
-                self._known[name] = (layer, LayerSpectra(layer))
+                self._known[name] = (layer, LayerImage(layer))
         return self._known["before"][1].image, self._known["after"][1].image
 
     def _problem(self) -> str:

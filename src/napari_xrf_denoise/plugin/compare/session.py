@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.layers.convert import image_from_layer_data, layer_attributes
-from napari_xrf_denoise.layers.merge_layer_place import layer_transform
+from napari_xrf_denoise.layers.geometry import layer_transform
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.processing.residuals import StandardResiduals, residuals
 

@@ -22,20 +22,25 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
-from napari_xrf_denoise.denoising.settings import DEVICES, METHODS, PRESETS
+from napari_xrf_denoise.core.quantities import about_seconds
+from napari_xrf_denoise.denoising.settings import (
+    DEVICE_TIPS,
+    DEVICES,
+    METHOD_TIPS,
+    METHODS,
+    PRESET_TIPS,
+    PRESETS,
+)
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.plugin.common.collapsible import Collapsible
-from napari_xrf_denoise.plugin.common.dock import DockedWidget
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
+from napari_xrf_denoise.plugin.common.dock import DockedWidget, repaint_later, repaint_once
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, sliced_layer
+from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
 from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.merge_compare_gains import GainRow, gain_rows
-from napari_xrf_denoise.plugin.common.merge_drawn_once import repaint_later, repaint_once
-from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
+from napari_xrf_denoise.plugin.common.plots import colors_of
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
-from napari_xrf_denoise.plugin.common.text import about_seconds
 from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, short_box, words_label
 
 from .layer_checklist import LayerChecklist
@@ -52,24 +57,6 @@ OFTEN = {"stage", "fraction", "seconds_left", "counts", "preview", "course"}
 """What changes while it runs."""
 TABLE_HEIGHT = 180
 
-METHOD_TIPS = {
-    "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
-    "spectrum": "each spectrum by itself, with a small network",
-    "stack": "components of the spectra, their pictures denoised by networks",
-    "pca": "components that the spectra of a map share",
-}
-PRESET_TIPS = {
-    "fast": "a first look",
-    "balanced": "a good result in little time",
-    "best": "more training, several times slower",
-    "tutorial": "the published job for spectra, 10,000 epochs: minutes",
-}
-DEVICE_TIPS = {
-    "auto": "a graphics card where torch finds one",
-    "cpu": "the processor",
-    "cuda": "an NVIDIA graphics card",
-    "mps": "the graphics of an Apple processor",
-}
 LEARN, OPEN = "learn a new one", "open a file…"
 MODEL_FILES = "Models (*.safetensors)"
 

@@ -17,8 +17,7 @@ import pyqtgraph as pg  # isort: skip
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.progress import Preview
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
-from napari_xrf_denoise.plugin.common.plots import color_plot, plain_plot
+from napari_xrf_denoise.plugin.common.plots import PlotColors, color_plot, plain_plot
 from napari_xrf_denoise.plugin.common.widgets import words_label
 
 from .history import DOSE_GAIN

@@ -10,6 +10,7 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.quantities import about_bytes, about_seconds
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 from napari_xrf_denoise.denoising.cost_estimate import CostEstimate, estimate_cost
 
@@ -25,8 +26,7 @@ from napari_xrf_denoise.denoising.settings import (
     resolve_settings,
 )
 from napari_xrf_denoise.layers.convert import METADATA_KEY, layer_energy
-from napari_xrf_denoise.plugin.common.merge_setting_changes import Changes
-from napari_xrf_denoise.plugin.common.text import about_bytes, about_seconds
+from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
 from .call import Call, Trained
 from .history import Points

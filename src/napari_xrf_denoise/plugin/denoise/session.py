@@ -23,7 +23,7 @@ from napari_xrf_denoise.layers.convert import (
     layer_data,
     moved_like,
 )
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Work
+from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Work, load_torch
 
 from .call import Call, Trained
 from .history import HistoryKeeper
@@ -221,25 +221,6 @@ class DenoiseSession:
         model.stage, model.fraction, model.seconds_left = "", 0.0, None
         model.preview, model.counts = None, ()
         model.status = "idle"
-
-
-def load_torch() -> None:
-    """Import torch, which takes a moment, and say what to do where it cannot be.
-
-    Raises
-    ------
-    ImportError
-    """
-    try:
-        import torch
-        import torch._dynamo  # noqa: F401 - what the first training step would load
-    except (ImportError, OSError) as error:
-        raise ImportError(
-            f"torch could not be loaded ({error}). Reinstall it with: pip install torch. On "
-            "Windows torch must be loaded before Qt: start napari with "
-            'python -c "import torch, napari; napari.Viewer(); napari.run()", and install the '
-            "Microsoft Visual C++ Redistributable if that is not enough."
-        ) from error
 
 
 def _in_words(error: BaseException) -> str:

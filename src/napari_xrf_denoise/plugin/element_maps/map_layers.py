@@ -11,8 +11,8 @@ import numpy as np
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.convert import is_layer, picture_data
-from napari_xrf_denoise.layers.merge_layer_place import layer_transform
-from napari_xrf_denoise.plugin.compare.model import sizes
+from napari_xrf_denoise.layers.geometry import layer_transform
+from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
 
 from .recipe import MapRecipe
 
@@ -88,7 +88,9 @@ def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
         names a layer that is gone or renamed, the only one that it can be.
     """
     others = [
-        other for other in reversed(available) if other != layer and sizes(other) == sizes(layer)
+        other
+        for other in reversed(available)
+        if other != layer and layer_sizes(other) == layer_sizes(layer)
     ]
     source = _denoised_from(layer)
     for other in others:

@@ -11,13 +11,11 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.plugin.common.text import CALIBRATE
-from napari_xrf_denoise.processing.element_maps import AUTO
-from napari_xrf_denoise.spectroscopy.element_symbols import parse_elements
+from napari_xrf_denoise.plugin.common import CALIBRATE
+from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, parse_elements
 
 from .map_layers import is_map, partner_of, source_key, source_of
-from .merge_map_overlaps import overlap_words
-from .recipe import MapRecipe, Window
+from .recipe import MapRecipe, Window, overlap_words
 
 NO_LAYERS = (
     "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.processing.element_maps import (
-    AUTO,
     background_windows,
     best_line,
     element_map,
     line_window,
     window_map,
 )
+from napari_xrf_denoise.processing.line_overlaps import (
+    COMMON_ELEMENTS,
+    lines_between,
+    overlapping_lines,
+)
+from napari_xrf_denoise.spectroscopy.element_symbols import AUTO
+from napari_xrf_denoise.spectroscopy.xray_lines import XrayLine
 
 Window = tuple[float, float]
 """First and last energy: the edges of the outermost channels, in keV or channels."""
@@ -96,7 +102,7 @@ class MapRecipe:
         """
         channels = self.channels(axis)
         sides = background_windows(channels, axis) if self.background else ()
-        return tuple(edges(part, axis) for part in (channels, *sides))
+        return tuple(axis.edges(part) for part in (channels, *sides))
 
     def compute(
         self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
@@ -117,7 +123,7 @@ class MapRecipe:
         """Return the recipe, and the window that it means on this axis, in plain values."""
         named = {"element": self.element, "line": self.line} if self.element else {}
         channels = self.channels(axis)
-        low, high = edges(channels, axis) if self.element else (self.low, self.high)
+        low, high = axis.edges(channels) if self.element else (self.low, self.high)
         in_channels = {} if axis.calibrated else {"channels": [channels.start, channels.stop]}
         return {
             **named,
@@ -162,15 +168,52 @@ class MapRecipe:
                 f"The map of {name} cannot be computed again: the layer has {axis.size} channels "
                 "now. Add a map of another window."
             )
-        low, high = edges(slice(*self.chosen), axis)
+        low, high = axis.edges(slice(*self.chosen))
         return MapRecipe(low=low, high=high, background=self.background)
 
 
-def edges(channels: slice, axis: EnergyAxis) -> Window:
-    """Return where a range of channels begins and ends, half a channel beyond their centres."""
-    centers = axis.centers
-    # Half-way to the neighbours; the first and last channel are as wide as those beside them.
-    inner = (centers[1:] + centers[:-1]) / 2 if axis.size > 1 else centers + axis.gain / 2
-    ends = np.concatenate([2 * centers[:1] - inner[:1], inner, 2 * centers[-1:] - inner[-1:]])
-    start, stop, _ = channels.indices(axis.size)
-    return float(ends[start]), float(ends[stop])
+MOST_NAMED = 4
+"""Lines that are named for one map; the strongest ones."""
+
+
+def overlap_words(recipes: Sequence[MapRecipe], axis: EnergyAxis | None) -> str:
+    """Return a line of text for each map whose window holds lines of other elements.
+
+    Looked for among common elements and those that are mapped themselves. For a window of one's
+    own it says which lines are in it.
+    """
+    if axis is None or not axis.calibrated:
+        return ""
+    chosen = {recipe.element for recipe in recipes if recipe.element}
+    words = [_of_one(recipe, axis, chosen) for recipe in recipes]
+    return "\n".join(line for line in words if line)
+
+
+def _of_one(recipe: MapRecipe, axis: EnergyAxis, chosen: set[str]) -> str:
+    among = (*COMMON_ELEMENTS, *sorted(chosen))
+    try:
+        resolved = recipe.resolved(axis)
+        if not resolved.element:
+            found = lines_between(resolved.low, resolved.high, among=among)
+            return f"Lines in the window: {_named(found)}." if found else ""
+        found = overlapping_lines(resolved.element, resolved.line, axis, among=among)
+    except (DataError, SettingsError):
+        return ""  # that there is no such line is said where the map is made
+    if not found:
+        return ""
+    also = [group for group in found if group.element in chosen]
+    others = [group for group in found if group.element not in chosen]
+    name = resolved.name(axis.unit)
+    sentences = []
+    if also:
+        sentences.append(f"{name} cannot be told from {_named(also)}, also chosen.")
+    if others:
+        sentences.append(f"{name} also counts {_named(others)}, if present.")
+    return " ".join(sentences)
+
+
+def _named(groups: Sequence[XrayLine]) -> str:
+    names = [f"{group.element} {group.name} ({group.energy:.2f} keV)" for group in groups]
+    more = len(names) - MOST_NAMED
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

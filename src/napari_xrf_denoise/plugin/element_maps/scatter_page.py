@@ -9,12 +9,11 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.widgets import short_box, words_label
 
-from .merge_map_scatter import paired_values
 from .overlay_page import fill_with_maps
-from .scatter_model import HINT, ScatterModel
+from .scatter_model import HINT, ScatterModel, paired_values
 from .scatter_plot import ScatterPlot
 
 NO_MAPS = "Add the maps of two elements first."

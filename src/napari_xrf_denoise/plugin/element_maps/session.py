@@ -14,9 +14,8 @@ from napari_xrf_denoise.processing.line_overlaps import lines_between
 from napari_xrf_denoise.spectroscopy.element_symbols import ELEMENTS
 
 from .map_layers import KEY, map_layer_data, renew, share_contrast, source_of
-from .merge_map_overlaps import overlap_words
 from .model import ElementModel
-from .recipe import MapRecipe
+from .recipe import MapRecipe, overlap_words
 
 AddLayer = Callable[[Any, dict[str, Any]], object]
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
 from napari_xrf_denoise.plugin.common.widgets import words_label
 

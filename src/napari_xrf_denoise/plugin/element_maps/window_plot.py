@@ -14,8 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
-from napari_xrf_denoise.plugin.common.plots import color_plot, plain_plot
+from napari_xrf_denoise.plugin.common.plots import PlotColors, color_plot, plain_plot
 
 from .recipe import Window
 

@@ -23,11 +23,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xrf_denoise.io.options import ReadOptions
+from napari_xrf_denoise.plugin.common import CALIBRATE
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors, colors_of
-from napari_xrf_denoise.plugin.common.merge_preview import Preview, preview_of
-from napari_xrf_denoise.plugin.common.merge_preview_plots import PicturePreview, SpectrumPreview
-from napari_xrf_denoise.plugin.common.text import CALIBRATE
+from napari_xrf_denoise.plugin.common.plots import (
+    PicturePreview,
+    PlotColors,
+    SpectrumPreview,
+    colors_of,
+)
+from napari_xrf_denoise.plugin.common.sum_spectrum import Preview, preview_of
 from napari_xrf_denoise.plugin.common.widgets import words_label
 
 from .questions import Candidate, Question

@@ -149,7 +149,7 @@ def _attend() -> None:
     from napari import current_viewer
 
     from .loading import follow
-    from .merge_first_look import show_strongest_line
+    from .samples import show_strongest_line
 
     viewer = current_viewer()
     if viewer is not None:

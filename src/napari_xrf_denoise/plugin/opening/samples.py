@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import napari
 
-from napari_xrf_denoise.layers.convert import LayerData, layer_data
+from napari_xrf_denoise.layers.convert import (
+    METADATA_KEY,
+    LayerData,
+    is_spectral,
+    layer_data,
+    layer_energy,
+)
+from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
 
-from .merge_first_look import show_strongest_line
+
+def show_strongest_line(viewer: Any) -> None:
+    """Move the energy slider to the strongest line of the next layer, unless there is a map.
+
+    napari itself begins in the middle of the energies, where a picture often is black.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+    layers, dims = viewer.layers, viewer.dims
+    if any(is_spectral(layer) for layer in layers):
+        return  # the slider is where somebody looks
+
+    def inserted(event: Any) -> None:
+        layers.events.inserted.disconnect(inserted)
+        layer = event.value
+        strongest = layer.metadata.get(METADATA_KEY, {}).get("strongest_channel")
+        if strongest is not None and sliced_layer([layer], dims) is not None:
+            axis = layer_energy(layer)
+            move_slice(layer, axis, dims, float(axis.centers[strongest]))
+
+    # After napari has made the sliders.
+    layers.events.inserted.connect(inserted, position="last")
 
 
 def sample_spectra() -> list[LayerData]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker
+from collections.abc import Mapping
+
+from psygnal import Signal
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
+    QDoubleSpinBox,
     QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -14,10 +22,9 @@ from qtpy.QtWidgets import (
 
 from napari_xrf_denoise.plugin.common.widgets import choice_box
 
-from .layer_spectra import Extent
-from .merge_spectrum_regions import MOST_REGIONS
-from .merge_spectrum_scale import SCALES, Scale
-from .model import SpectrumModel
+from .model import Extent, Pin, Scale, SpectrumModel
+from .plot_items import SCALES
+from .regions import MOST_REGIONS
 
 EXTENTS: dict[Extent, tuple[str, str]] = {
     "pixel": (
@@ -128,3 +135,139 @@ class SpectrumControls(QWidget):
 
     def _set(self, field: str, value: object) -> None:
         setattr(self._model, field, value)
+
+
+LINES = 4
+"""Pins in sight; more are scrolled to."""
+
+
+class PinList(QListWidget):
+    """Shows the pins of a model, and removes those that are chosen.
+
+    Parameters
+    ----------
+    model : SpectrumModel
+    """
+
+    def __init__(self, model: SpectrumModel) -> None:
+        super().__init__()
+        self._model = model
+        self._shown: list[tuple[Pin, str, str]] = []
+        self.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setToolTip(
+            "Pinned pixels: layer, row y and column x. Choose some and press Delete, or "
+            "“Remove”, to let them go."
+        )
+        self.setAccessibleName("Pinned pixels")
+
+    def show_pins(self, colors: Mapping[Pin, str]) -> None:
+        """Show the model's pins, each with the colour of its curve; none where it is hidden."""
+        shown = [(pin, pin.name, colors.get(pin, "")) for pin in self._model.pins]
+        if shown == self._shown:
+            return
+        self._shown = shown
+        chosen = set(self.chosen())
+        self.clear()
+        for pin, name, color in shown:
+            item = QListWidgetItem(_square(color), name)
+            item.setData(Qt.ItemDataRole.UserRole, pin)
+            item.setToolTip(name if color else f"{name} (not shown)")
+            self.addItem(item)
+            item.setSelected(pin in chosen)
+        lines = min(len(shown), LINES)
+        self.setFixedHeight(lines * max(self.sizeHintForRow(0), 0) + 2 * self.frameWidth() + 2)
+
+    def chosen(self) -> list[Pin]:
+        """Return the pins that are selected."""
+        return [item.data(Qt.ItemDataRole.UserRole) for item in self.selectedItems()]
+
+    def remove_chosen(self) -> None:
+        """Let the selected pins go, or the last one where none is selected."""
+        self._model.unpin(*(self.chosen() or self._model.pins[-1:]))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Remove by key."""
+        if event is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.remove_chosen()
+            return
+        super().keyPressEvent(event)
+
+
+def _square(color: str) -> QIcon:
+    picture = QPixmap(12, 12)
+    picture.fill(QColor(color) if color else Qt.GlobalColor.transparent)
+    return QIcon(picture)
+
+
+FAR = 1e6
+"""Farthest energy or channel that can be typed."""
+BOX_WIDTH = 46
+"""Least pixels of a field: enough for 12.34 keV, or for channel 4095."""
+
+
+class ZoomRow(QWidget):
+    """First and last energy of the view, and back to all of them.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+    """
+
+    typed = Signal(float, float)
+    """First and last energy that were typed, in keV, or channels."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._by_channel = False
+        self.low_box, self.high_box = _energy_box(), _energy_box()
+        self.unit_label = QLabel()
+        self.whole_button = QPushButton("Whole")
+        self.whole_button.setToolTip("Shows all energies and all counts")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.low_box, 1)
+        layout.addWidget(QLabel("to"))
+        layout.addWidget(self.high_box, 1)
+        layout.addWidget(self.unit_label)
+        layout.addWidget(self.whole_button)
+        for box in (self.low_box, self.high_box):
+            box.valueChanged.connect(self._emit)
+        self.set_unit(by_channel=False)
+
+    def set_unit(self, *, by_channel: bool) -> None:
+        """Name the unit of the fields: keV, or channel."""
+        unit = "channel" if by_channel else "keV"
+        if self.unit_label.text() == unit:
+            return
+        self.unit_label.setText(unit)
+        for box, which in ((self.low_box, "First"), (self.high_box, "Last")):
+            with QSignalBlocker(box):
+                box.setDecimals(0 if by_channel else 2)
+                box.setSingleStep(10 if by_channel else 0.1)
+            box.setToolTip(f"{which} energy that the plot shows ({unit})")
+            box.setAccessibleName(box.toolTip())
+
+    def show_view(self, low: float, high: float) -> None:
+        """Show what is in view."""
+        for box, value in ((self.low_box, low), (self.high_box, high)):
+            with QSignalBlocker(box):
+                box.setValue(value)
+
+    def _emit(self, _: float) -> None:
+        low, high = self.low_box.value(), self.high_box.value()
+        # In between, while only one of the two was typed, there may be nothing to show.
+        if low < high:
+            self.typed.emit(low, high)
+
+
+def _energy_box() -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(-FAR, FAR)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    # napari's style asks for more room than a narrow dock has.
+    box.setStyleSheet(f"min-width: {BOX_WIDTH}px; padding: 1px 2px;")
+    # Not after each digit.
+    box.setKeyboardTracking(False)
+    return box

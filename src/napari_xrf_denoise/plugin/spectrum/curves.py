@@ -7,13 +7,54 @@ from typing import Any
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.layers.regions import drawn_regions
+from napari_xrf_denoise.plugin.common.layer_images import find_pair
 
 from .layer_spectra import OF, Curve, LayerSpectra
-from .merge_spectrum_pins import Pin, place_words
-from .merge_spectrum_regions import MOST_REGIONS
-from .merge_spectrum_residual import residual, residual_pair
-from .model import SpectrumModel
-from .regions import RegionWatcher
+from .model import Pin, SpectrumModel, place_words
+from .regions import MOST_REGIONS, RegionWatcher
+
+
+def residual_pair(layers: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the raw and the denoised layer that belong together, as the dock Compare pairs them.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+        Spectral ones that are shown, the topmost last.
+
+    Returns
+    -------
+    tuple of layers or None
+        None where no denoised layer has a raw one of the same shape.
+    """
+    raw, denoised, _ = find_pair(layers)
+    return None if raw is None or denoised is None else (raw, denoised)
+
+
+def residual(raw: Curve, denoised: Curve) -> Curve:
+    """Return raw minus denoised counts, in counts per channel.
+
+    Parameters
+    ----------
+    raw, denoised : Curve
+        Of the same pixels, with as many channels.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of channels differ.
+    """
+    return Curve(
+        label=f"{raw.label} − {denoised.label}",
+        key=(denoised.key[0], f"residual {denoised.key[1]}".rstrip()),
+        axis=raw.axis,
+        counts=raw.counts - denoised.counts,
+        least=raw.least,
+        kind="residual",
+        divisor=None,
+        parts=(raw.label, denoised.label),
+    )
+
 
 CUT = f"Only the first {MOST_REGIONS} shapes and labels are shown."
 APART = "The layers have different pixels under the mouse, so that there is no residual."
@@ -211,3 +252,53 @@ def _place_words(places: dict[str, str]) -> str:
     if len(different) == 1:
         return different.pop()
     return "; ".join(f"{name} {words}" for name, words in places.items())
+
+
+def pointed_at(energy: float, curves: Sequence[Curve]) -> str:
+    """Return energy, channel and the counts there of each curve, in words.
+
+    Parameters
+    ----------
+    energy : float
+        In keV, or a channel where a curve is not calibrated.
+    curves : sequence of Curve
+        One at least. Counts come with one standard deviation where it is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_xrf_denoise.core.energy_axis import EnergyAxis
+    >>> axis = EnergyAxis(0.0, 0.01, 3)
+    >>> curve = Curve("map", (0, ""), axis, np.array([0.0, 4.0, 1.0]), 0.5, np.array([0.0, 2, 1]))
+    >>> print(pointed_at(0.012, [curve]))
+    0.010 keV, channel 1
+    map: 4 ± 2
+    """
+    first = curves[0].axis
+    by_channel = any(not curve.axis.calibrated for curve in curves)
+    channels = [
+        min(max(round(energy), 0), curve.axis.size - 1)
+        if by_channel
+        else curve.axis.channel(energy)
+        for curve in curves
+    ]
+    where = f"channel {channels[0]}"
+    if first.calibrated:
+        where = f"{first.centers[channels[0]]:.3f} keV, {where}"
+    counts = [
+        f"{curve.label}: {_counts(curve, channel)}"
+        for curve, channel in zip(curves, channels, strict=True)
+    ]
+    return "\n".join([where, *counts])
+
+
+def in_figures(counts: float) -> str:
+    """Return counts with no more digits than help."""
+    return f"{counts:,.0f}" if abs(counts) >= 1000 else f"{counts:.4g}"
+
+
+def _counts(curve: Curve, channel: int) -> str:
+    counts = in_figures(float(curve.counts[channel]))
+    if curve.error is None:
+        return counts
+    return f"{counts} ± {float(curve.error[channel]):.2g}"

@@ -19,26 +19,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.plugin.common.collapsible import Collapsible
+from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, move_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.merge_plot_colors import colors_of
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
+from napari_xrf_denoise.plugin.common.plots import colors_of
 from napari_xrf_denoise.plugin.common.widgets import scroll_in, words_label
 
 from .console import python_of
-from .controls import SpectrumControls
-from .curves import ShownSpectra
+from .controls import PinList, SpectrumControls, ZoomRow
+from .curves import ShownSpectra, pointed_at
 from .export import ask_and_save
 from .layer_spectra import Curve, pixel_at
 from .line_panel import LinePanel
-from .merge_spectrum_drawings import Drawings
-from .merge_spectrum_pin_list import PinList
-from .merge_spectrum_words import pointed_at
-from .merge_spectrum_zoom import ZoomRow
 from .model import SpectrumModel
 from .plot import SpectrumPlot
+from .regions import Drawings
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -10,19 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.layers.convert import METADATA_KEY, image_from_layer
 from napari_xrf_denoise.layers.geometry import unit_factors
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.layer_images import LayerImage, denoising_record
 from napari_xrf_denoise.processing.spectra import Kind, PixelSums, whole_sums
 
 from .errors import AVERAGE, POISSON, denoised_error, poisson_error
-from .merge_spectrum_pins import place_words
+from .model import Extent, place_words
 from .pixel_reader import PixelReader
-
-Extent = Literal["pixel", "sum", "mean", "max"]
-"""What the spectra are of: one pixel, or all pixels added, per pixel, or the highest of them."""
 
 OF: dict[Extent, str] = {
     "pixel": "mean per pixel",  # of regions, so that they compare with the pixel
@@ -91,7 +87,7 @@ class Curve:
         return self.key[1].startswith(("pin", "region"))
 
 
-class LayerSpectra:
+class LayerSpectra(LayerImage):
     """The spectra of one layer, as it is now.
 
     Parameters
@@ -101,33 +97,16 @@ class LayerSpectra:
     """
 
     def __init__(self, layer: Any) -> None:
-        self._layer = layer
-        self._signature = _signature(layer)
-        self.image: SpectrumImage | None = None
-        self._problem = ""
+        super().__init__(layer)
         self._sums: PixelSums | None = None
         self._summing: BackgroundJob | None = None
-        self._pixels: PixelReader | None = None
-        try:
-            self.image = image_from_layer(layer)
-            self._pixels = PixelReader(self.image)
-        except DataError as error:
-            self._problem = str(error)
-
-    def is_current(self) -> bool:
-        """Whether the layer still holds what this was made of."""
-        return self._signature == _signature(self._layer)
+        self._pixels = None if self.image is None else PixelReader(self.image)
 
     @property
     def is_waiting(self) -> bool:
         """Whether a sum is still being computed, or a pixel read."""
         reads = self._pixels is not None and self._pixels.is_waiting
         return reads or self._summing is not None
-
-    @property
-    def problem(self) -> str:
-        """Why there are no spectra, in words; empty where there are."""
-        return self._problem
 
     def problem_at(self, pixel: dict[str, int]) -> str:
         """Return why a pixel cannot be read, in words; empty where it can."""
@@ -250,7 +229,7 @@ class LayerSpectra:
             self._summing.wait(0.02)
         if self._summing.is_done:
             if self._summing.error is not None:
-                self._problem = str(self._summing.error)
+                self.problem = str(self._summing.error)
                 self.image = self._pixels = None
             self._sums = self._summing.result
             self._summing = None
@@ -302,12 +281,6 @@ class LayerSpectra:
         )
 
 
-def denoising_record(layer: Any) -> Mapping[str, Any]:
-    """Return what a denoised layer knows about its making, empty for others."""
-    record = layer.metadata.get("denoising")
-    return record if isinstance(record, Mapping) else {}
-
-
 def pixel_at(layer: Any, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
     """Return the indices of a spectral layer at a place, by axis, or None beside its picture.
 
@@ -342,16 +315,3 @@ def _is_inside(layer: Any, pixel: dict[str, int]) -> bool:
 
 def _place(pixel: dict[str, int]) -> tuple[int, int]:
     return pixel.get("y", 0), pixel.get("x", 0)
-
-
-def _signature(layer: Any) -> tuple[Any, ...]:
-    own = layer.metadata.get(METADATA_KEY, {})
-    return (
-        id(layer.data),
-        # By value: napari keeps the dictionary itself when a layer gets other metadata.
-        *(repr(own.get(key)) for key in ("repeat_kind", "energy", "repeat_energies")),
-        tuple(layer.axis_labels),
-        tuple(layer.scale),
-        tuple(layer.translate),
-        tuple(map(str, layer.units)),
-    )

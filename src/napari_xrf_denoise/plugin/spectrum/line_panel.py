@@ -26,16 +26,18 @@ from superqt import QFlowLayout
 
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.merge_line_facts import parse_elements, possible_elements
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
-from napari_xrf_denoise.plugin.common.periodic_table import PeriodicTable
+from napari_xrf_denoise.plugin.common.periodic_table import (
+    PeriodicTable,
+    parse_elements,
+    possible_elements,
+)
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.widgets import words_label
 from napari_xrf_denoise.spectroscopy.xray_lines import FAMILIES
 
 from .layer_spectra import Curve
-from .line_model import Answer, LineModel, read_tables
+from .line_model import Answer, LineModel, Mark, read_tables
 from .marks import mark_color
-from .merge_line_marks import Mark
 
 SEARCH_MS = 300
 """How long a spectrum must stay before its peaks are searched."""

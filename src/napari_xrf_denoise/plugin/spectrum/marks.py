@@ -16,9 +16,9 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 
-from .merge_line_marks import Kind, Mark
+from .line_model import Kind, Mark
 
 __all__ = ["Mark", "MarkLayer", "mark_color"]
 

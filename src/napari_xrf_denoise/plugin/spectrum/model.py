@@ -2,14 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from .layer_spectra import Extent
-from .merge_spectrum_pins import Pin, still_there, with_pins
-from .merge_spectrum_scale import Scale
+Scale = Literal["linear", "logarithmic", "square root"]
+Extent = Literal["pixel", "sum", "mean", "max"]
+"""What the spectra are of: one pixel, or all pixels added, per pixel, or the highest of them."""
+
+MOST_PINS = 24
+"""Pixels that can be pinned at once; more curves could not be told apart anyway."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A pixel of a layer, or a row of a list of spectra.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Itself, not its name: a renamed layer keeps its pins.
+    place : tuple of (str, int)
+        Indices by axis, as ``(("y", 3), ("x", 5))``.
+    """
+
+    layer: Any
+    place: tuple[tuple[str, int], ...]
+
+    @property
+    def words(self) -> str:
+        """The place in words: ``"y 3, x 5"``."""
+        return place_words(dict(self.place))
+
+    @property
+    def name(self) -> str:
+        """Layer and place in words."""
+        return f"{self.layer.name}, {self.words}"
+
+
+def place_words(place: dict[str, int]) -> str:
+    """Return indices by axis in words.
+
+    Examples
+    --------
+    >>> place_words({"y": 3, "x": 5})
+    'y 3, x 5'
+    """
+    names = {"repeat": "row"}
+    return ", ".join(f"{names.get(axis, axis)} {index}" for axis, index in place.items())
+
+
+def with_pins(pins: Sequence[Pin], new: Sequence[Pin]) -> tuple[Pin, ...]:
+    """Return the pins with others added, each once and the oldest given up when they are many.
+
+    Examples
+    --------
+    >>> first, second = Pin("map", (("y", 0), ("x", 1))), Pin("map", (("y", 2), ("x", 3)))
+    >>> [pin.words for pin in with_pins([first], [first, second])]
+    ['y 0, x 1', 'y 2, x 3']
+    """
+    return tuple(dict.fromkeys([*pins, *new]))[-MOST_PINS:]
+
+
+def still_there(pins: Sequence[Pin], layers: Sequence[Any]) -> tuple[Pin, ...]:
+    """Return the pins whose layer is among these."""
+    alive = {id(layer) for layer in layers}
+    return tuple(pin for pin in pins if id(pin.layer) in alive)
 
 
 @dataclass

@@ -15,15 +15,20 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
-from napari_xrf_denoise.plugin.common.merge_plot_colors import PlotColors
-from napari_xrf_denoise.plugin.common.plots import color_plot, plain_plot
+from napari_xrf_denoise.plugin.common.plots import PlotColors, color_plot, plain_plot
 
 from .layer_spectra import Curve
 from .marks import Mark, MarkLayer
-from .merge_spectrum_band import ErrorBand
-from .merge_spectrum_scale import Scale, from_heights, to_heights
-from .merge_spectrum_view import MOUSE_TIP, ZoomBox
-from .plot_items import LABELS, CountsAxis
+from .model import Scale
+from .plot_items import (
+    LABELS,
+    MOUSE_TIP,
+    CountsAxis,
+    ErrorBand,
+    ZoomBox,
+    from_heights,
+    to_heights,
+)
 
 LONGEST_UNBROKEN = 32
 """Letters of a legend's entry that fit into one line of a narrow dock."""

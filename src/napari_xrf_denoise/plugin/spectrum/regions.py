@@ -10,11 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.layers.regions import DrawnRegions
+from napari_xrf_denoise.layers.regions import DrawnRegions, is_region_layer
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.processing.spectra import PixelSums, region_sums
 
-from .merge_spectrum_regions import RegionKey, take_regions
+MOST_REGIONS = 12
+"""Shapes and labels whose spectra are shown: as many curves as can still be told apart."""
+
+RegionKey = tuple[int, str]
+"""Id of the layer that a region was drawn in, and what it is there: ``"shape 1"``."""
+
+
+def take_regions(
+    drawn: Sequence[DrawnRegions], shape: tuple[int, int]
+) -> tuple[dict[RegionKey, NDArray[np.bool_]], bool]:
+    """Return the masks of the first `MOST_REGIONS` regions, and whether there are more."""
+    masks: dict[RegionKey, NDArray[np.bool_]] = {}
+    for layer in drawn:
+        for name, mask in layer.masks(shape).items():
+            if len(masks) == MOST_REGIONS:
+                return masks, True
+            masks[layer.layer_id, name] = mask
+    return masks, False
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,3 +136,74 @@ def sums_of(
     )
     sums = {key: known.sums[key] if key in same else fresh[key] for key in masks}
     return RegionSums(sums, masks, is_cut)
+
+
+class Drawings:
+    """Counts how often each layer of shapes or labels has changed.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+    on_change : callable
+        Called without arguments.
+    """
+
+    def __init__(self, layers: Any, on_change: Callable[[], object]) -> None:
+        self._layers = layers
+        self._on_change = on_change
+        self._revisions: dict[Any, int] = {}
+        self._is_on = False
+
+    def start(self) -> None:
+        """Follow the layers from now on."""
+        if self._is_on:
+            return
+        self._is_on = True
+        self._layers.events.inserted.connect(self._follow)
+        self._layers.events.removed.connect(self._follow)
+        self._follow()
+
+    def stop(self) -> None:
+        """Leave the layers alone."""
+        if not self._is_on:
+            return
+        self._is_on = False
+        self._layers.events.inserted.disconnect(self._follow)
+        self._layers.events.removed.disconnect(self._follow)
+        for layer in self._revisions:
+            self._leave(layer)
+        self._revisions.clear()
+
+    def known(self) -> list[tuple[Any, int]]:
+        """Return the layers, the lowest first, each with a number that changes with it."""
+        return [
+            (layer, self._revisions[layer]) for layer in self._layers if layer in self._revisions
+        ]
+
+    def _follow(self, event: Any = None) -> None:
+        present = [layer for layer in self._layers if is_region_layer(layer)]
+        for layer in [layer for layer in self._revisions if layer not in present]:
+            self._leave(layer)
+            del self._revisions[layer]
+        for layer in present:
+            if layer not in self._revisions:
+                for name in _events(layer):
+                    getattr(layer.events, name).connect(self._changed)
+                self._revisions[layer] = 0
+
+    def _leave(self, layer: Any) -> None:
+        for name in _events(layer):
+            getattr(layer.events, name).disconnect(self._changed)
+
+    def _changed(self, event: Any) -> None:
+        self._revisions[event.source] = self._revisions.get(event.source, 0) + 1
+        self._on_change()
+
+
+def _events(layer: Any) -> list[str]:
+    """Return what tells that a layer is drawn anew, as a whole or in part.
+
+    Painting, undoing and dragging change an array or a shape in its place, and so tell nothing
+    else in common.
+    """
+    return [name for name in ("set_data", "labels_update") if hasattr(layer.events, name)]

@@ -9,7 +9,7 @@ import torch
 
 from napari_xrf_denoise.core.errors import Cancelled
 from napari_xrf_denoise.core.progress import Preview, Watch
-from napari_xrf_denoise.denoising.merge_parallel import run_parallel
+from napari_xrf_denoise.denoising.parallel import run_parallel
 
 
 def test_results_come_in_the_order_of_the_tasks():

@@ -1,7 +1,7 @@
 """Settings that the user changed."""
 
 from napari_xrf_denoise.denoising.settings import PcaSettings, SpectrumSettings, StackSettings
-from napari_xrf_denoise.plugin.common.merge_setting_changes import Changes
+from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
 
 def test_a_setting_belongs_to_its_method_also_where_another_has_one_of_that_name():

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.merge_drawn_once import repaint_later, repaint_once
+from napari_xrf_denoise.plugin.common.dock import repaint_later, repaint_once
 
 
 class Paints(QObject):

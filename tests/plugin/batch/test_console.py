@@ -7,7 +7,7 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.batch import runner as core
-from napari_xrf_denoise.plugin.batch.merge_batch_python import python_of
+from napari_xrf_denoise.plugin.batch.console import python_of
 from napari_xrf_denoise.plugin.batch.model import BatchModel
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 from napari_xrf_denoise.plugin.opening.answers import AnswerStore
@@ -23,7 +23,7 @@ def files(tmp_path):
 @pytest.fixture
 def no_answers(monkeypatch, tmp_path):
     """What was answered on this machine is no part of the tests."""
-    from napari_xrf_denoise.plugin.opening import merge_batch_answers as batch_answers
+    from napari_xrf_denoise.plugin.opening import answers as batch_answers
 
     monkeypatch.setattr(batch_answers, "AnswerStore", lambda: AnswerStore(tmp_path / "none.json"))
 
@@ -103,7 +103,7 @@ def test_device_and_threads_are_those_of_the_preferences(files, no_answers, monk
 
 def test_files_that_do_not_say_enough_are_read_as_was_answered(tmp_path, monkeypatch):
     from napari_xrf_denoise.io.options import ReadOptions
-    from napari_xrf_denoise.plugin.opening import merge_batch_answers as batch_answers
+    from napari_xrf_denoise.plugin.opening import answers as batch_answers
     from napari_xrf_denoise.plugin.opening.questions import question_about
 
     image, _ = xrf.simulate_map(shape=(8, 8), n_channels=128, seed=1)

@@ -1,10 +1,19 @@
-"""Whether an array fits into memory, asked before it is made."""
+"""Whether an array is read at once, and whether it fits into memory."""
 
 from __future__ import annotations
 
 import os
 
 from napari_xrf_denoise.core.errors import DataError
+
+IN_MEMORY_BYTES = 256 * 2**20
+"""Counts up to this size are read at once, and so checked at once; larger ones stay on disk and are
+checked as their blocks are read. Common maps (200 × 200 × 2048, uint8 or uint16) are below it."""
+
+
+def is_small(n_bytes: int) -> bool:
+    """Whether counts of this size are read at once."""
+    return n_bytes <= IN_MEMORY_BYTES
 
 
 def check_memory(n_bytes: int, where: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from napari_xrf_denoise.plugin.common.text import about_bytes, about_seconds
+from napari_xrf_denoise.core.quantities import about_bytes, about_seconds
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def python_of(model: BatchModel, user_preferences: Preferences) -> str:
         return ""  # of several fields that change, one after the other
     imports = [
         "from napari_xrf_denoise.batch.runner import plan, run",
-        "from napari_xrf_denoise.plugin.opening.merge_batch_answers import RememberedAnswers",
+        "from napari_xrf_denoise.plugin.opening.answers import RememberedAnswers",
     ]
     if settings is None:
         imports.insert(0, "import napari_xrf_denoise as xrf")

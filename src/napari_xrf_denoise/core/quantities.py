@@ -1,9 +1,6 @@
-"""Words that several docks use: a place in the menu, and estimates no more exact than they are."""
+"""Times and sizes in words, no more exact than an estimate is."""
 
 from __future__ import annotations
-
-CALIBRATE = "Plugins > XRF denoise > Calibrate energy"
-"""Where in napari's menu channels get their energies."""
 
 
 def about_seconds(seconds: float) -> str:

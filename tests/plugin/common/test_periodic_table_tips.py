@@ -2,7 +2,7 @@ import pytest
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.plugin.common.merge_line_facts import (
+from napari_xrf_denoise.plugin.common.periodic_table import (
     element_tip,
     parse_elements,
     possible_elements,

@@ -4,7 +4,7 @@ import numpy as np
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.element_maps.merge_map_python import python_of
+from napari_xrf_denoise.plugin.element_maps.console import python_of
 from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe
 
 

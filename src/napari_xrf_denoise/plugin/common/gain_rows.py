@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from napari_xrf_denoise.denoising.merge_saved_report import report_from_dict
-
 # LOOSE: the engine's own rule for when only the lower end is worth a word.
 from napari_xrf_denoise.denoising.quality.report import LOOSE, QualityReport, WindowScore
+from napari_xrf_denoise.denoising.result import report_from_dict
 
 HEADERS = ("Counts", "Energy (keV)", "Dose gain", "Interval")
 CHANNEL_HEADERS = ("Counts", "Channel", "Dose gain", "Interval")

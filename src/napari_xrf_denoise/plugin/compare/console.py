@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .model import CompareModel, sizes
+from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
+
+from .model import CompareModel
 
 
 def python_of(model: CompareModel) -> str:
@@ -30,7 +32,7 @@ def python_of(model: CompareModel) -> str:
         f"found = xrf.residuals(raw, denoised{in_window}){unit}",
         "print(found.summary())",
     ]
-    height, width, _ = sizes(model.before)
+    height, width, _ = layer_sizes(model.before)
     if height * width > 1:
         lines.append("viewer.add_layer(found.to_layer(like=raw))")
     lines += ["energies = found.energy.centers", "residual_spectrum = found.spectrum"]

@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.merge_python_fold import ConsoleSnippet
+from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
 
 
 @pytest.fixture
