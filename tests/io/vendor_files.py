@@ -1,7 +1,7 @@
 """Small JEOL, Velox and Phenom files, written byte by byte.
 
-The layouts follow what RosettaSciIO's readers and their comments say of them, and were compared with
-the measured files of its own tests: markers, order, types of numbers, and where padding stands.
+The layouts follow what RosettaSciIO's readers and their comments say of them, and were compared
+with the measured files of its own tests: marks, order, types of numbers, and padding.
 """
 
 import bz2
@@ -10,11 +10,8 @@ import struct
 
 import h5py
 import numpy as np
-import tifffile
 
-# --- JEOL Analysis Station, .pts -------------------------------------------------------------------
-
-# Words of 16 bits: the upper four say what the other twelve are.
+# JEOL Analysis Station, .pts: words of 16 bits: the upper four say what the other twelve are.
 X, Y, SEM_SIGNAL, PHOTON = 0x8000, 0x9000, 0xA000, 0xB000
 CLOCKS = (0x6000, 0x7000)
 """Two words that stand in the stream at intervals and hold no photons."""
@@ -26,8 +23,8 @@ JEOL_SCAN_SIZE_MM, JEOL_MAGNIFICATION = 178.0, 40_000
 def write_jeol(path, frames, sem_signal=None, unfinished=None):
     """Write frames of counts with the axes (sweep, y, x, 4096 channels).
 
-    ``sem_signal`` is a picture stored with each sweep. Of a last sweep more, ``unfinished`` rows were
-    measured when it was stopped, with a photon in each pixel.
+    ``sem_signal`` is a picture stored with each sweep. One sweep more was stopped after its first
+    ``unfinished`` rows, with a photon in each of their pixels.
     """
     n_frames, height, width, n_channels = frames.shape
     assert n_channels == 4096
@@ -122,7 +119,7 @@ def _jeol_entry(name, number, packed, children):
     return head + struct.pack("<ii", number, len(packed)) + packed + b"".join(children) + b"\xff"
 
 
-# --- Velox, .emd -----------------------------------------------------------------------------------
+# Velox, .emd: HDF5 with JSON inside
 
 NEXT_PIXEL = 65_535
 VELOX_DISPERSION_EV, VELOX_OFFSET_EV, VELOX_PIXEL_M = 10.0, -250.0, 3.6e-9
@@ -209,18 +206,17 @@ def _velox_bytes(group, name, content):
     group[name] = np.frombuffer(padded, dtype=np.uint8)[:, None]
 
 
-# --- Phenom ProSuite, .elid ------------------------------------------------------------------------
+# Phenom ProSuite, .elid: numbers one after the other, compressed as a whole
 
 PHENOM_OFFSET_EV, PHENOM_DISPERSION_EV = -36.5, 9.9
 PHENOM_PICTURE_PIXELS, PHENOM_PICTURE_PIXEL_NM = 20, 500.0
 
 
 def write_phenom(path, counts, compression="lzw"):
-    """Write one picture and, measured on all of it, a spectrum of a spot and a map (y, x, channel)."""
+    """Write a picture with a spectrum of a spot and, of all of it, a map (y, x, channel)."""
+    spot = np.arange(counts.shape[-1])
     analyses = [
-        b"\x02"
-        + _phenom_analysis(np.arange(counts.shape[-1]), number=1)
-        + struct.pack("<2d", 0, 0),
+        b"\x02" + _phenom_analysis(spot, number=1) + struct.pack("<2d", 0, 0),
         b"\x04" + _phenom_analysis(counts.sum(axis=(0, 1)), number=2) + _phenom_map(counts),
     ]
     picture = _phenom_tiff(compression) + _phenom_text("Image 1")
@@ -306,7 +302,7 @@ def _phenom_detector():
     # High tension, elevation, azimuth, live and real time, peaking times, resolution.
     content = struct.pack("<8d", 15e3, 0.5, 0.0, 9.5, 10.0, 2e-6, 1e-7, 132.0)
     content += _phenom_text("MVE000000-0000-L")
-    # Two working distances, area, distance, tilt, correction; type of detector, spectra as measured.
+    # Two working distances, area, distance, tilt, correction; the detector, spectra as measured.
     return content + struct.pack("<6dBB", 8e-3, 8e-3, 25e-6, 0.03, 0.0, 0.0, 1, 2)
 
 
@@ -326,15 +322,10 @@ def _phenom_map(counts):
 
 
 def variable_length(value):
-    """Return a number in groups of seven bits, lowest first; the eighth bit says that more follow."""
+    """Return a number in groups of seven bits, lowest first; the eighth says that more follow."""
     value = int(value)
     groups = []
     while value >= 128:
         groups.append(value % 128 | 128)
         value //= 128
     return bytes([*groups, value])
-
-
-def read_lzw_strip(values):
-    """Return what tifffile makes of compressed bytes, to check :func:`lzw` by itself."""
-    return tifffile.TIFF.DECOMPRESSORS[tifffile.COMPRESSION.LZW](lzw(values))
