@@ -135,8 +135,10 @@ def test_energies_and_pixels_of_a_velox_map(tmp_path, elements):
 def test_electron_energy_losses_beside_the_x_rays_are_left_out(tmp_path, elements):
     losses = np.ones((5, 6, 40), dtype=np.uint16)
     path = vendor_files.write_velox(tmp_path / "map.emd", elements, eels=losses)
-    image = read(path)
-    np.testing.assert_array_equal(image.counts, elements.sum(axis=0))
+    np.testing.assert_array_equal(read(path).counts, elements.sum(axis=0))
+    # Without the axis of frames both have three axes.
+    image = read(path, repeat_kind="detector")
+    np.testing.assert_array_equal(image.counts, elements.sum(axis=1))
     assert image.metadata["warnings"] == []
 
 
