@@ -14,7 +14,7 @@ from napari_xrf_denoise.errors import FormatError
 from ._hdf5 import open_hdf5
 from ._signatures import SFS, first_bytes, has_hdf5_signature
 
-_BZIP2 = b"BZh"
+_BZIP2, _BZIP2_BLOCK = b"BZh", b"1AY&SY"
 # Suffix -> RosettaSciIO's module, and the first bytes of such a file (None: HDF5).
 _PLUGINS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
     ".bcf": ("bruker", (SFS,)),
@@ -69,7 +69,7 @@ def check_complete(path: Path, plugin: str) -> None:
     """
     if plugin == "bruker":
         _check_blocks(path)
-    elif plugin == "phenom" and first_bytes(path).startswith(_BZIP2):
+    elif plugin == "phenom" and first_bytes(path)[4:10] == _BZIP2_BLOCK:
         _check_compressed(path)
 
 
