@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import struct
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.signatures import SFS, first_bytes, has_hdf5_signature
 from napari_xrf_denoise.io.hdf5.file import open_hdf5
 
+_BZIP2, _BZIP2_BLOCK = b"BZh", b"1AY&SY"
 # Suffix -> RosettaSciIO's module, and the first bytes of such a file (None: HDF5).
 _PLUGINS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
     ".bcf": ("bruker", (SFS,)),
@@ -19,7 +21,7 @@ _PLUGINS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
     ".emd": ("emd", None),
     ".pts": ("jeol", (struct.pack("<I", 304),)),
     ".spd": ("edax", (b"MAPSPECTRA_DATA",)),
-    ".elid": ("phenom", (b"\x1f\x8b", b"BZh")),
+    ".elid": ("phenom", (b"\x1f\x8b", _BZIP2)),
     ".dm3": ("digitalmicrograph", (struct.pack(">I", 3),)),
     ".dm4": ("digitalmicrograph", (struct.pack(">I", 4),)),
 }
@@ -57,18 +59,25 @@ def recognise(path: Path) -> str | None:
 
 
 def check_complete(path: Path, plugin: str) -> None:
-    """Refuse a Bruker file that was cut off: the compiled parser would crash on it.
-
-    The container counts its blocks (SFS, described in RosettaSciIO's ``bruker`` module): the size
-    of a block at 0x128, their number at 0x148, the first after a header of 0x118 bytes.
+    """Refuse a file that was cut off where RosettaSciIO would not notice.
 
     Raises
     ------
     FormatError
         If the file is shorter than it says.
     """
-    if plugin != "bruker":
-        return
+    if plugin == "bruker":
+        _check_blocks(path)
+    elif plugin == "phenom" and first_bytes(path)[4:10] == _BZIP2_BLOCK:
+        _check_compressed(path)
+
+
+def _check_blocks(path: Path) -> None:
+    """Check the length of a Bruker file: the compiled parser would crash on one cut off.
+
+    The container counts its blocks (SFS, described in RosettaSciIO's ``bruker`` module): the size
+    of a block at 0x128, their number at 0x148, the first after a header of 0x118 bytes.
+    """
     head = first_bytes(path, 0x14C)
     if len(head) < 0x14C:
         expected = 0x14C
@@ -82,6 +91,25 @@ def check_complete(path: Path, plugin: str) -> None:
             f"{path}: expected a .bcf file of {expected} bytes, as its header says, found {size} "
             "bytes; it was cut off, copy it again"
         )
+
+
+def _check_compressed(path: Path) -> None:
+    """Check that a Phenom file has its end: the reader would wait for it for ever."""
+    unpack = bz2.BZ2Decompressor()
+    with path.open("rb") as file:
+        while not unpack.eof:
+            packed = file.read(2**20) if unpack.needs_input else b""
+            if unpack.needs_input and not packed:
+                raise FormatError(
+                    f"{path}: expected a compressed .elid file with an end, found none after "
+                    f"{path.stat().st_size} bytes; it was cut off, copy it again"
+                )
+            try:
+                unpack.decompress(packed, 2**24)
+            except OSError as error:
+                raise FormatError(
+                    f"{path}: cannot be unpacked ({error}); it is damaged, copy it again"
+                ) from error
 
 
 def largest_dataset(path: Path) -> tuple[int, bool]:

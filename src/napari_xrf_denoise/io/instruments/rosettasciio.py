@@ -36,6 +36,9 @@ read sparse and made dense block by block."""
 _CRASHING = {"bruker"}
 """Formats whose compiled parser takes Python down with it when bytes of a file are wrong."""
 
+_HELPERS = ("sparse", "numba", "imagecodecs")
+"""What RosettaSciIO imports only for some files; the extra ``formats`` brings them."""
+
 Signal = Mapping[str, Any]
 
 
@@ -59,26 +62,20 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
 
 def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
-    try:
-        reader = import_module(f"rsciio.{plugin}").file_reader
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{path}: {path.suffix} files are read with RosettaSciIO, which is not installed; "
-            'pip install "napari-xrf-denoise[formats]"'
-        ) from error
     arguments = _arguments(path, plugin, options)
     try:
+        reader = import_module(f"rsciio.{plugin}").file_reader
         if plugin in _CRASHING:
             return list(load_apart(plugin, path, arguments))
         return list(reader(str(path), **arguments))
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{path}: RosettaSciIO needs the package {error.name or error} for {path.suffix} "
-            'files; pip install "napari-xrf-denoise[formats]" sparse numba'
-        ) from error
     except (MemoryError, FormatError):
         raise
     except Exception as error:
+        missing = _what_is_missing(error, path.suffix)
+        if missing is not None:
+            raise MissingDependencyError(
+                f'{path}: {missing}; pip install "napari-xrf-denoise[formats]"'
+            ) from error
         # Damaged files make it raise nearly anything: struct.error, KeyError, StopIteration.
         reported = (
             str(error) if isinstance(error, ParserError) else f"{type(error).__name__}: {error}"
@@ -88,6 +85,23 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
             f"({reported}); copy the file again, or export it from the vendor's program as .hspy "
             "or .h5"
         ) from error
+
+
+def _what_is_missing(error: Exception, suffix: str) -> str | None:
+    """Return what to say of a package that could not be imported, or None for other errors.
+
+    The reader of Velox's files, and tifffile, name the package in their text only.
+    """
+    name = error.name if isinstance(error, ImportError) else None
+    package = name or next((helper for helper in _HELPERS if f"'{helper}'" in str(error)), "")
+    package = package.partition(".")[0]
+    if package == "rsciio":
+        return f"{suffix} files are read with RosettaSciIO, which is not installed"
+    if package:
+        return f"RosettaSciIO needs the package {package} for {suffix} files"
+    if isinstance(error, ImportError):
+        return f"a package that RosettaSciIO needs for {suffix} files cannot be imported ({error})"
+    return None
 
 
 def _arguments(path: Path, plugin: str, options: ReadOptions) -> dict[str, Any]:
@@ -114,8 +128,12 @@ def _arguments(path: Path, plugin: str, options: ReadOptions) -> dict[str, Any]:
 
 
 def _spectra(path: Path, signals: Sequence[Signal], options: ReadOptions) -> list[Signal]:
-    """Return the signals with an energy axis, those of most axes; pictures are left out."""
+    """Return the signals with an energy axis, those of most axes; pictures are left out.
+
+    So are electron energy losses, also in eV, which Velox keeps beside the X-rays.
+    """
     spectra = [signal for signal in signals if _energy_position(signal) is not None]
+    spectra = [signal for signal in spectra if not _is_eels(signal)] or spectra
     if not spectra and options.energy_axis is not None:
         spectra = list(signals)
     if not spectra:
@@ -169,12 +187,13 @@ def _with_frames(
 
     Frames times elements would be a fifth axis; frames are kept, unless elements are asked for.
     """
+    elements = [_without_single_frame(element) for element in elements]
     first = elements[0]
     arrays = [element["data"] for element in elements]
     frame_axis = _frame_position(first)
     kind: RepeatKind = "scan"
     repeat_axis: int | None = None
-    if frame_axis is not None and arrays[0].shape[frame_axis] > 1:
+    if frame_axis is not None:
         # Counts of one frame are few, but elements are summed in a type that cannot wrap around.
         counts = arrays[0] if len(arrays) == 1 else sum(array.astype(np.uint32) for array in arrays)
         kind, repeat_axis = "frame", frame_axis
@@ -186,6 +205,16 @@ def _with_frames(
     extra_axes = counts.ndim - arrays[0].ndim
     found = _found(path, first, _dense(counts), warnings, extra_axes=extra_axes)
     return replace(found, repeat_kind=kind, repeat_axis=repeat_axis, stacked=extra_axes > 0)
+
+
+def _without_single_frame(element: Signal) -> Signal:
+    """Return a signal of one frame without the axis of frames; others as they are."""
+    axis = _frame_position(element)
+    if axis is None or element["data"].shape[axis] > 1:
+        return element
+    index = (slice(None),) * axis + (0,)
+    axes = [entry for position, entry in enumerate(element["axes"]) if position != axis]
+    return {**element, "data": element["data"][index], "axes": axes}
 
 
 def _stack(arrays: Sequence[Any]) -> Any:
@@ -229,6 +258,11 @@ def _energy_position(signal: Signal) -> int | None:
         if str(axis.get("units", "")).strip().lower() in KEV:
             return position
     return None
+
+
+def _is_eels(signal: Signal) -> bool:
+    kind = signal.get("metadata", {}).get("Signal", {}).get("signal_type", "")
+    return "EELS" in str(kind)
 
 
 def _frame_position(signal: Signal) -> int | None:
