@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from reading_process import ReadingProcess
 
 from napari_xrf_denoise import FormatError, MissingDependencyError, read
 from napari_xrf_denoise.io import sniff
 from tests.helpers import vendor_files
+from tests.helpers.reading_process import ReadingProcess
 
 EXTRA = 'needs pip install "napari-xrf-denoise[formats]"'
 
