@@ -277,7 +277,7 @@ def is_idle(name, panel):
     if name == "Spectrum":
         return not panel.spectra.is_waiting
     if name == "Calibrate energy":
-        return not panel._summing.is_waiting
+        return not panel.summing.is_waiting
     return panel.model.status == "idle"
 
 

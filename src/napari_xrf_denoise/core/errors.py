@@ -29,14 +29,16 @@ class CalibrationWarning(UserWarning):
     """A file without an energy calibration: energies are channel numbers until one is given."""
 
 
-def in_words(error: BaseException, source: Path | None = None) -> str:
-    """Return an error as one sentence.
+def in_words(error: BaseException, source: Path | None = None, *, hint: str = "") -> str:
+    """Return an error as a sentence for users.
 
     Parameters
     ----------
     error : BaseException
     source : pathlib.Path, optional
         The file that was worked on.
+    hint : str
+        What to do when memory is short, in place of the general advice.
 
     Examples
     --------
@@ -47,14 +49,14 @@ def in_words(error: BaseException, source: Path | None = None) -> str:
         return str(error)
     named = "" if source is None else f"{source.name}: "
     if isinstance(error, MemoryError):
-        return (
-            f"{named}not enough memory ({error}). Crop or rebin the map, or use a larger machine."
-        )
+        advice = hint or "Crop or rebin the map, or use a larger machine."
+        words = f"{named}not enough memory ({error}). {advice}"
+        return words[0].upper() + words[1:] if source is None else words
     if isinstance(error, OSError):
         # An error with a number begins with it, which tells a user nothing.
         reason = str(error.strerror or error)
         names = [Path(error.filename).name] if isinstance(error.filename, str) else []
         names += [] if source is None else [source.name]
-        is_told = not names or any(name in reason for name in names if name)
-        return reason if is_told or error.filename is None else f"{reason}: {error.filename}"
+        is_named = not names or any(name in reason for name in names if name)
+        return reason if is_named or error.filename is None else f"{reason}: {error.filename}"
     return f"{named}{type(error).__name__}: {error}. Please report this as a bug."

@@ -26,9 +26,9 @@ from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.common import CALIBRATE
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.plugin.common.plots import (
+    EnergyPlot,
     PicturePreview,
     PlotColors,
-    SpectrumPreview,
     colors_of,
 )
 from napari_xrf_denoise.plugin.common.sum_spectrum import Preview, preview_of
@@ -166,7 +166,7 @@ class ReadDialog(QDialog):
             f"{CALIBRATE} gives them later, from two lines."
         )
         self.picture = PicturePreview(colors)
-        self.spectrum = SpectrumPreview(colors)
+        self.spectrum = EnergyPlot(colors)
         self.preview_words = words_label("What the answer makes of the file")
         self.problem_words = words_label("What keeps the file from being read so")
         self.buttons = QDialogButtonBox(
