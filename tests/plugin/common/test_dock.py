@@ -3,6 +3,7 @@ from weakref import ref
 
 import pytest
 
+
 def watched(widget):
     return (getattr(widget, "_watch", None) or widget.layers).watched
 
