@@ -21,22 +21,35 @@ READABLE = (
 
 
 class Sources:
-    """How the files of a batch are read: each whole, as it says itself.
+    """How the files of a batch are read: each whole, with the same options.
 
-    What else is said about files, such as which axis is the energy, a subclass knows. It belongs
-    to a result's record: the same file read in another way is another job.
+    A subclass may know more about single files. The options belong to a result's record: the same
+    file read in another way is another job.
+
+    Parameters
+    ----------
+    **options
+        As `napari_xrf_denoise.read` takes them, for files that do not describe themselves.
+
+    Examples
+    --------
+    >>> Sources(energy_axis=0, energy_gain=0.01).stated(Path("cube.npy"))
+    {'energy_axis': 0, 'energy_gain': 0.01}
     """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
 
     def read(self, path: Path) -> SpectrumImage:
         """Return the counts of a file."""
-        return read_quietly(path)
+        return read_quietly(path, **self._options)
 
     def stated(self, path: Path) -> Mapping[str, Any]:
-        """Return what was said about a file that was read, as plain values."""
-        return {}
+        """Return the options with which a file was read, as plain values."""
+        return self._options
 
     def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
-        """Whether what is said about a file is what was said for an earlier result."""
+        """Whether a file would be read as it was for an earlier result."""
         return dict(before) == dict(self.stated(path))
 
 

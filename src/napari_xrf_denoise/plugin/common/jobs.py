@@ -177,17 +177,17 @@ class RunSession:
         if job is None:
             return True
         is_done = job.is_done  # asked first: no progress comes after it
-        if job.progress is not None and self.model.status == "running":
-            self.show_progress(job.progress)
+        self.look(job)
         if is_done:
             self.conclude(job)
         return self.job is None
 
-    def show_progress(self, progress: Progress) -> None:
+    def look(self, job: BackgroundJob) -> None:
         """Take over how far the run is."""
-        model = self.model
-        model.stage, model.fraction = progress.stage, progress.fraction
-        model.seconds_left = progress.seconds_left
+        if job.progress is not None and self.model.status == "running":
+            model, progress = self.model, job.progress
+            model.stage, model.fraction = progress.stage, progress.fraction
+            model.seconds_left = progress.seconds_left
 
     def conclude(self, job: BackgroundJob) -> None:
         """Take over the result of a run that has ended, or why there is none."""

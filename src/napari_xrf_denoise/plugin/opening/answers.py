@@ -88,6 +88,7 @@ class RememberedAnswers(Sources):
     """
 
     def __init__(self, memory: AnswerStore | None = None) -> None:
+        super().__init__()
         self._memory = memory or AnswerStore()
         self._said: dict[Path, Mapping[str, Any]] = {}
 
