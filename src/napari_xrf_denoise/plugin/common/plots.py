@@ -150,7 +150,7 @@ class EnergyPlot(Plot):
         self._drawn: tuple[NDArray[Any], NDArray[Any]] = (np.zeros(0), np.zeros(0))
         self._marks: list[tuple[PlotMark, Any]] = []
         self._curve = self.add_curve()
-        self.set_colors(colors)
+        EnergyPlot.set_colors(self, colors)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size at which lines of a spectrum can be told apart."""
@@ -192,7 +192,7 @@ class EnergyPlot(Plot):
             self.plot.removeItem(item)
         self._marks = []
         for number, (place, name, is_chosen) in enumerate(marks):
-            color = self.colors.slice if is_chosen else self.colors.curves[0]
+            color = self.colors.slice if is_chosen else self.colors.text
             style = Qt.PenStyle.SolidLine if is_chosen else Qt.PenStyle.DashLine
             height = MARK_HEIGHTS[number % len(MARK_HEIGHTS)]
             line = pg.InfiniteLine(
