@@ -182,7 +182,7 @@ class Told(batch.Sources):
     def __init__(self, said):
         self._said = said
 
-    def stated(self, path):
+    def read_options(self, path):
         return self._said[path.name]
 
 

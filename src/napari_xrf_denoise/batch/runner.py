@@ -24,7 +24,7 @@ from .record import DEFAULTS, asked_for, measure
 from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
-from .worker import Job, Make, Work
+from .worker import Job, Make, TaskRunner
 
 __all__ = [
     "Make",
@@ -171,7 +171,7 @@ def run(
     for index, task in enumerate(now):
         if should_stop is not None and should_stop():
             break
-        Work(task, job, partial(show, index), should_stop).run()
+        TaskRunner(task, job, partial(show, index), should_stop).run()
     return now
 
 

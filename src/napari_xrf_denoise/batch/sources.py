@@ -31,13 +31,13 @@ class Sources:
         """Return the counts of a file."""
         return read_quietly(path)
 
-    def stated(self, path: Path) -> Mapping[str, Any]:
+    def read_options(self, path: Path) -> Mapping[str, Any]:
         """Return what was said about a file that was read, as plain values."""
         return {}
 
     def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
         """Whether what is said about a file is what was said for an earlier result."""
-        return dict(before) == dict(self.stated(path))
+        return dict(before) == dict(self.read_options(path))
 
 
 def files_of(path: Path) -> list[Path]:

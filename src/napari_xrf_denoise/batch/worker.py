@@ -44,7 +44,7 @@ class Job:
     resume: bool
 
 
-class Work:
+class TaskRunner:
     """Does the job with one file.
 
     Parameters
@@ -100,8 +100,8 @@ class Work:
         self._show(stage="reading")
         result = self._job.make(source, on_progress=self._follow, should_stop=self._should_stop)
         self._show(stage="writing", fraction=WRITING)
-        if stated := self._job.sources.stated(source):
-            record["input"] = dict(stated)
+        if options := self._job.sources.read_options(source):
+            record["input"] = dict(options)
         past = result.image.metadata.get("denoising", {})
         metadata = {**result.image.metadata, "denoising": {**past, RECORD: record}}
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -135,8 +135,8 @@ def check_target(
     if target.exists() and not overwrite:
         raise FileExistsError(
             errno.EEXIST,
-            f"{path}: the file exists and is left as it is; give overwrite=True (--overwrite) to "
-            "replace it, or choose another name",
+            f"{path}: exists already; use overwrite=True (--overwrite) to replace it, or choose "
+            "another name",
         )
     if may_replace is not None and target.is_dir() and not may_replace(target):
         raise FileExistsError(
