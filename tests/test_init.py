@@ -1,8 +1,10 @@
 """The package: what importing it costs, and what it offers."""
 
+import importlib
 import pkgutil
 import subprocess
 import sys
+from inspect import ismodule
 
 import pytest
 
@@ -32,15 +34,20 @@ def test_reading_and_simulating_load_no_torch():
     assert loaded_by(code).isdisjoint({"torch", "qtpy", "napari"})
 
 
-def test_every_public_name_exists():
-    for name in xrf.__all__:
-        assert getattr(xrf, name) is not None
-    assert set(xrf.__all__) <= set(dir(xrf))
+ROOMS = ["", *(f".{module.name}" for module in pkgutil.iter_modules(xrf.__path__) if module.ispkg)]
+FACES = {".cli", ".plugin"}
 
 
-def test_no_module_hides_a_function_of_its_name():
-    modules = {module.name for module in pkgutil.iter_modules(xrf.__path__)}
-    assert modules.isdisjoint(xrf.__all__)
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in FACES])
+def test_every_name_of_a_stub_exists(room):
+    package = importlib.import_module(f"napari_xrf_denoise{room}")
+    assert package.__all__
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    assert set(package.__all__) <= set(dir(package))
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    functions = {name for name in package.__all__ if not ismodule(getattr(package, name))}
+    assert modules.isdisjoint(functions), "a module hides a function of its name"
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -31,7 +31,7 @@ class Engine:
         for fraction in (0.25, 0.5, 1.0):
             if should_stop is not None and should_stop():
                 raise xrf.Cancelled("stopped in the test")
-            on_progress(xrf.Progress("training", fraction))
+            on_progress(xrf.core.Progress("training", fraction))
         image = xrf.read(path)
         report = xrf.QualityReport(
             GAIN, (7.0, 9.0), 1.0, "a test", self.warnings, choices={"method": "pca"}

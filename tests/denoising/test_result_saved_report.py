@@ -22,7 +22,7 @@ def result():
 @pytest.mark.parametrize("suffix", [".h5", ".hspy", ".ome.tif", ".zarr"])
 def test_a_report_comes_back_from_a_file(tmp_path, result, suffix):
     path = xrf.write(tmp_path / f"denoised{suffix}", result.image)
-    found = xrf.report_of(xrf.read(path))
+    found = xrf.denoising.report_of(xrf.read(path))
     assert found.summary() == result.report.summary()
     assert found.table() == result.report.table()
     assert found.warnings == result.report.warnings
@@ -31,13 +31,13 @@ def test_a_report_comes_back_from_a_file(tmp_path, result, suffix):
 
 
 def test_a_result_gives_its_own_report(result):
-    assert xrf.report_of(result) is result.report
+    assert xrf.denoising.report_of(result) is result.report
 
 
 @pytest.mark.parametrize("wrong", ["denoised.h5", np.ones(3), None])
 def test_what_is_no_result_is_refused_in_words(wrong):
     with pytest.raises(xrf.DataError, match=rf"found {type(wrong).__name__}; .*read\(\)"):
-        xrf.report_of(wrong)
+        xrf.denoising.report_of(wrong)
 
 
 def test_what_is_not_known_or_has_no_upper_end_comes_back():
@@ -60,4 +60,4 @@ def test_what_is_not_known_or_has_no_upper_end_comes_back():
 def test_counts_that_were_not_denoised_have_none():
     image, _ = xrf.simulate_map(shape=(4, 4), n_channels=128, seed=1)
     with pytest.raises(xrf.DataError, match="map: carries no report"):
-        xrf.report_of(image)
+        xrf.denoising.report_of(image)

@@ -21,7 +21,7 @@ def test_pixel_sizes_and_scalers_of_a_read_map_stay():
         metadata={"warnings": [NO_CALIBRATION, "another"], "source": "scan.h5"},
     )
     layer = to_layer(image)
-    xrf.calibrate_layer(layer, xrf.EnergyAxis(0.1, 0.05, 128), record={"way": "numbers"})
+    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.1, 0.05, 128), record={"way": "numbers"})
     found = image_from_layer(layer)
     assert found.energy.as_dict() == xrf.EnergyAxis(0.1, 0.05, 128).as_dict()
     assert (found.pixel_size, found.pixel_unit) == (small_map.pixel_size, small_map.pixel_unit)
@@ -36,7 +36,7 @@ def test_a_curved_axis_becomes_the_straight_one_that_was_given():
     layer = to_layer(image)
     # Also when offset and gain are those of the curve's best line.
     straight = xrf.EnergyAxis(curved.offset, curved.gain, 64)
-    xrf.calibrate_layer(layer, straight)
+    xrf.layers.calibrate_layer(layer, straight)
     found = image_from_layer(layer)
     assert found.energy.is_linear
     assert found.repeat_energies is None
@@ -55,7 +55,7 @@ def test_a_curved_axis_becomes_the_straight_one_that_was_given():
 def test_axes_that_are_left_become_y_and_x(shape, axes, labels):
     layer = Image(np.ones(shape))
     assert calibrated_labels(layer, *axes) == labels
-    xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, shape[axes[0]]), *axes)
+    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, shape[axes[0]]), *axes)
     assert image_from_layer(layer).shape[3] == shape[axes[0]]
 
 
@@ -64,7 +64,7 @@ def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
     layer = Image(np.ones((5, 6, 7, 5)))
     before = (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata)
     with pytest.raises(xrf.DataError, match="choose"):
-        xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes)
+        xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes)
     assert (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata) == before
 
 
@@ -83,36 +83,36 @@ def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
 def test_what_is_no_image_of_counts_is_refused_and_stays(layer, found):
     before = (tuple(layer.axis_labels), tuple(layer.scale), dict(layer.metadata))
     with pytest.raises(xrf.DataError, match=f"'ore': expected an image .*found .*{found}"):
-        xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), energy_axis=0)
+        xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), energy_axis=0)
     assert (tuple(layer.axis_labels), tuple(layer.scale), dict(layer.metadata)) == before
 
 
 def test_what_is_no_layer_is_refused():
     with pytest.raises(xrf.DataError, match=r"expected an image .*found ndarray"):
-        xrf.calibrate_layer(np.ones((5, 6, 7)), xrf.EnergyAxis(0.0, 0.01, 7))
+        xrf.layers.calibrate_layer(np.ones((5, 6, 7)), xrf.EnergyAxis(0.0, 0.01, 7))
 
 
 def test_energies_of_another_number_are_refused():
     layer = Image(np.ones((5, 6, 7)), name="ore")
     with pytest.raises(xrf.DataError, match=r"'ore': expected 9 channels.*found 7 along axis 2"):
-        xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 9), energy_axis=2)
+        xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 9), energy_axis=2)
 
 
 def test_without_labels_the_only_axis_as_long_as_the_energies_is_meant():
     layer = Image(np.ones((5, 6, 7)))
-    xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 6))
+    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 6))
     assert tuple(layer.axis_labels) == ("y", "energy", "x")
 
 
 def test_axes_count_from_the_end_too():
     layer = Image(np.ones((5, 6, 7)))
-    xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 7), energy_axis=-1, repeat_axis=-3)
+    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 7), energy_axis=-1, repeat_axis=-3)
     assert tuple(layer.axis_labels) == ("repeat", "y", "energy")
 
 
 def test_repeats_of_a_labelled_layer_stay_repeats():
     image = xrf.SpectrumImage(np.ones((2, 3, 4, 64)), repeat_kind="detector")
     layer = to_layer(image)
-    xrf.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 64))
+    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 64))
     found = image_from_layer(layer)
     assert (found.n_repeats, found.repeat_kind, found.energy.gain) == (2, "detector", 0.01)

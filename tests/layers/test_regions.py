@@ -28,7 +28,7 @@ def box(top, left, bottom, right):
 
 
 def only_mask(drawing, layer):
-    (mask,) = xrf.region_masks(drawing, layer).values()
+    (mask,) = xrf.layers.region_masks(drawing, layer).values()
     return mask
 
 
@@ -143,7 +143,7 @@ def test_labels_on_a_finer_grid_are_looked_up_at_the_centres_of_pixels():
     fine[4:10, 6:12] = 2
     # Two labels a pixel: their centres lie a quarter of a pixel beside the pixel's.
     labels = Labels(fine, scale=(0.5, 0.5), translate=(-0.25, -0.25))
-    masks = xrf.region_masks(labels, spectral())
+    masks = xrf.layers.region_masks(labels, spectral())
     assert list(masks) == ["label 2"]
     np.testing.assert_array_equal(masks["label 2"], rectangle_mask(2, 3, 4, 5))
 
@@ -166,7 +166,7 @@ def test_labels_painted_at_several_energies_lie_over_each_other():
 def test_a_list_of_spectra_has_no_regions():
     layer = to_layer(xrf.simulate_spectra(n_repeats=3, n_channels=64)[0])
     with pytest.raises(xrf.DataError, match="no plane"):
-        xrf.region_masks(Shapes([box(0, 0, 1, 1)]), layer)
+        xrf.layers.region_masks(Shapes([box(0, 0, 1, 1)]), layer)
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -180,7 +180,7 @@ def test_the_signature_tells_whether_shapes_moved(n):
 
 def test_each_shape_and_label_is_found_by_its_name():
     shapes = Shapes([box(0, 0, 1, 1), box(3, 3, 5, 5)], shape_type="rectangle")
-    masks = xrf.region_masks(shapes, spectral())
+    masks = xrf.layers.region_masks(shapes, spectral())
     assert list(masks) == ["shape 1", "shape 2"]
     np.testing.assert_array_equal(masks["shape 2"], rectangle_mask(3, 3, 5, 5))
     assert "shape 2" in repr(masks)
@@ -188,7 +188,7 @@ def test_each_shape_and_label_is_found_by_its_name():
 
 def test_masks_of_thousands_of_labels_are_made_one_by_one():
     labels = Labels(np.arange(1, 121).reshape(12, 10))
-    masks = xrf.region_masks(labels, spectral())
+    masks = xrf.layers.region_masks(labels, spectral())
     assert len(masks) == 120
     assert masks["label 35"] is not masks["label 35"]
     assert np.argwhere(masks["label 35"]).tolist() == [[3, 4]]
@@ -196,4 +196,4 @@ def test_masks_of_thousands_of_labels_are_made_one_by_one():
 
 def test_points_are_no_regions():
     with pytest.raises(xrf.DataError, match="Shapes or Labels layer of napari, found Points"):
-        xrf.region_masks(Points([[1, 1]]), spectral())
+        xrf.layers.region_masks(Points([[1, 1]]), spectral())

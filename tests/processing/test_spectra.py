@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.processing import spectrum
 from napari_xrf_denoise.processing.spectra import region_sums, whole_sums
 
 
@@ -62,7 +63,7 @@ def test_a_sum_can_be_stopped():
 @pytest.mark.parametrize("mask", [np.ones((5, 6), bool), np.ones((6, 5), int)])
 def test_a_mask_of_another_shape_or_type_is_refused(mask):
     with pytest.raises(xrf.DataError, match=r"bool and shape \(6, 5\)"):
-        xrf.spectrum(xrf.SpectrumImage(counts_of()), mask=mask)
+        spectrum(xrf.SpectrumImage(counts_of()), mask=mask)
 
 
 def test_fractions_are_seen():
@@ -77,9 +78,9 @@ def test_repeats_are_combined_as_the_image_says(repeat_kind, scans):
     counts = counts_of()
     image = xrf.SpectrumImage(counts, repeat_kind=repeat_kind)
     pixels = counts.sum(axis=0).reshape(30, 20) / scans
-    np.testing.assert_allclose(xrf.spectrum(image), pixels.sum(axis=0))
-    np.testing.assert_allclose(xrf.spectrum(image, "mean"), pixels.mean(axis=0))
-    np.testing.assert_allclose(xrf.spectrum(image, "max"), pixels.max(axis=0))
+    np.testing.assert_allclose(spectrum(image), pixels.sum(axis=0))
+    np.testing.assert_allclose(spectrum(image, "mean"), pixels.mean(axis=0))
+    np.testing.assert_allclose(spectrum(image, "max"), pixels.max(axis=0))
 
 
 def test_the_spectrum_of_a_region_a_pixel_and_a_row():
@@ -87,17 +88,17 @@ def test_the_spectrum_of_a_region_a_pixel_and_a_row():
     image, mask = xrf.SpectrumImage(counts, repeat_kind="frame"), np.zeros((6, 5), bool)
     mask[2:4, 1:3] = True
     inside = counts[:, 2:4, 1:3].sum(axis=0)
-    np.testing.assert_allclose(xrf.spectrum(image, "mean", mask=mask), inside.mean(axis=(0, 1)))
-    np.testing.assert_array_equal(xrf.spectrum(image.select(y=2, x=4)), counts[:, 2, 4].sum(axis=0))
+    np.testing.assert_allclose(spectrum(image, "mean", mask=mask), inside.mean(axis=(0, 1)))
+    np.testing.assert_array_equal(spectrum(image.select(y=2, x=4)), counts[:, 2, 4].sum(axis=0))
     rows = xrf.SpectrumImage(counts[:, :1, :1])
-    np.testing.assert_array_equal(xrf.spectrum(rows.select(repeats=1)), counts[1, 0, 0])
+    np.testing.assert_array_equal(spectrum(rows.select(repeats=1)), counts[1, 0, 0])
 
 
 def test_a_mask_without_a_pixel_has_no_spectrum():
     with pytest.raises(xrf.DataError, match="no pixel"):
-        xrf.spectrum(xrf.SpectrumImage(counts_of()), "mean", mask=np.zeros((6, 5), bool))
+        spectrum(xrf.SpectrumImage(counts_of()), "mean", mask=np.zeros((6, 5), bool))
 
 
 def test_an_unknown_kind_is_refused():
     with pytest.raises(xrf.SettingsError, match="sum, mean, max, found 'median'"):
-        xrf.spectrum(xrf.SpectrumImage(counts_of()), "median")
+        spectrum(xrf.SpectrumImage(counts_of()), "median")

@@ -1,1 +1,5 @@
 """Many files, one after the other: plan, run, records, results."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError, in_words
+from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising import Denoised, Progress, QualityReport
+from napari_xrf_denoise.core.version import __version__
+from napari_xrf_denoise.denoising import Denoised, QualityReport
 
 from .record import RECORD, difference_to, read_or_none, report_from, source_record
 from .results import save_or_rescue

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import (
     Cancelled,
@@ -18,6 +17,7 @@ from napari_xrf_denoise.core.errors import (
     MissingDependencyError,
     SettingsError,
 )
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.denoising.settings import Method, Pairs, Preset
 
 from .inputs import Input, Reading

@@ -1,1 +1,5 @@
 """The data model: spectrum images, energy axes, factored counts; errors, progress, Poisson."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -1,10 +1,5 @@
 """The engine: learns from noisy counts, denoises them, and says how good the result is."""
 
-from napari_xrf_denoise.core.progress import Progress
+from lazy_loader import attach_stub
 
-from .engine import apply, denoise
-from .model import Model
-from .quality.report import QualityReport
-from .result import Denoised, report_of
-
-__all__ = ["Denoised", "Model", "Progress", "QualityReport", "apply", "denoise", "report_of"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

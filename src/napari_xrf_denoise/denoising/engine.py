@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.convert import (
     as_image,
     is_image_list,

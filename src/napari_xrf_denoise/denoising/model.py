@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
+from napari_xrf_denoise.core.version import __version__
 
 from .settings import Settings, settings_from_dict
 

@@ -6,23 +6,6 @@ row in that table; axis options, calibration, warnings and checks are applied in
 `base.contents.build`. Libraries such as h5py are imported when a file of theirs is opened.
 """
 
-from __future__ import annotations
+from lazy_loader import attach_stub
 
-from .api import check_packages, read, write
-from .images.pictures import write_pictures
-from .provenance import is_own
-from .registry import LAYOUTS, Layout, Recognition, describe, sniff, writable_suffixes
-
-__all__ = [
-    "LAYOUTS",
-    "Layout",
-    "Recognition",
-    "check_packages",
-    "describe",
-    "is_own",
-    "read",
-    "sniff",
-    "writable_suffixes",
-    "write",
-    "write_pictures",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import AXES
+from napari_xrf_denoise.core.version import __version__
 
 from .convert import METADATA_KEY, is_layer
 
@@ -56,7 +56,7 @@ def calibrate_layer(
     >>> from napari.layers import Image
     >>> layer = Image(np.ones((100, 4, 5)), name="array")
     >>> calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.1, 100))
-    >>> layer.axis_labels, xrf.image_from_layer(layer).energy.unit
+    >>> layer.axis_labels, xrf.layers.image_from_layer(layer).energy.unit
     (('energy', 'y', 'x'), 'keV')
     """
     if not is_countable(layer):

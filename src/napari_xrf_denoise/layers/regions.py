@@ -56,9 +56,10 @@ def region_masks(drawing: Any, layer: Any) -> Mapping[str, Mask]:
     The spectrum of each region, in a viewer with a layer "map"::
 
         layer = viewer.layers["map"]
-        image = xrf.image_from_layer(layer)
-        masks = xrf.region_masks(viewer.layers["Shapes"], layer)
-        spectra = {name: xrf.spectrum(image, "mean", mask=mask) for name, mask in masks.items()}
+        image = xrf.layers.image_from_layer(layer)
+        masks = xrf.layers.region_masks(viewer.layers["Shapes"], layer)
+        for name, mask in masks.items():
+            print(name, xrf.processing.spectrum(image, "mean", mask=mask))
     """
     if not is_region_layer(drawing):
         raise DataError(

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.poisson import LEAST_RATE, tail_probability
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.convert import LayerData, as_image, new_layer, picture_data
 from napari_xrf_denoise.layers.geometry import layer_transform
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["StandardResiduals", "residuals"]
+__all__ = ["StandardResiduals", "standard_residuals"]
 
 CHANCE = 3.0
 """Standard deviations that chance hardly exceeds where counts are many: 3 times in 1,000."""
@@ -164,7 +164,7 @@ class _Sums:
         return np.asarray(self.in_window.counts[0, :, :, 0])
 
 
-def residuals(
+def standard_residuals(
     raw: Any,
     denoised: Any,
     window: tuple[float, float] | None = None,
@@ -208,7 +208,7 @@ def residuals(
     --------
     >>> import napari_xrf_denoise as xrf
     >>> image, truth = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
-    >>> found = xrf.residuals(image, truth, window=(6.2, 6.6))
+    >>> found = xrf.processing.standard_residuals(image, truth, window=(6.2, 6.6))
     >>> found.map.shape, found.spectrum.shape
     ((16, 16), (256,))
     >>> found.beyond < 0.02

@@ -29,7 +29,7 @@ def respelt(path, separator, point):
 
 
 def test_what_was_saved_comes_back(tmp_path):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"pixel, y 3": COUNTS}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"pixel, y 3": COUNTS}, AXIS)
     assert sniff(path) == "columns"
     image = read(path)
     assert image.shape == (1, 1, 1, 40)
@@ -45,7 +45,7 @@ def test_several_are_repeats_with_a_warning(tmp_path):
         "raw, standard deviation, Poisson": np.sqrt(COUNTS),
         "denoised": 2.5 * COUNTS,
     }
-    path = xrf.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
     with pytest.warns(UserWarning, match="raw, denoised are read as repeats"):
         image = read(path)
     np.testing.assert_array_equal(image.counts[:, 0, 0], [COUNTS, 2.5 * COUNTS])
@@ -54,7 +54,7 @@ def test_several_are_repeats_with_a_warning(tmp_path):
 def test_spectra_with_other_energies_are_named(tmp_path):
     longer = xrf.EnergyAxis(0.0, 0.02, 50)
     spectra = {"one": COUNTS, "two": np.arange(50)}
-    path = xrf.write_spectra(tmp_path / "spectra.csv", spectra, {"one": AXIS, "two": longer})
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", spectra, {"one": AXIS, "two": longer})
     with pytest.warns(UserWarning, match="left out: two"):
         image = read(path)
     np.testing.assert_array_equal(image.counts[0, 0, 0], COUNTS)
@@ -62,20 +62,20 @@ def test_spectra_with_other_energies_are_named(tmp_path):
 
 def test_without_energies_they_are_channels(tmp_path):
     axis = xrf.EnergyAxis(0.0, 1.0, 40, calibrated=False)
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, axis)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, axis)
     with pytest.warns(UserWarning, match="no energy calibration"):
         assert not read(path).energy.calibrated
 
 
 def test_an_axis_that_is_named_is_refused(tmp_path):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, AXIS)
     with pytest.raises(DataError, match="leave energy_axis"):
         read(path, energy_axis=0)
 
 
 @pytest.mark.parametrize(("separator", "point"), [(";", ","), ("\t", "."), (";", ".")])
 def test_what_a_spreadsheet_made_of_it_comes_back(tmp_path, separator, point):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"ore; y 3, x 4": COUNTS / 2}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"ore; y 3, x 4": COUNTS / 2}, AXIS)
     image = read(respelt(path, separator, point))
     np.testing.assert_array_equal(image.counts[0, 0, 0], COUNTS / 2)
     np.testing.assert_allclose(image.energy.centers, AXIS.centers, atol=1e-9)
@@ -84,7 +84,7 @@ def test_what_a_spreadsheet_made_of_it_comes_back(tmp_path, separator, point):
 
 def test_differences_are_left_out_with_a_warning(tmp_path):
     spectra = {"raw": COUNTS, "denoised": 2.5 * COUNTS, "raw − denoised": -1.5 * COUNTS}
-    path = xrf.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
     with pytest.warns(UserWarning) as warned:
         image = read(path)
     assert any("below 0" in str(one.message) and "raw − d" in str(one.message) for one in warned)
@@ -93,7 +93,7 @@ def test_differences_are_left_out_with_a_warning(tmp_path):
 
 
 def test_a_difference_alone_is_refused_for_its_counts(tmp_path):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"raw − denoised": -COUNTS - 0.5}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"raw − denoised": -COUNTS - 0.5}, AXIS)
     with pytest.raises(DataError, match=r"not negative, found -0\.5"):
         read(path)
 
@@ -111,7 +111,7 @@ def test_a_difference_alone_is_refused_for_its_counts(tmp_path):
     ],
 )
 def test_a_spectrum_may_have_any_name(tmp_path, name):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {name: COUNTS}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {name: COUNTS}, AXIS)
     image = read(path)
     np.testing.assert_array_equal(image.counts[0, 0, 0], COUNTS)
     assert image.metadata["spectra"] == [name]
@@ -119,13 +119,13 @@ def test_a_spectrum_may_have_any_name(tmp_path, name):
 
 def test_a_spectrum_that_is_called_as_an_axis_stands_beside_others(tmp_path):
     spectra = {"ore": COUNTS, "channel of interest": 2 * COUNTS, "slag": 3 * COUNTS}
-    path = xrf.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", spectra, AXIS)
     with pytest.warns(UserWarning, match="read as repeats"):
         assert read(path).metadata["spectra"] == list(spectra)
 
 
 def test_blank_lines_are_no_rows(tmp_path):
-    path = xrf.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, AXIS)
+    path = xrf.io.write_spectra(tmp_path / "spectra.csv", {"one": COUNTS}, AXIS)
     names, *rows = path.read_text("utf-8-sig").splitlines()
     path.write_text("\n".join([names, "", *rows, "", ",,", ""]))
     np.testing.assert_array_equal(read(path).counts[0, 0, 0], COUNTS)

@@ -28,7 +28,7 @@ class Engine:
         self.began, self.open, self.ended = threading.Event(), threading.Event(), threading.Event()
 
     def __call__(self, path, *, on_progress, should_stop):
-        on_progress(xrf.Progress("training", 0.4))
+        on_progress(xrf.core.Progress("training", 0.4))
         if path.name == self.hold:
             self.began.set()
             try:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from napari_xrf_denoise.core.errors import Cancelled
-from napari_xrf_denoise.denoising import Progress
+from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 
 

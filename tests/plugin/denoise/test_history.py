@@ -2,7 +2,7 @@
 
 import math
 
-from napari_xrf_denoise.denoising import Progress
+from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.plugin.denoise.history import HistoryKeeper
 
 

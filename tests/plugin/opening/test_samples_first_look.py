@@ -9,7 +9,7 @@ PLUGIN = "napari-xrf-denoise"
 
 
 def shown_energy(viewer, layer):
-    image = xrf.image_from_layer(layer)
+    image = xrf.layers.image_from_layer(layer)
     return energy_of_slice(layer, image.energy, viewer.dims)
 
 
@@ -40,8 +40,8 @@ def test_a_further_map_leaves_the_slider_where_somebody_looks(viewer, tmp_path):
 
 def test_the_sample_is_no_black_picture(viewer):
     (layer,) = viewer.open_sample(PLUGIN, "map")
-    spectrum = xrf.image_from_layer(layer).sum_spectrum()
-    energies = xrf.image_from_layer(layer).energy
+    spectrum = xrf.layers.image_from_layer(layer).sum_spectrum()
+    energies = xrf.layers.image_from_layer(layer).energy
     assert spectrum[energies.channel(shown_energy(viewer, layer))] > 0.5 * spectrum.max()
 
 

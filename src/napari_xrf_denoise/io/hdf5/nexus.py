@@ -34,10 +34,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.metadata import encode
 from napari_xrf_denoise.io.hdf5.file import SafeSink
 

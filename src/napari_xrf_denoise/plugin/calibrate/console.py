@@ -22,8 +22,9 @@ def python_of(model: CalibrateModel) -> str:
     if model.way == "peaks":
         axis = [
             f"channels, lines = {model.channels!r}, {model.lines!r}",
-            "energies = tuple(map(xrf.parse_line_energy, lines))  # keV",
-            f"axis = xrf.calibration_from_peaks(channels, energies, size={model.size})",
+            "energies = tuple(map(xrf.spectroscopy.parse_line_energy, lines))  # keV",
+            "axis = xrf.spectroscopy.calibration_from_peaks("
+            f"channels, energies, size={model.size})",
             'made = {"way": "peaks", "channels": list(channels), "lines": list(lines)}',
         ]
     else:
@@ -40,6 +41,6 @@ def python_of(model: CalibrateModel) -> str:
             "",
             f"layer = viewer.layers[{model.source.name!r}]",
             *axis,
-            f"xrf.calibrate_layer({arguments}, record=made)",
+            f"xrf.layers.calibrate_layer({arguments}, record=made)",
         ]
     )

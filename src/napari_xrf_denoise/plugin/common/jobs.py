@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_xrf_denoise.denoising import Progress
+    from napari_xrf_denoise.core.progress import Progress
 
 NICE = 5
 """How far a job stands back behind the window where both want the same processor (Linux)."""

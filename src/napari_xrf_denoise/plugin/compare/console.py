@@ -29,7 +29,7 @@ def python_of(model: CompareModel) -> str:
         "",
         f"raw = viewer.layers[{model.before.name!r}]",
         f"denoised = viewer.layers[{model.after.name!r}]",
-        f"found = xrf.residuals(raw, denoised{in_window}){unit}",
+        f"found = xrf.processing.standard_residuals(raw, denoised{in_window}){unit}",
         "print(found.summary())",
     ]
     height, width, _ = layer_sizes(model.before)
@@ -37,5 +37,5 @@ def python_of(model: CompareModel) -> str:
         lines.append("viewer.add_layer(found.to_layer(like=raw))")
     lines += ["energies = found.energy.centers", "residual_spectrum = found.spectrum"]
     if model.gains():
-        lines += ["", "print(xrf.report_of(denoised).table())"]
+        lines += ["", "print(xrf.denoising.report_of(denoised).table())"]
     return "\n".join(lines)

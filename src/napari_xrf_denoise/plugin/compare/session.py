@@ -9,7 +9,7 @@ from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.layers.convert import image_from_layer_data, layer_attributes
 from napari_xrf_denoise.layers.geometry import layer_transform
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.processing.residuals import StandardResiduals, residuals
+from napari_xrf_denoise.processing.residuals import StandardResiduals, standard_residuals
 
 from .model import CompareModel
 
@@ -54,7 +54,7 @@ class CompareSession:
 
         def work(on_progress: Any, should_stop: Callable[[], bool]) -> StandardResiduals:
             before, after = (image_from_layer_data(*one) for one in counts)
-            return residuals(
+            return standard_residuals(
                 before, after, window, on_progress=on_progress, should_stop=should_stop
             )
 

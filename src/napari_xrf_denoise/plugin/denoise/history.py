@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from napari_xrf_denoise.denoising import Progress
+from napari_xrf_denoise.core.progress import Progress
 
 Points = tuple[tuple[float, float], ...]
 """Of a curve: (share of the run in %, value)."""

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_xrf_denoise.core.errors import Cancelled, DataError, FormatError, SettingsError
+from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising import Denoised, Model, Progress, denoise
+from napari_xrf_denoise.denoising import Denoised, Model, denoise
 from napari_xrf_denoise.layers.convert import (
     image_from_layer_data,
     layer_attributes,

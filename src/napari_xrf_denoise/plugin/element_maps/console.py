@@ -29,12 +29,12 @@ def python_of(layer: str, recipes: Sequence[MapRecipe]) -> str:
             "import napari_xrf_denoise as xrf",
             "",
             f"layer = viewer.layers[{layer!r}]",
-            "image = xrf.image_from_layer(layer)",
+            "image = xrf.layers.image_from_layer(layer)",
             f"for element, line in {lines!r}:",
             "    viewer.add_image(",
             f"        xrf.element_map(image, element, line, background={recipes[0].background}),",
             '        name=f"{element} {line} of {image.name}",',
-            "        **xrf.layer_transform(layer),",
+            "        **xrf.layers.layer_transform(layer),",
             "    )",
         ]
     )

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from psygnal import SignalGroupDescriptor
 
-from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.errors import DataError
+from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.geometry import layer_transform
 
 MOST_POINTS = 50_000

@@ -41,19 +41,19 @@ def python_of(
             raw, denoised = curve.parts
             blocks.append(f"{_at(curve.label)} = {_at(raw)} - {_at(denoised)}")
     if all(curve.axis.is_close(counted[0].axis) for curve in counted):
-        save = "xrf.write_spectra('spectra.csv', spectra, image.energy)"
+        save = "xrf.io.write_spectra('spectra.csv', spectra, image.energy)"
         blocks.append(f"# To save them: {save}")
     return "\n\n".join(blocks)
 
 
 def _of_layer(layer: str, curves: Sequence[Curve]) -> list[str]:
-    lines = [f"layer = viewer.layers[{layer!r}]", "image = xrf.image_from_layer(layer)"]
+    lines = [f"layer = viewer.layers[{layer!r}]", "image = xrf.layers.image_from_layer(layer)"]
     drawing = ""
     for curve in curves:
         if curve.region and curve.region[0] != drawing:
             drawing = curve.region[0]
             drawn = f"viewer.layers[{drawing!r}]"
-            lines.append(f"masks = xrf.region_masks({drawn}, layer)")
+            lines.append(f"masks = xrf.layers.region_masks({drawn}, layer)")
         lines.append(f"{_at(curve.label)} = {_spectrum(curve)}")
     return lines
 
@@ -62,9 +62,9 @@ def _spectrum(curve: Curve) -> str:
     """Return the call that makes a spectrum of `image`."""
     if curve.place:
         place = ", ".join(f"{_AXES.get(axis, axis)}={index}" for axis, index in curve.place)
-        return f"xrf.spectrum(image.select({place}))"
+        return f"xrf.processing.spectrum(image.select({place}))"
     mask = f", mask=masks[{curve.region[1]!r}]" if curve.region else ""
-    return f"xrf.spectrum(image, {curve.pixels!r}{mask})"
+    return f"xrf.processing.spectrum(image, {curve.pixels!r}{mask})"
 
 
 def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
@@ -75,16 +75,16 @@ def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
         mean = "" if abs(repeats - 1) < 1e-9 else f", repeats={repeats:.9g}"
         spectrum = f"{_at(curve.label)}, image.energy{mean}"
         found += [
-            f"peaks = xrf.find_peaks({spectrum})",
-            f"peaks = xrf.identify_peaks(peaks, {spectrum})",
+            f"peaks = xrf.spectroscopy.find_peaks({spectrum})",
+            f"peaks = xrf.spectroscopy.identify_peaks(peaks, {spectrum})",
         ]
         if lines.shows_artifacts:
             found += [
-                "sums = xrf.sum_peaks(peaks, image.energy)",
-                "escapes = xrf.escape_peaks(peaks, image.energy)",
+                "sums = xrf.spectroscopy.sum_peaks(peaks, image.energy)",
+                "escapes = xrf.spectroscopy.escape_peaks(peaks, image.energy)",
             ]
     if lines.asked and lines.asked > 0:
-        found.append(f"print(xrf.candidate_elements({lines.asked:.6g}))  # keV")
+        found.append(f"print(xrf.spectroscopy.candidate_elements({lines.asked:.6g}))  # keV")
     return found
 
 

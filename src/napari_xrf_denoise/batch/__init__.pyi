@@ -1,0 +1,3 @@
+from .runner import plan as plan
+from .runner import run as run
+from .task import Task as Task

@@ -1,0 +1,12 @@
+from .energy_axis import EnergyAxis as EnergyAxis
+from .errors import CalibrationWarning as CalibrationWarning
+from .errors import Cancelled as Cancelled
+from .errors import DataError as DataError
+from .errors import FormatError as FormatError
+from .errors import MissingDependencyError as MissingDependencyError
+from .errors import SettingsError as SettingsError
+from .factored_counts import FactoredCounts as FactoredCounts
+from .progress import Preview as Preview
+from .progress import Progress as Progress
+from .spectrum_image import SpectrumImage as SpectrumImage
+from .spectrum_image import stack_repeats as stack_repeats

@@ -1,0 +1,12 @@
+from .api import check_packages as check_packages
+from .api import read as read
+from .api import write as write
+from .images.pictures import write_pictures as write_pictures
+from .provenance import is_own as is_own
+from .registry import LAYOUTS as LAYOUTS
+from .registry import Layout as Layout
+from .registry import Recognition as Recognition
+from .registry import describe as describe
+from .registry import sniff as sniff
+from .registry import writable_suffixes as writable_suffixes
+from .text.spectra_columns import write_spectra as write_spectra

@@ -1,0 +1,10 @@
+from .alignment import align_repeats as align_repeats
+from .element_maps import element_map as element_map
+from .element_maps import line_window as line_window
+from .element_maps import window_map as window_map
+from .line_overlaps import overlapping_lines as overlapping_lines
+from .normalization import normalization_factor as normalization_factor
+from .photon_units import to_photon_counts as to_photon_counts
+from .residuals import StandardResiduals as StandardResiduals
+from .residuals import standard_residuals as standard_residuals
+from .spectra import spectrum as spectrum

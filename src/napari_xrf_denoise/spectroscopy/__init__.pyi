@@ -1,0 +1,12 @@
+from .calibration import calibration_from_peaks as calibration_from_peaks
+from .calibration import parse_line_energy as parse_line_energy
+from .calibration import refine_peak as refine_peak
+from .peak_identification import candidate_elements as candidate_elements
+from .peak_identification import escape_peaks as escape_peaks
+from .peak_identification import identify_peaks as identify_peaks
+from .peak_identification import sum_peaks as sum_peaks
+from .peaks import Peak as Peak
+from .peaks import find_peaks as find_peaks
+from .xray_lines import XrayLine as XrayLine
+from .xray_lines import fluorescence_lines as fluorescence_lines
+from .xray_lines import line_energy as line_energy
