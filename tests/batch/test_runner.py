@@ -124,9 +124,9 @@ def test_a_file_that_is_named_twice_is_done_once(files, results):
 def test_what_is_done_is_not_done_again(files, results, suffix):
     if suffix == ".zarr":
         pytest.importorskip("zarr")
-    run(plan(files[:2], results, suffix), PCA, make=Engine())
+    run(plan(files[:2], results, suffix=suffix), PCA, make=Engine())
     engine = Engine()
-    tasks = run(plan(files, results, suffix), dict(reversed(PCA.items())), make=engine)
+    tasks = run(plan(files, results, suffix=suffix), dict(reversed(PCA.items())), make=engine)
     assert states(tasks) == ["skipped", "skipped", "done"]
     assert engine.seen == ["vase.h5"]
     assert tasks[0].dose_gain == GAIN
@@ -237,13 +237,21 @@ def test_a_stop_between_files_begins_no_other(files, results):
         if task.state == "done":
             ended.append(task)
 
-    tasks = run(plan(files, results), PCA, note, lambda: len(ended) == 1, make=Engine())
+    tasks = run(
+        plan(files, results),
+        PCA,
+        on_change=note,
+        should_stop=lambda: len(ended) == 1,
+        make=Engine(),
+    )
     assert states(tasks) == ["done", "waiting", "waiting"]
 
 
 def test_changes_are_told_in_order(files, results):
     told = []
-    tasks = run(plan(files, results), PCA, lambda *change: told.append(change), make=Engine())
+    tasks = run(
+        plan(files, results), PCA, on_change=lambda *change: told.append(change), make=Engine()
+    )
     assert [task for _, task in told[:3]] == [
         Task(file, task.target, size=file.stat().st_size)
         for file, task in zip(files, tasks, strict=True)
@@ -309,7 +317,7 @@ def test_settings_of_any_method_that_auto_may_take_are_possible():
 @pytest.mark.parametrize("suffix", [".png", "h5", "", ".csv"])
 def test_suffixes_that_cannot_keep_the_record_are_refused(files, results, suffix):
     with pytest.raises(xrf.SettingsError, match=r"expected one of \.h5"):
-        plan(files, results, suffix)
+        plan(files, results, suffix=suffix)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(files):

@@ -74,7 +74,7 @@ def test_frames_and_detector_elements_are_summed(image, kind):
 
 
 def test_maps_of_simulated_data_equal_sums_by_hand():
-    image, rate = xrf.simulate_map((12, 10), 1024, seed=0)
+    image, rate = xrf.simulate_map((12, 10), n_channels=1024, seed=0)
     for element in ("Fe", "Ca", "Ti"):
         # Mean energies of Kα and FWHM from sqrt(60² + 2334 E) eV, both rounded; the channels are
         # 20 eV wide, so one more or less at each end is left open.

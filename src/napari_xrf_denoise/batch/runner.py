@@ -42,7 +42,7 @@ __all__ = [
 
 
 def plan(
-    files: Iterable[str | Path], folder: str | Path, suffix: str = ".h5", overwrite: bool = False
+    files: Iterable[str | Path], folder: str | Path, *, suffix: str = ".h5", overwrite: bool = False
 ) -> list[Task]:
     """Return where each file's result goes; nothing is read or written.
 
@@ -116,9 +116,9 @@ def plan(
 def run(
     tasks: Sequence[Task],
     how: Mapping[str, Any] | Model,
+    *,
     on_change: OnChange | None = None,
     should_stop: Callable[[], bool] | None = None,
-    *,
     device: str = "auto",
     resume: bool = True,
     sources: Sources | None = None,

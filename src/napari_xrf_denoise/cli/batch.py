@@ -100,7 +100,9 @@ def run_batch(request: Request, files: list[Path], output: Path | None, results:
     try:
         with view:
             resume = results.resume or not results.overwrite
-            tasks = run(tasks, request.how, show, resume=resume, sources=work, make=work.make)
+            tasks = run(
+                tasks, request.how, on_change=show, resume=resume, sources=work, make=work.make
+            )
     except KeyboardInterrupt:
         typer.secho("Run the command again with --resume to continue with the rest.", err=True)
         raise
@@ -119,7 +121,7 @@ def _plan(files: list[Path], output: Path | None, results: Results) -> list[Task
         # A shell's pattern also finds the results of the last run.
         earlier = {(folder / result_name(path, results.suffix)).resolve() for path in files}
         files = [path for path in files if path.resolve() not in earlier]
-    tasks = plan(files, folder, results.suffix, results.overwrite)
+    tasks = plan(files, folder, suffix=results.suffix, overwrite=results.overwrite)
     there = [task.target for task in tasks if task.target.exists()]
     if there and not (results.overwrite or results.resume):
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.repeats import stack_repeats
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.convert import (
     as_image,

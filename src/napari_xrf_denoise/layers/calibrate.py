@@ -18,9 +18,9 @@ __all__ = ["calibrate_layer", "calibrated_labels", "is_countable"]
 def calibrate_layer(
     layer: Any,
     axis: EnergyAxis,
+    *,
     energy_axis: int | None = None,
     repeat_axis: int | None = None,
-    *,
     record: Mapping[str, Any] | None = None,
 ) -> None:
     """Give the channels of a napari layer their energies.

@@ -16,7 +16,8 @@ import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
-from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.repeats import stack_repeats
+from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 
 from .geometry import layer_transform
 
@@ -145,7 +146,7 @@ def moved_like(layer: Any, axes: Sequence[str]) -> dict[str, Any]:
 
     The other's units stay its own.
     """
-    place = layer_transform(layer, axes)
+    place = layer_transform(layer, axes=axes)
     return {name: place[name] for name in ("scale", "translate", "affine")}
 
 

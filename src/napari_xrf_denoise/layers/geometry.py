@@ -57,7 +57,7 @@ def _factor(one: Any, own: Any) -> float:
     return float((1 * one).to(own).magnitude)
 
 
-def layer_transform(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
+def layer_transform(layer: Any, *, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
     """Return what a new layer must be given to lie where another one lies.
 
     Parameters

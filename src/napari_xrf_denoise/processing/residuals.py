@@ -167,8 +167,8 @@ class _Sums:
 def standard_residuals(
     raw: Any,
     denoised: Any,
-    window: tuple[float, float] | None = None,
     *,
+    window: tuple[float, float] | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> StandardResiduals:

@@ -164,7 +164,7 @@ SPOT_OFFSET, SPOT_RANGE = -0.020, 20.52
 
 
 def simulate_spectra(
-    n_repeats: int = 32, n_channels: int = 4096, seed: int = 0
+    *, n_repeats: int = 32, n_channels: int = 4096, seed: int = 0
 ) -> tuple[SpectrumImage, NDArray[np.float64]]:
     """Simulate repeated exposures of one spot: about 24,000 counts each, most of them in few lines.
 
@@ -253,6 +253,7 @@ MAP_DETECTOR = Detector()
 
 def simulate_map(
     shape: tuple[int, int] = (96, 96),
+    *,
     n_channels: int = 1024,
     counts_per_pixel: float = 300,
     seed: int = 0,

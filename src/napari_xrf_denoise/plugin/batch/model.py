@@ -135,7 +135,9 @@ class BatchModel:
         before = {(task.source, task.target): task for task in self.tasks}
         try:
             self._check()
-            tasks = plan(self.sources, self.folder or Path(), self.suffix, self.overwrite)
+            tasks = plan(
+                self.sources, self.folder or Path(), suffix=self.suffix, overwrite=self.overwrite
+            )
         except (SettingsError, OSError) as error:
             self.problem = in_words(error, Path()) if isinstance(error, OSError) else str(error)
             tasks = [Task(source, source) for source in self.sources]
@@ -224,8 +226,8 @@ class BatchSession:
                 return run(
                     tasks,
                     settings,
-                    changed.__setitem__,
-                    should_stop,
+                    on_change=changed.__setitem__,
+                    should_stop=should_stop,
                     device=user_preferences.device,
                     sources=RememberedAnswers(),
                     make=make,
