@@ -73,7 +73,7 @@ def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
 @pytest.mark.parametrize(
     ("layer", "found"),
     [
-        (Image(np.ones((5, 6, 3)), rgb=True, name="ore"), "colours"),
+        (Image(np.ones((5, 6, 3)), rgb=True, name="ore"), "RGB"),
         (
             Image([np.ones((8, 6, 5)), np.ones((4, 3, 5))], multiscale=True, name="ore"),
             "multiscale",

@@ -201,6 +201,6 @@ def test_points_are_no_regions():
 
 def test_shapes_that_share_a_side_share_no_pixel():
     left = np.array([[1.0, 1.0], [1.0, 3.0], [4.0, 3.0], [4.0, 1.0]])
-    masks = [shape_mask("rectangle", left + [0, 2 * step], (6, 8)) for step in range(3)]
+    masks = [shape_mask("rectangle", left + np.array([0, 2 * step]), (6, 8)) for step in range(3)]
     assert sum(mask.astype(int) for mask in masks).max() == 1
     assert [int(mask.sum()) for mask in masks] == [6, 6, 6]

@@ -154,11 +154,12 @@ def test_the_summary_tells_what_chance_gives_and_what_to_be_careful_about():
 def test_other_energies_are_told():
     image, truth = xrf.simulate_map(shape=(6, 6), n_channels=128, seed=1)
     denoised = image.replace(counts=truth[None], name="result")
-    assert "other energies" not in standard_residuals(image, denoised).summary()
+    assert "different energy axes" not in standard_residuals(image, denoised).summary()
     bent = denoised.replace(energy=xrf.EnergyAxis(0.0, 0.05, 128))
-    assert "“result” and “map” have other energies" in standard_residuals(image, bent).summary()
+    words = standard_residuals(image, bent).summary()
+    assert "“result” and “map” have different energy axes" in words
     plain = denoised.replace(energy=xrf.EnergyAxis(0.0, 1.0, 128, calibrated=False))
-    assert "other energies" not in standard_residuals(image, plain).summary()
+    assert "different energy axes" not in standard_residuals(image, plain).summary()
 
 
 def test_of_a_single_spectrum_there_is_nothing_to_say_about_pixels():
