@@ -209,7 +209,7 @@ def test_results_can_be_made_anew(files, results):
     assert (task.state, engine.seen) == ("done", ["gold.h5"])
     [task] = run(plan(files[:1], results), PCA, resume=False, make=engine)
     assert task.state == "failed"
-    assert task.message.startswith("gold_denoised.h5 exists already; allow it to be replaced")
+    assert task.message.startswith("gold_denoised.h5 exists already; allow overwriting")
 
 
 def test_the_device_is_that_of_the_caller_unless_a_setting_names_one(files, results):

@@ -156,7 +156,7 @@ class Detector:
         escape = _escape_ratio(lines)
         lines = np.concatenate([lines, lines - line_energy("Si", "Ka")])
         weights = np.concatenate([weights * (1 - escape), weights * escape])
-        edges = _channel_edges(axis)
+        edges = axis.borders
         spectrum = np.zeros(axis.size)
         for energy, weight in zip(lines, weights, strict=True):
             if weight > 0 and energy > 0:
@@ -168,7 +168,7 @@ class Detector:
     def _below(
         self, edges: NDArray[np.float64], energy: float, sigma: float
     ) -> NDArray[np.float64]:
-        """Share of a line's counts below each edge: the cumulative line shape."""
+        """Return the share of a line's counts below each edge: the cumulative line shape."""
         from scipy.special import log_ndtr, ndtr
 
         z = (edges - energy) / sigma
@@ -183,7 +183,7 @@ class Detector:
         return np.asarray(full * peak + self.tail * tail + self.shelf * box)
 
     def _accepted(self, axis: EnergyAxis) -> NDArray[np.float64]:
-        """Share of the pulses of each channel that pass the threshold, smeared by the noise."""
+        """Return the share of pulses in each channel above the threshold, smeared by noise."""
         from scipy.special import ndtr
 
         if self.threshold == 0:
@@ -200,17 +200,8 @@ def _density(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
 
 
-def _channel_edges(axis: EnergyAxis) -> NDArray[np.float64]:
-    """Lower edge of each channel and upper edge of the last, in keV, shape (channels + 1,)."""
-    centers = axis.centers
-    if centers.size == 1:
-        return np.asarray(centers[0] + axis.gain * np.array([-0.5, 0.5]))
-    middle = (centers[1:] + centers[:-1]) / 2
-    return np.concatenate([[2 * centers[0] - middle[0]], middle, [2 * centers[-1] - middle[-1]]])
-
-
 def _escape_ratio(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of photons whose silicon K photon leaves the detector through its front.
+    """Return the share of photons whose silicon K photon escapes through the front.
 
     Reed & Ware (1972), Journal of Physics E 5, 582, for photons that arrive at a right angle.
     """
@@ -229,7 +220,7 @@ def _escape_ratio(energies: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _silicon_edge() -> tuple[float, float, float]:
-    """Energy in keV, fluorescence yield and jump ratio of silicon's K edge."""
+    """Return energy in keV, fluorescence yield and jump ratio of the K edge of silicon."""
     import xraydb
 
     edge = xraydb.xray_edge("Si", "K")
