@@ -7,7 +7,9 @@ import torch
 from napari_xrf_denoise.core.errors import Cancelled
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.device import threads
+from napari_xrf_denoise.denoising.methods.component_images import subsets
 from napari_xrf_denoise.denoising.methods.component_training import (
+    Training,
     divide,
     input_size,
     load_network,
@@ -54,14 +56,15 @@ def train(tile, shares, parts=None, member=0, watch=None, raw_error=1.0, show=No
     watch = watch or Watch()
     show = show or (lambda scores: None)
     run = settings(**changes)
-    return train_network(tiles, SYNTHESIS, shares, parts, run, member, raw_error, show, CPU, watch)
+    training = Training(tiles, SYNTHESIS, shares, parts, run, member, raw_error, CPU)
+    return train_network(training, show, watch)
 
 
 def prediction(trained, tile, shares, parts=None, number=4):
     parts = list(range(len(shares))) if parts is None else parts
     network = load_network(trained.weights, CPU)
-    size = input_size(parts)
-    return predict_components(network, tile, shares, parts, size, number, 0, CPU, Watch())
+    chosen = subsets(parts, input_size(parts), number, np.random.default_rng(0))
+    return predict_components(network, tile, shares, chosen, CPU, Watch())
 
 
 def mean_square(values):

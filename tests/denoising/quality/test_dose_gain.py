@@ -9,6 +9,7 @@ from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
+    HeldOut,
     cross_score,
     score_by_reference,
     spare,
@@ -53,8 +54,7 @@ def draws(repeats, number=40):
 
 def score(source, predict, folds, seed, **options):
     """Score one way to predict by all parts of the counts."""
-    parts, shares = source.parts(folds, seed, 0), source.part_shares(folds)
-    return cross_score(source, parts, shares, [predict] * folds, Watch(), **options)
+    return cross_score(HeldOut.of(source, seed, [predict] * folds), Watch(), **options)
 
 
 @pytest.mark.parametrize("folds", [2, 4])
@@ -336,13 +336,8 @@ def test_parts_in_small_types_do_not_wrap_around():
     parts = [np.minimum(counts // 4, 255).astype(np.uint8)] * 3
     parts.append((counts - 3 * parts[0].astype(int)).astype(np.uint16))
     source = Photons(SpectrumImage(counts[None]))
-    found = cross_score(
-        source,
-        [(slice(0, 4), parts)],
-        [0.25] * 4,
-        [lambda rest, rows: rest.astype(np.float32)] * 4,
-        Watch(),
-        windows=WINDOWS[:1],
-    )
+    predictions = [lambda rest, rows: rest.astype(np.float32)] * 4
+    held_out = HeldOut(source, [(slice(0, 4), parts)], [0.25] * 4, predictions)
+    found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()

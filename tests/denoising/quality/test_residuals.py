@@ -11,7 +11,7 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods import pca
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
-from napari_xrf_denoise.denoising.quality.dose_gain import cross_score
+from napari_xrf_denoise.denoising.quality.dose_gain import HeldOut, cross_score
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.simulation.measurements import simulate_map
 
@@ -21,8 +21,7 @@ AXIS = EnergyAxis(0.0, 0.04, 300)
 def residuals_of(image, predict, source=None, folds=4, **options):
     """Score one way to predict, and return its residuals."""
     source = source or Photons(image)
-    parts, shares = source.parts(folds, 0, 0), source.part_shares(folds)
-    return cross_score(source, parts, shares, [predict] * folds, Watch(), **options).residuals
+    return cross_score(HeldOut.of(source, 0, [predict] * folds), Watch(), **options).residuals
 
 
 def residuals_of_pca(image, rank):
@@ -31,8 +30,7 @@ def residuals_of_pca(image, rank):
         pca.fit_pca(source.without(part, 4, 0, 0), settings, rank, Watch()) for part in range(4)
     ]
     predictions = [lambda rest, _, fit=fit: pca.predict_pca(fit, rest) for fit in fits]
-    parts, shares = source.parts(4, 0, 0), source.part_shares(4)
-    return cross_score(source, parts, shares, predictions, Watch()).residuals
+    return cross_score(HeldOut.of(source, 0, predictions), Watch()).residuals
 
 
 def knows(rate):

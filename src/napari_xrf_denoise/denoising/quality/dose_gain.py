@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.pairs import Counts, Photons, Source
+from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Source
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
@@ -95,11 +95,29 @@ class DoseGainEstimate:
         return raw / middle if middle > 0 else nan, (low, high)
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Parts of the counts, each with the prediction that was made without it."""
+
+    source: Source
+    """All counts."""
+    parts: Iterable[tuple[slice, list[Counts]]]
+    """Rows of each band, and its parts (rows, x, energy), which add up to the counts there."""
+    shares: Sequence[float]
+    """Share of the counts that each part holds."""
+    predictions: Sequence[Predict]
+    """For each part, the prediction from the other parts: a function of their sum."""
+
+    @classmethod
+    def of(cls, source: Source, seed: int, predictions: Sequence[Predict]) -> HeldOut:
+        """Split a source into as many parts as there are predictions."""
+        folds = len(predictions)
+        parts = source.parts(folds, seed, FOLD_STREAM)
+        return cls(source, parts, source.part_shares(folds), predictions)
+
+
 def cross_score(
-    source: Source,
-    parts: Iterable[tuple[slice, list[Counts]]],
-    shares: list[float],
-    predictions: Sequence[Predict],
+    held_out: HeldOut,
     watch: Watch,
     *,
     every: int = 1,
@@ -107,46 +125,21 @@ def cross_score(
     fewer: Fewer | None = None,
     resolved: Subspace | None = None,
 ) -> DoseGainEstimate:
-    """Score results by the parts of the counts that were held out of them.
+    """Score predictions, scaled to all counts, by the parts of the counts held out of them.
 
-    The result itself is made of all counts. How much nearer to the truth that brings it is known
-    where predictions from still fewer counts are given: noise falls as one over the counts, and
-    bias does not.
-
-    Parameters
-    ----------
-    source : Source
-        All counts.
-    parts : iterable of (rows, list of numpy.ndarray)
-        Bands of rows, and the parts, each of shape (rows, x, energy), that add up to their counts:
-        as many as there are predictions.
-    shares : list of float
-        Share of the counts that each part holds.
-    predictions : sequence of callable
-        For each part, what turns the sum of the other parts, shape (rows, x, energy), and the
-        slice of these rows into expected counts of that sum.
-    watch : Watch
-    every : int
-        Score every so many rows only; the slice then has this step.
-    windows : sequence of Window
-        Whose summed counts are scored as well.
-    fewer : Fewer, optional
-        What the same networks or factors predict from fewer counts.
-    resolved : Subspace, optional
-        All spectra that the detector can resolve. The noise of held-out counts outside it tells
-        nothing and is left out, unless there is more than noise.
-
-    Returns
-    -------
-    Score
-        Of predictions scaled to all counts, with residuals.
+    Every so many rows are scored, in the channels and in the windows. The result itself uses all
+    counts. How much nearer to the truth that brings it is known where predictions from `fewer`
+    counts are given: noise falls as one over the counts, and bias does not. Noise of held-out
+    counts outside the subspace of `resolved` spectra tells nothing and is left out, unless there
+    is more than noise.
     """
+    source, shares = held_out.source, held_out.shares
     height, _, size = source.shape
     partition = WindowPartition(source.image.energy, windows)
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
-    for rows, band in parts:
+    for rows, band in held_out.parts:
         watch.step("measuring the dose gain", rows.start / height)
         scored = slice(rows.start + -rows.start % every, rows.stop, every)
         held = [part[-rows.start % every :: every] for part in band]
@@ -158,7 +151,9 @@ def cross_score(
         if resolved is not None:
             sides.append(_smooth_side(smooth, resolved, source, held, shares, own))
         expected, cells, guessed, worse = np.zeros(size), [], [], []
-        for index, (predict, part, share) in enumerate(zip(predictions, held, shares, strict=True)):
+        for index, (predict, part, share) in enumerate(
+            zip(held_out.predictions, held, shares, strict=True)
+        ):
             guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
             expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
             cells.append(partition.cells(part))
