@@ -44,6 +44,10 @@ class CostEstimate:
     n_bytes: float
     """Memory beyond that in use already."""
 
+    def times(self, factor: float) -> CostEstimate:
+        """Return the cost on a machine that takes this many times as long."""
+        return CostEstimate(self.seconds * factor, self.n_bytes)
+
 
 def estimate_cost(shape: Shape, settings: Settings) -> CostEstimate:
     """Return about what a run with these complete settings will need.

@@ -87,6 +87,10 @@ class RunPlan:
         cost = None if self.shape is None else estimate_cost(self.shape, settings)
         return replace(self, request=request, resolved=settings, cost=cost, problem="")
 
+    def on(self, data: Any) -> RunPlan:
+        """Return the same plan for other data, which may need another method."""
+        return plan_run(data, **self.request)
+
     def lines(self) -> list[str]:
         """Return the plan in sentences, or the problem."""
         if self.resolved is None:

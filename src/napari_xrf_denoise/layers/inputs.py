@@ -105,7 +105,7 @@ def _array_input(data: Any, energy_axis: int, repeat_axis: int | None) -> Input:
     pixels = [size for axis, size in enumerate(shape) if axis not in (energy, repeat)]
     restore = partial(_reshaped, shape=pixels, energy=energy - (energy > repeat))
     longest = max((axis for axis in range(len(shape)) if axis != repeat), key=shape.__getitem__)
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if shape[energy] < FEW_CHANNELS <= shape[longest]:
         warnings = (
             f"axis {energy_axis} ({shape[energy]} long) was taken for the energy although axis "
