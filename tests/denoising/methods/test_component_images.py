@@ -100,7 +100,7 @@ def test_subspaces_do_not_depend_on_the_size_of_blocks(cut_into_bands):
 
 @pytest.fixture
 def projecting():
-    """A deal of a map of any height, two subspaces, and the scores of all its parts at once."""
+    """A partition of a map of any height, two subspaces, and the scores of all its parts."""
 
     def make(height):
         source = photons(mixture(3)[:height])

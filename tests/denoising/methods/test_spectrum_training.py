@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_network(short_spectra, candidates):
     assert not torch.equal(weights(3), weights(4))
 
 
-def test_training_stops_when_it_shall(short_spectra, candidates):
+def test_training_stops_on_request(short_spectra, candidates):
     counts = short_spectra[0].counts[:, :, 0]
     stopped = Watch(None, lambda: True)
     with pytest.raises(Cancelled):

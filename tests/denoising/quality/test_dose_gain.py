@@ -167,7 +167,7 @@ def test_the_interval_holds_the_true_gain_nine_times_in_ten():
     inside = 0
     for seed, image in draws(1, 100):
         low, high = score(Photons(image), smooth, 4, seed).dose_gain()[1]
-        # The truth for the result that a user gets, which is made of all counts.
+        # The truth for the result that a user gets, from all counts.
         true_error = ((smooth(image.counts[0].astype(float)) - RATE) ** 2).sum()
         inside += low <= RATE.sum() / true_error <= high
     assert inside >= 85
@@ -314,7 +314,7 @@ def test_the_error_of_a_mean_lies_between_that_of_noise_and_that_of_bias():
     assert most.dose_gain()[1] == (pytest.approx(50.0), np.inf)
 
 
-def test_predictions_are_told_which_rows_they_get():
+def test_predictions_get_their_rows():
     image = SpectrumImage(np.random.default_rng(0).poisson(RATE)[None])
     seen = []
 

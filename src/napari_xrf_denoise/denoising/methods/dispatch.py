@@ -40,6 +40,7 @@ from napari_xrf_denoise.denoising.settings import (
 )
 
 from . import pca, spectrum, stack, tutorial
+from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
     import torch
@@ -209,7 +210,7 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         whole = np.rint(job.found.spectrum / source.unit).astype(np.int64)
         scale = find_scale(whole, energy, settings.seed, job.device)
     fit = stack.fit_stack(
-        stack.StackJob(source, settings, folds, job.found, energy, scale, job.device), watch
+        StackJob(source, settings, folds, job.found, energy, scale, job.device), watch
     )
     rank = int(fit.members[0]["synthesis"].shape[0])
     network, projection = fit.errors
@@ -258,8 +259,8 @@ def _possible_folds(source: Source, folds: int, needed: int) -> int:
 def _measured_by(source: Source, folds: int) -> str:
     if not folds:
         return "no counts could be held out"
-    kind = "photons" if isinstance(source, Photons) else "repeats"
-    return f"{folds} parts of the {kind}, each judging a result made without it"
+    kind = "photon subsets" if isinstance(source, Photons) else "groups of repeats"
+    return f"{folds} held-out {kind}"
 
 
 def counts_of(
@@ -306,7 +307,7 @@ def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEs
     source, folds = Photons(job.image), model.settings.folds
     if isinstance(model.settings, StackSettings):
         _, guesses = _predict_stack(model, source, job, watch.part(0, 0.5), folds)
-        partition = stack.partition_of(source, model.settings)
+        partition = partition_of(source, model.settings)
         windows = job.found.windows
         score = stack.score_stack(partition, guesses, watch.part(0.5, 1), windows=windows)
     else:
@@ -322,9 +323,7 @@ def _predict_stack(
 ) -> tuple[FactoredCounts, list[FactoredCounts]]:
     assert isinstance(model.settings, StackSettings)
     scale = float(model.facts["line_width"])
-    stack_job = stack.StackJob(
-        source, model.settings, folds, job.found, model.energy, scale, job.device
-    )
+    stack_job = StackJob(source, model.settings, folds, job.found, model.energy, scale, job.device)
     return stack.predict_stack(stack_job, model.members, float(model.facts["exposure"]), watch)
 
 
@@ -374,7 +373,7 @@ def check_members(model: LearnedModel) -> None:
         return
     if isinstance(model.settings, StackSettings):
         for member in model.members:
-            subspace, _ = stack.load_member(member, torch.device("cpu"))
+            subspace, _ = load_member(member, torch.device("cpu"))
             if len(subspace.analysis) != size:
                 raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
         facts = [float(model.facts[key]) for key in ("exposure", "line_width", "unit")]

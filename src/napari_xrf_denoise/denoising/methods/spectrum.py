@@ -1,4 +1,4 @@
-"""Each spectrum by itself: mixing networks, trained on parts of the counts."""
+"""Each spectrum alone: mixing networks, trained on parts of the counts."""
 
 from __future__ import annotations
 

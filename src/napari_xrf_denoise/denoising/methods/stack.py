@@ -9,20 +9,17 @@ they were counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
-from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
-from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Source
+from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
@@ -30,73 +27,26 @@ from napari_xrf_denoise.denoising.quality.dose_gain import (
     cross_score,
     spare,
 )
-from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
-from .component_images import TILE, Scores, find_subspaces, strips, subsets
+from .component_images import TILE, Scores, find_subspaces
 from .hot_spots import HotSpots, SpotFinder
-
-if TYPE_CHECKING:
-    import torch
-
-    from .component_network import ComponentNetwork
+from .stack_members import (
+    StackJob,
+    Tensors,
+    component_images,
+    member_bands,
+    member_of,
+    subspace_of,
+)
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
 _Factors = tuple[Scores, NDArray[np.float32]]
-Tensors = Mapping[str, NDArray[np.float32]]
 
-NETWORK = "network."
-"""Prefix of the names of a network's tensors among those of a member."""
 TRAINING_PIXELS = 2**16
 """Most pixels that networks learn from; a larger map gives tiles of it."""
-STRIP_BYTES = 2**26
-"""Scores of a strip that are in memory at once."""
-
-
-@dataclass(frozen=True, eq=False)
-class StackJob:
-    """A map to denoise, and how."""
-
-    source: Source
-    settings: StackSettings
-    folds: int
-    """Number of parts that are held out in turn; 0 leaves the score out."""
-    found: CountStatistics
-    """Of the map."""
-    energy: EnergyAxis
-    """Of the lines, and of the model."""
-    scale: float
-    """Line width, as `deconvolution.line_width` takes it."""
-    device: torch.device
-
-    @cached_property
-    def partition(self) -> PhotonPartition:
-        """The counts split into parts."""
-        return partition_of(self.source, self.settings)
-
-    @property
-    def everything(self) -> list[int]:
-        """All parts."""
-        return list(range(self.partition.number))
-
-    @property
-    def held_out(self) -> list[list[int]]:
-        """Parts of each fold."""
-        return self.partition.folds(self.folds) if self.folds else []
-
-    @property
-    def rests(self) -> list[list[int]]:
-        """Parts that are left without each fold."""
-        return [[part for part in self.everything if part not in fold] for fold in self.held_out]
-
-    @cached_property
-    def line(self) -> Matrix:
-        """Standard deviation of a line in each channel, in channels."""
-        from .deconvolution import measured_width
-
-        return measured_width(self.found.spectrum, self.energy, self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,11 +99,6 @@ class _Predicted:
     """Of the result, and of the prediction without each fold."""
     counts: list[FactoredCounts]
     """The result, and the prediction without each fold."""
-
-
-def partition_of(source: Source, settings: StackSettings) -> PhotonPartition:
-    """Return the counts of a run split into parts."""
-    return PhotonPartition.of(source, settings.seed, FOLD_STREAM)
 
 
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
@@ -210,7 +155,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
         show = partial(_preview, space.synthesis * source.unit, places[0]) if not member else _none
         tasks.append(partial(train_network, training, show))
     trained = run_parallel(tasks, "training", watch.part(0.16, 1))
-    members = [_member(space, own.weights) for space, own in zip(subspaces, trained, strict=True)]
+    members = [member_of(space, own.weights) for space, own in zip(subspaces, trained, strict=True)]
     losses = {
         f"{name}, network {index}": values
         for index, own in enumerate(trained, start=1)
@@ -230,7 +175,7 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     few = [rest[: len(rest) // 2 + 1] for rest in rests]
     tasks = [(index, everything) for index in range(number)]
     tasks += [*enumerate(rests), *enumerate(few)]
-    images = _component_images(job, learned.members, tasks, size, watch.part(0, 0.6))
+    images = component_images(job, learned.members, tasks, size, watch.part(0, 0.6))
     whole, without, from_few = (images[number * k : number * (k + 1)] for k in range(3))
     factors = [_mean_factors(whole, learned.subspaces)]
     factors += [(s, space.synthesis) for s, space in zip(without, learned.subspaces, strict=False)]
@@ -263,7 +208,7 @@ def _estimate_gain(
         resolved=learned.resolved,
         fewer=fewer if used[0] < used[1] else None,
     )
-    return spare(score, _member_bands(job.source, predicted.whole, subspaces))
+    return spare(score, member_bands(job.source, predicted.whole, subspaces))
 
 
 def predict_stack(
@@ -287,8 +232,8 @@ def predict_stack(
     number = len(members)
     tasks = [(index, group) for group in groups for index in range(number)]
     size = max(1, round(exposure * job.partition.number))
-    images = _component_images(job, members, tasks, size, watch.part(0, 0.6))
-    subspaces = [_subspace(member) for member in members]
+    images = component_images(job, members, tasks, size, watch.part(0, 0.6))
+    subspaces = [subspace_of(member) for member in members]
     factors = [
         _mean_factors(images[number * place : number * (place + 1)], subspaces)
         for place in range(len(groups))
@@ -327,40 +272,6 @@ def score_stack(
     ]
     held_out = HeldOut(partition.source, parts(), shares, predictions)
     return cross_score(held_out, watch, windows=windows, fewer=fewer, resolved=resolved)
-
-
-def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, ComponentNetwork]:
-    """Return the subspace and the network of a member.
-
-    Raises
-    ------
-    ValueError, KeyError
-        If tensors are missing or do not fit together.
-    """
-    from .component_training import load_network
-
-    subspace = _subspace(member)
-    weights = {
-        name.removeprefix(NETWORK): tensor
-        for name, tensor in member.items()
-        if name.startswith(NETWORK)
-    }
-    network = load_network(weights, device)
-    if subspace.analysis.shape != subspace.synthesis.shape[::-1] or network.rank != subspace.rank:
-        raise ValueError(
-            f"factors of shape {subspace.analysis.shape} and {subspace.synthesis.shape} for a "
-            f"network of {network.rank} components"
-        )
-    return subspace, network
-
-
-def _member(subspace: Subspace, weights: Tensors) -> Tensors:
-    network = {NETWORK + name: tensor for name, tensor in weights.items()}
-    return {"analysis": subspace.analysis, "synthesis": subspace.synthesis, **network}
-
-
-def _subspace(member: Tensors) -> Subspace:
-    return Subspace(np.asarray(member["analysis"]), np.asarray(member["synthesis"]))
 
 
 def _training_tiles(
@@ -412,55 +323,9 @@ def _none(scores: Scores) -> None:
     return None
 
 
-def _component_images(
-    job: StackJob,
-    members: Sequence[Tensors],
-    tasks: Sequence[tuple[int, list[int]]],
-    size: int,
-    watch: Watch,
-) -> list[Scores]:
-    """Return predictions (y, x, components) of members from some of the parts.
-
-    Each task is the number of a member and its parts, of which a network sees `size` at once.
-    """
-    from napari_xrf_denoise.denoising.parallel import run_parallel
-
-    from .component_training import predict_components
-
-    partition, settings, device = job.partition, job.settings, job.device
-    height, across, _ = job.source.shape
-    loaded = [load_member(member, device) for member in members]
-    subspaces = [subspace for subspace, _ in loaded]
-    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
-    images = [np.empty((height, across, subspaces[k].rank), np.float32) for k, _ in tasks]
-    chosen = [
-        subsets(parts, size, settings.thinnings, np.random.default_rng(settings.seed + number))
-        for number, (_, parts) in enumerate(tasks)
-    ]
-    reach = max(network.reach for _, network in loaded)
-    least = max(2 * reach, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
-    for strip in strips(partition.bands(), subspaces, height, least=least, margin=reach):
-        calls = [
-            partial(
-                predict_components,
-                loaded[member][1],
-                np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
-                partition.shares,
-                own,
-                device,
-            )
-            for (member, _), own in zip(tasks, chosen, strict=True)
-        ]
-        fraction = strip.rows.start / height, strip.rows.stop / height
-        found = run_parallel(calls, "computing the result", watch.part(*fraction))
-        for image, scores in zip(images, found, strict=True):
-            image[strip.rows] = np.moveaxis(strip.inner(scores), 0, 2)
-    return images
-
-
-def _mean_factors(pictures: Sequence[Scores], subspaces: Sequence[Subspace]) -> _Factors:
+def _mean_factors(images: Sequence[Scores], subspaces: Sequence[Subspace]) -> _Factors:
     """Return scores and spectra whose product is the mean of the members' predictions."""
-    scores = np.concatenate(pictures, axis=2) / np.float32(len(pictures))
+    scores = np.concatenate(images, axis=2) / np.float32(len(images))
     return scores, np.concatenate([subspace.synthesis for subspace in subspaces])
 
 
@@ -508,17 +373,3 @@ def _used_shares(
 
 def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
     return np.asarray(counts[0, rows])
-
-
-def _member_bands(
-    source: Source, pictures: Sequence[Scores], subspaces: Sequence[Subspace]
-) -> Iterator[list[Scores]]:
-    """Yield what each member predicts from all counts, band by band."""
-    height, across, size = source.shape
-    unit = np.float32(source.unit)
-    step = max(1, STRIP_BYTES // (4 * across * size * len(pictures)))
-    for start in range(0, height, step):
-        yield [
-            np.maximum(picture[start : start + step] @ subspace.synthesis, 0) * unit
-            for picture, subspace in zip(pictures, subspaces, strict=True)
-        ]
