@@ -1,4 +1,4 @@
-"""Which files a batch is about, and how they are read."""
+"""The files of a batch, and how they are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READABLE = (
     *(".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv", ".bcf", ".hspy", ".emd", ".pts", ".spd"),
     *(".elid", ".edf", ".rpl", ".mca", ".msa", ".emsa", ".spec", ".zarr", ".zspy"),
 )
-"""Endings of what is taken from a folder; single files are taken whatever their name."""
+"""Endings of files taken from a folder; single files may have any name."""
 
 
 class Sources:
@@ -33,7 +33,7 @@ class Sources:
 
     Examples
     --------
-    >>> Sources(energy_axis=0, energy_gain=0.01).stated(Path("cube.npy"))
+    >>> Sources(energy_axis=0, energy_gain=0.01).read_options(Path("cube.npy"))
     {'energy_axis': 0, 'energy_gain': 0.01}
     """
 
@@ -44,19 +44,19 @@ class Sources:
         """Return the counts of a file."""
         return read_quietly(path, **self._options)
 
-    def stated(self, path: Path) -> Mapping[str, Any]:
+    def read_options(self, path: Path) -> Mapping[str, Any]:
         """Return the options with which a file was read, as plain values."""
         return self._options
 
     def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
-        """Whether a file would be read as it was for an earlier result."""
-        return dict(before) == dict(self.stated(path))
+        """Whether a file is read with the options of an earlier result."""
+        return dict(before) == dict(self.read_options(path))
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder that may hold counts and are no results.
+    """Return a file, or the files of a folder that may hold counts and are not results.
 
-    Names alone decide here: files that hold something else say so when they are read.
+    Only names are checked: other files are refused when they are read.
     """
     if not path.is_dir() or path.suffix.lower() in READABLE:
         return [path]
@@ -70,21 +70,10 @@ def files_of(path: Path) -> list[Path]:
 
 
 def find_files(entries: Iterable[Path]) -> list[Path]:
-    """Return the files that names, folders and patterns stand for, each once.
+    """Return the files of names, folders and patterns (``*``, ``?``, ``[…]``), each once.
 
-    Parameters
-    ----------
-    entries : iterable of path
-        A pattern has ``*``, ``?`` or ``[…]`` in it; results of denoising are no part of what it
-        stands for.
+    Patterns do not match results of denoising. An entry without files raises SettingsError.
 
-    Raises
-    ------
-    SettingsError
-        If a folder or a pattern stands for no file.
-
-    Examples
-    --------
     >>> find_files([Path("b.h5"), Path("a.h5"), Path("b.h5")]) == [Path("b.h5"), Path("a.h5")]
     True
     """
@@ -96,8 +85,8 @@ def find_files(entries: Iterable[Path]) -> list[Path]:
             files = [path for path in matches if not is_result_name(path)]
         if not files:
             raise SettingsError(
-                f"{entry}: no file of spectra or maps; name files, or a folder or pattern that has "
-                f"some ending in {', '.join(READABLE)}"
+                f"{entry}: no file of spectra or maps; give files, or a folder or pattern with "
+                f"files ending in {', '.join(READABLE)}"
             )
         found.update(dict.fromkeys(files))
     return list(found)

@@ -1,4 +1,4 @@
-"""Errors that a user may meet: each says where, what was expected and found, and what to do."""
+"""Errors for users: each names the place, the expected and actual value, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ class DataError(ValueError):
 
 
 class FormatError(DataError):
-    """A file that is missing its content, is damaged, or has a layout that is not known."""
+    """A file that lacks its content, is damaged, or has an unknown layout."""
 
 
 class SettingsError(ValueError):
-    """A setting that does not exist, or that cannot work with the data at hand."""
+    """A setting that does not exist, or does not suit the data."""
 
 
 class Cancelled(Exception):  # noqa: N818  (the name users know)
-    """A run that was stopped by its ``should_stop``; nothing of it is left behind."""
+    """A run that was stopped by its ``should_stop``; it leaves nothing behind."""
 
 
 class MissingDependencyError(ImportError):
-    """An optional package that is needed for what was asked, and how to install it."""
+    """An optional package is missing; the message says how to install it."""
 
 
 class CalibrationWarning(UserWarning):
@@ -30,18 +30,8 @@ class CalibrationWarning(UserWarning):
 
 
 def in_words(error: BaseException, source: Path | None = None, *, hint: str = "") -> str:
-    """Return an error as a sentence for users.
+    """Return an error, of work on a file, as one sentence; `hint` is the advice if memory is short.
 
-    Parameters
-    ----------
-    error : BaseException
-    source : pathlib.Path, optional
-        The file that was worked on.
-    hint : str
-        What to do when memory is short, in place of the general advice.
-
-    Examples
-    --------
     >>> in_words(FileNotFoundError(2, "No such file or directory", "gold.h5"))
     'No such file or directory: gold.h5'
     """
@@ -53,7 +43,7 @@ def in_words(error: BaseException, source: Path | None = None, *, hint: str = ""
         words = f"{named}not enough memory ({error}). {advice}"
         return words[0].upper() + words[1:] if source is None else words
     if isinstance(error, OSError):
-        # An error with a number begins with it, which tells a user nothing.
+        # The text of such an error begins with a number that means nothing to a user.
         reason = str(error.strerror or error)
         names = [Path(error.filename).name] if isinstance(error.filename, str) else []
         names += [] if source is None else [source.name]

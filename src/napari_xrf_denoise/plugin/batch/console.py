@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.plugin.common.console import snippet
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 
@@ -18,13 +17,12 @@ def python_of(model: BatchModel, user_preferences: Preferences) -> str:
     """Return lines that denoise the same files in the same way; none while that cannot start."""
     if model.problem:
         return ""
-    try:
-        settings = model.how()
-    except SettingsError:
+    if model.way == "settings" and model.plan.problem:
         return ""  # of several fields that change, one after the other
-    how = repr(settings)
-    if settings is None:
+    if model.way == "model":
         how = f"xrf.Model.load({str(model.model_file)!r})"
+    else:
+        how = repr(dict(model.plan.request))
     files = "".join(f"    {str(path)!r},\n" for path in model.sources)
     overwrite = ", overwrite=True" if model.overwrite else ""
     device = "" if user_preferences.device == "auto" else f", device={user_preferences.device!r}"

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_xrf_denoise.batch.runner import Task, check_settings, in_words, plan
+from napari_xrf_denoise.batch.runner import Task, in_words
+from napari_xrf_denoise.batch.runner import plan as plan_tasks
 from napari_xrf_denoise.batch.sources import files_of
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.denoising.settings import Settings, resolve_settings
+from napari_xrf_denoise.denoising import RunPlan, plan_run
 from napari_xrf_denoise.plugin.common.jobs import RunState
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
@@ -48,6 +49,11 @@ class BatchModel(RunState):
     overwrite: bool = False
     problem: str = NO_FILES
     """Why the batch cannot be started, in words; empty when it can."""
+    plan: RunPlan = field(default_factory=plan_run)
+    """Settings of a run that learns, for any file."""
+
+    def __post_init__(self) -> None:
+        self.plan = self._plan()
 
     def add(self, paths: Iterable[Path]) -> None:
         """Add files, and the files of folders, each once."""
@@ -76,29 +82,18 @@ class BatchModel(RunState):
 
     def set_up(self, name: str, value: Any) -> None:
         """Take a single setting from the user; one as in the preset is no change."""
-        self.change(changes=self.changes.changed(self.shown_settings(), name, value))
-
-    def shown_settings(self) -> Settings:
-        """Return the settings of the method as the preset has them.
-
-        With ``"auto"`` the method differs from file to file, and they are those of all methods.
-
-        Raises
-        ------
-        SettingsError
-            If the method has no such preset.
-        """
-        if self.method != "auto":
-            return resolve_settings(self.method, self.preset, {})
-        possible = "spectrum" if self.preset == "tutorial" else "stack"
-        return Settings(folds=resolve_settings(possible, self.preset, {}).folds)
+        if self.plan.defaults is not None:
+            self.change(changes=self.changes.changed(self.plan.defaults, name, value))
 
     def replan(self) -> None:
         """Plan the results, or say why the batch cannot be started; this looks at the disk."""
         before = {(task.source, task.target): task for task in self.tasks}
+        self.plan = self._plan()
         try:
             self._check()
-            tasks = plan(self.sources, self.folder or Path(), self.suffix, self.overwrite)
+            tasks = plan_tasks(
+                self.sources, self.folder or Path(), suffix=self.suffix, overwrite=self.overwrite
+            )
         except (SettingsError, OSError) as error:
             self.problem = in_words(error, Path()) if isinstance(error, OSError) else str(error)
             tasks = [Task(source, source) for source in self.sources]
@@ -107,22 +102,19 @@ class BatchModel(RunState):
         self.tasks = tuple(before.get((task.source, task.target), task) for task in tasks)
         self.outcome, self.outcome_kind = "", "none"
 
-    def how(self) -> dict[str, Any] | None:
-        """Return the settings of a run that learns, or None where a model is applied."""
-        if self.way == "model":
-            return None
-        own = self.changes.of(self.shown_settings())
-        return {"method": self.method, "preset": self.preset, **own}
+    def _plan(self) -> RunPlan:
+        plan = plan_run(method=self.method, preset=self.preset)
+        return plan if plan.defaults is None else plan.changed(self.changes.of(plan.defaults))
 
     def _check(self) -> None:
         if not self.sources:
             raise SettingsError(NO_FILES)
         if self.folder is None:
             raise SettingsError(NO_FOLDER)
-        if self.way == "settings":
-            check_settings(self.how() or {})
-        elif self.model_file is None:
+        if self.way == "model" and self.model_file is None:
             raise SettingsError(NO_MODEL)
+        if self.way == "settings" and self.plan.problem:
+            raise SettingsError(self.plan.problem)
 
 
 def share_done(tasks: Sequence[Task]) -> float:

@@ -42,20 +42,20 @@ class BatchSession(RunSession):
         if model.problem or self.job is not None:
             return
         tasks = tuple(Task(task.source, task.target, model.overwrite) for task in model.tasks)
-        how, model_file = model.how(), model.model_file
+        how, model_file = model.plan if model.way == "settings" else None, model.model_file
         make, user_preferences = self.make, self.preferences
         changed = self._changed = {}
 
         def work(_: Any, should_stop: Any) -> Sequence[Task]:
             if make is None:
                 load_torch()
-            settings = how if how is not None else Model.load(model_file or Path())
+            engine = how if how is not None else Model.load(model_file or Path())
             with user_preferences.threads_in_use():
                 return run(
                     tasks,
-                    settings,
-                    changed.__setitem__,
-                    should_stop,
+                    engine,
+                    on_change=changed.__setitem__,
+                    should_stop=should_stop,
                     device=user_preferences.device,
                     sources=RememberedAnswers(),
                     make=make,
