@@ -117,7 +117,9 @@ def test_from_the_first_look_to_the_saved_maps(
 
     # The maps of the raw counts into a file, with their units.
     path = tmp_path / "maps.h5"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), "NeXus HDF5 (*.h5)"))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), "NeXus HDF5 (*.h5)")
+    )
     maps.list_fold.expand()
     click(qtbot, maps.list_page.save_button)
     qtbot.waitUntil(lambda: "2 maps saved" in maps.message.text(), timeout=20_000)

@@ -68,6 +68,7 @@ FORMAT_TIPS = {
 class BatchDock(Dock):
     """Add files, choose how to denoise them, start; each row shows the state of its file."""
 
+    model: BatchModel
     SIZE = QSize(600, 560)
     POLL_MS = 100
 

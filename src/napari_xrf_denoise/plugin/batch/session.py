@@ -24,6 +24,8 @@ from .model import BatchModel
 class BatchSession(RunSession):
     """Runs one batch at a time; `make` stands in for reading and denoising a file, see `run`."""
 
+    model: BatchModel
+
     def __init__(
         self,
         model: BatchModel,

@@ -56,6 +56,7 @@ PEAKS = {
 class CalibrateDock(Dock):
     """Choose a layer, say how its channels become energies, apply."""
 
+    model: CalibrateModel
     SIZE = QSize(400, 560)
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:

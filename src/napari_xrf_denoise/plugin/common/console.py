@@ -23,9 +23,8 @@ def call(function: str, *given: str, **named: Any) -> str:
         *given,
         *(f"{name}={value!r}" for name, value in named.items() if value is not None),
     ]
-    line = f"{function}({', '.join(arguments)})"
-    if len(line) <= 80:
-        return line
+    if len(arguments) <= 2:
+        return f"{function}({', '.join(arguments)})"
     return f"{function}(\n    " + ",\n    ".join(arguments) + ",\n)"
 
 

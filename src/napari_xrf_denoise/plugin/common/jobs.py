@@ -158,10 +158,7 @@ class RunSession:
     ) -> None:
         """Start `work`; ``finish(result)`` returns the outcome, on the thread that polls."""
         self.job, self._finish = BackgroundJob(work, name), finish
-        model = self.model
-        model.outcome, model.outcome_kind = "", "none"
-        model.stage, model.fraction, model.seconds_left = stage, 0.0, None
-        model.status = "running"
+        self._set(stage, "running")
         self.job.start()
 
     def stop(self) -> None:
@@ -207,10 +204,13 @@ class RunSession:
     def end(self, outcome: str, kind: Outcome) -> None:
         """Let go of the run, which holds the counts of layers, and show its outcome."""
         self.job, self._finish = None, str
+        self._set("", "idle", outcome, kind)
+
+    def _set(self, stage: str, status: Status, outcome: str = "", kind: Outcome = "none") -> None:
         model = self.model
         model.outcome, model.outcome_kind = outcome, kind
-        model.stage, model.fraction, model.seconds_left = "", 0.0, None
-        model.status = "idle"
+        model.stage, model.fraction, model.seconds_left = stage, 0.0, None
+        model.status = status
 
 
 def _step_back() -> None:

@@ -42,6 +42,7 @@ DRAW_MS = 20
 class CompareDock(Dock):
     """Choose a raw and a denoised layer, swipe or blink, and see residuals and dose gains."""
 
+    model: CompareModel
     SIZE = QSize(400, 520)
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -143,8 +144,9 @@ class CompareDock(Dock):
 
     def _move_slice(self, energy: float) -> None:
         model = self.model
-        if model.residuals is not None and model.before in self.viewer.layers:
-            move_slice(model.before, model.axis, self.viewer.dims, energy)
+        axis = model.axis if model.residuals is not None else None
+        if axis is not None and model.before in self.viewer.layers:
+            move_slice(model.before, axis, self.viewer.dims, energy)
 
     def _blink(self) -> None:
         if not self.isVisible():

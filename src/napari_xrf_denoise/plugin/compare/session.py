@@ -16,6 +16,7 @@ from .model import CompareModel
 class CompareSession(RunSession):
     """Computes the residuals of the chosen pair and window."""
 
+    model: CompareModel
     HINT = "Close other layers, or crop."
 
     def __init__(

@@ -63,6 +63,8 @@ LINE_TIPS = {
 class ElementMapsDock(Dock):
     """Choose a layer and elements, add their maps; the rest is folded away."""
 
+    model: ElementModel
+
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer, ElementModel())
         self.scatter = ScatterModel()

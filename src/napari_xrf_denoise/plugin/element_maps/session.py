@@ -51,6 +51,7 @@ class Made:
 class ElementSession(RunSession):
     """Computes, renews or saves maps, one at a time."""
 
+    model: ElementModel
     STOPPED = "Stopped. No layer was added or changed."
     HINT = "Close other layers, or crop."
 
