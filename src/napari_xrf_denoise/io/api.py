@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from napari_xrf_denoise.core.atomic_write import replacing, replacing_folder
-from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION
-from napari_xrf_denoise.core.errors import CalibrationWarning, DataError, FormatError
+from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
-from .base.contents import FileContents, build
+from .base.layout import Layout
 from .options import ReadOptions
-from .registry import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
-
-_MOST_NAMED = 12
+from .registry import LAYOUTS, recognise, writable_suffixes
 
 
 def read(
@@ -94,24 +90,7 @@ def read(
         dataset=dataset,
         repeat_kind=repeat_kind,
     )
-    file = Path(path)
-    layout = layout_for(file, options)
-    try:
-        found = layout.read(file, options)
-        image, fresh = build(found, file, options, _other_counts(file, layout, found, options))
-    except OSError as error:
-        raise FormatError(
-            f"{file}: reading failed ({error}); check the disk or the network and read it again"
-        ) from error
-    except MemoryError as error:
-        raise DataError(
-            f"{file}: does not fit into memory ({error}); read a smaller file, or convert it to "
-            ".h5 on a larger machine"
-        ) from error
-    for text in fresh:
-        category = CalibrationWarning if text == NO_CALIBRATION else UserWarning
-        warnings.warn(f"{file}: {text}", category, stacklevel=2)
-    return image
+    return recognise(path).read(options, stacklevel=3)
 
 
 def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) -> Path:
@@ -190,21 +169,6 @@ def check_packages(path: str | Path) -> None:
     layout = _writer(file)
     if layout.check_packages is not None:
         layout.check_packages(file)
-
-
-def _other_counts(
-    path: Path, layout: Layout, found: FileContents, options: ReadOptions
-) -> list[str]:
-    """Return a warning if there are counts that were not read, unless the user chose."""
-    others = [] if options.datasets else others_in(path, layout, found.dataset)
-    if not others:
-        return []
-    more = f"; and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-    return [
-        f"the file was read as {layout.name}, and holds other counts as well: "
-        f"{'; '.join(others[:_MOST_NAMED])}{more}. Choose those that you want with "
-        "dataset='/path' (--dataset /path)"
-    ]
 
 
 def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:

@@ -33,6 +33,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -206,3 +207,12 @@ def _scalers(file: Any, shape: tuple[int, int]) -> dict[str, NDArray[np.float64]
                 along = axis if name == "x" else axis[:, None]
                 found[name] = np.array(np.broadcast_to(along, shape))
     return found
+
+
+LAYOUT = Layout(
+    name="maps",
+    description="MAPS and XRF-Maps (APS), versions 9 and 10, and raw fly scans",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

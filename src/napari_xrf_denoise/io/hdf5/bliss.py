@@ -34,6 +34,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -429,3 +430,15 @@ def _points(dataset: Any, grid: Grid) -> NDArray[np.float64] | None:
 def _few(names: Sequence[str], total: int | None = None, most: int = 12) -> str:
     more = (len(names) if total is None else total) - min(len(names), most)
     return "; ".join(names[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+LAYOUT = Layout(
+    name="bliss",
+    description="HDF5 of ESRF's BLISS: scans with lists of spectra, put back into their map",
+    recognise=recognise,
+    read=read,
+    has_datasets=True,
+    reads_any_dataset=True,
+    shares_files=True,
+    names_all=True,
+)

@@ -6,8 +6,9 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
 from napari_xrf_denoise.io.base.contents import place
 from napari_xrf_denoise.io.base.file_stack import Stamp
+from napari_xrf_denoise.io.base.layout import StoredArray
 from napari_xrf_denoise.io.base.memory import is_small, physical_memory, size_in_words
 
 from .tree import identity, lost_link, lost_links, walk
@@ -25,6 +27,9 @@ _FEWEST_WRITTEN = 1e-3
 """Share of its chunks without which a dataset is no measurement. What was not written reads as
 zeros, for hours where a small file claims a large shape."""
 _SUSPICIOUS_BYTES = 2**40
+_MOST_VISITED = 20_000
+_MOST_OFFERED = 200
+"""Datasets of one file that a user can choose from, the largest first."""
 _BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
 
 
@@ -311,45 +316,53 @@ class DatasetOnDisk:
             return _read(get_dataset(file, self.path, self.name), key, where)
 
 
-class Candidate(NamedTuple):
-    """A dataset of numbers with several axes, which may hold counts."""
+def stored_arrays(path: Path) -> tuple[StoredArray, ...]:
+    """Return the datasets of a file that may hold counts, the largest first.
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
+    Raises
+    ------
+    FormatError
+        If the file is damaged.
+    """
+    with open_hdf5(path) as file:
+        found = [
+            one
+            for one, is_here in _arrays(file)
+            if is_here and len(one.shape) <= MOST_AXES and 0 not in one.shape
+        ]
+    return tuple(found[:_MOST_OFFERED])
 
-    def __str__(self) -> str:
-        return f"{self.name} {self.shape} {self.dtype}"
+
+def _open_array(path: Path, name: str) -> tuple[DatasetOnDisk, tuple[int, ...] | None]:
+    with open_hdf5(path) as file:
+        dataset = get_dataset(file, path, name)
+        return DatasetOnDisk(dataset, path), dataset.chunks
 
 
-def candidates(file: Any, most_visited: int = 20_000) -> list[Candidate]:
-    """Return (path, shape, type) of the datasets here that could hold counts, largest first."""
-    found = _arrays(file, most_visited)
-    return [one for one, is_here in found if is_here and len(one.shape) <= MOST_AXES]
-
-
-def _arrays(file: Any, most_visited: int) -> list[tuple[Candidate, bool]]:
+def _arrays(file: Any) -> list[tuple[StoredArray, bool]]:
     """Return datasets of numbers with two axes or more, largest first, and which lie in the file.
 
     The others lie in files that its links lead to.
     """
     import h5py
 
-    found: dict[Any, tuple[Candidate, bool]] = {}
-    for group, name, item in walk(file, most_visited):
+    path = Path(file.filename)
+    found: dict[Any, tuple[StoredArray, bool]] = {}
+    for group, name, item in walk(file, _MOST_VISITED):
         # A path that goes through another file is not one that begins in this.
         if not isinstance(item, h5py.Dataset) or group.file.filename != file.filename:
             continue
         if item.dtype.kind in "iuf" and item.shape is not None and item.ndim >= 2:
-            place = f"{group.name.rstrip('/')}/{name}"
-            one = Candidate(place, item.shape, str(item.dtype))
+            inside = f"{group.name.rstrip('/')}/{name}"
+            opened = partial(_open_array, path, inside)
+            one = StoredArray(inside, item.shape, str(item.dtype), opened)
             found.setdefault(identity(item), (one, item.file.filename == file.filename))
     return sorted(found.values(), key=lambda entry: -math.prod(entry[0].shape))
 
 
-def describe_candidates(file: Any, most: int = 12, most_visited: int = 20_000) -> str:
+def describe_candidates(file: Any, most: int = 12) -> str:
     """Return sentences that name the datasets to choose from, and links that lead nowhere."""
-    found = [one for one, _ in _arrays(file, most_visited)]
+    found = [one for one, _ in _arrays(file)]
     usable = [one for one in found if len(one.shape) <= MOST_AXES]
     if usable:
         listed = "; ".join(map(str, usable[:most]))
@@ -368,7 +381,7 @@ def describe_candidates(file: Any, most: int = 12, most_visited: int = 20_000) -
     return f"{words}. Links that lead nowhere: {'; '.join(lost[:most])}" if lost else words
 
 
-def refuse_lost_links(file: Any, path: Path, most_visited: int = 20_000) -> None:
+def refuse_lost_links(file: Any, path: Path) -> None:
     """Refuse a file with no counts of its own, but with links that lead nowhere.
 
     Raises
@@ -376,7 +389,7 @@ def refuse_lost_links(file: Any, path: Path, most_visited: int = 20_000) -> None
     FormatError
         For the first of them.
     """
-    lost = [] if _arrays(file, most_visited) else lost_links(file)
+    lost = [] if _arrays(file) else lost_links(file)
     if not lost:
         return
     first, *others = lost

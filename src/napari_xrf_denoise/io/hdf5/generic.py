@@ -15,16 +15,12 @@ from napari_xrf_denoise.io.base.contents import (
     existing_axis,
     place,
 )
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .file import describe_candidates, open_hdf5, read_counts, refuse_lost_links
 from .links import get_linked
-
-
-def opens(path: Path) -> bool:
-    """Whether this is an HDF5 file."""
-    return has_hdf5_signature(path)
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
@@ -86,3 +82,12 @@ def _as_repeats(
         metadata={"repeat_datasets": list(names)},
         settled=True,
     )
+
+
+LAYOUT = Layout(
+    name="hdf5",
+    description="HDF5 of another layout; name the counts with dataset and their energy_axis",
+    read=read,
+    opens=has_hdf5_signature,
+    has_datasets=True,
+)

@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -101,3 +102,12 @@ def _is_energy(file: Any, scale: str) -> bool:
         return False
     centers = centers_in_kev(values, size)
     return bool(centers[0] <= _NEAR_ZERO * centers[-1])
+
+
+LAYOUT = Layout(
+    name="hsi_analysis",
+    description="HDF5 of napari-hsi-analysis: XRFdata or data, with ENERGY or WL",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

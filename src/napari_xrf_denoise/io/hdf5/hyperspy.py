@@ -34,6 +34,7 @@ from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
@@ -369,3 +370,13 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)
+
+
+LAYOUT = Layout(
+    name="hyperspy",
+    description="HyperSpy .hspy of napari-xrf-denoise: everything, as HyperSpy opens it",
+    recognise=recognise,
+    read=read,
+    write=write,
+    suffixes=SUFFIXES,
+)

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -234,3 +235,12 @@ def _is_plain_sum(counts: Any, scalers: dict[str, NDArray[np.float64]]) -> bool:
         return False
     row = np.asarray(counts[0, counts.shape[1] // 2])
     return bool(np.all(row == np.rint(row)))
+
+
+LAYOUT = Layout(
+    name="larch",
+    description="GSEMapper maps of larch (APS 13-ID-E): detector elements with their calibrations",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

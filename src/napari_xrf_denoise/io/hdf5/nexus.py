@@ -39,6 +39,7 @@ from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
@@ -357,3 +358,15 @@ def _text(value: Any) -> str:
     if hasattr(value, "shape") and hasattr(value, "id"):
         value = value[()]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+LAYOUT = Layout(
+    name="nexus",
+    description="NeXus HDF5 of napari-xrf-denoise: counts, calibration, pixel size and provenance",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+    names_all=True,
+    write=write,
+    suffixes=SUFFIXES,
+)

@@ -31,11 +31,11 @@ from napari_xrf_denoise.io.base.contents import (
     place,
     x_comes_first,
 )
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
-from . import bliss, nexus
-from . import generic as hdf5
+from . import generic
 from ._nxdata_spectra import Spectra, clear, containers, find
 from .energies import energy_beside, in_seconds, numbers, stored_energies, unusable
 from .file import describe_candidates, open_hdf5
@@ -49,13 +49,8 @@ _SCALERS = {"live_time": "live_time", "elapsed_time": "real_time", "i0": "i0", "
 
 
 def recognise(path: Path) -> str | None:
-    """Return why one dataset of this file surely holds spectra, or None.
-
-    None also for files of other layouts, for pictures, and where several datasets may be meant.
-    """
+    """Return why one dataset surely holds spectra; None also if several may be meant."""
     if not has_hdf5_signature(path):
-        return None
-    if nexus.recognise(path) is not None or bliss.recognise(path) is not None:
         return None
     with open_hdf5(path) as file:
         if _OTHER_ROOTS & set(members(file)):
@@ -117,7 +112,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         message lists the choice.
     """
     if len(options.datasets) > 1:
-        return hdf5.read(path, options)
+        return generic.read(path, options)
     with open_hdf5(path) as file:
         if options.datasets:
             spectra = _named(file, path, options.datasets[0])
@@ -312,3 +307,15 @@ def _metadata(spectra: Spectra) -> dict[str, Any]:
     entry = follow(spectra.group.file, spectra.group.name.split("/")[1] or "/")
     title = text(follow(entry, "title")) if members(entry) else ""
     return {"dataset": spectra.path, **({"title": title} if title else {})}
+
+
+LAYOUT = Layout(
+    name="nxdata",
+    description="HDF5 of PyMca and other NeXus files whose spectra are marked",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+    reads_any_dataset=True,
+    shares_files=True,
+)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -138,3 +139,12 @@ def _scalers(root: Any, shape: tuple[int, int]) -> tuple[dict[str, NDArray[Any]]
     else:
         unfit += names
     return found, unfit
+
+
+LAYOUT = Layout(
+    name="pyxrf",
+    description="PyXRF maps (NSLS-II): detector elements, scalers and positions",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

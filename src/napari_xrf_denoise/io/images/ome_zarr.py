@@ -33,6 +33,7 @@ from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.file_stack import Stamp
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
 from napari_xrf_denoise.io.options import ReadOptions
@@ -373,3 +374,15 @@ def import_zarr(path: Path) -> Any:
             'pip install --upgrade "zarr>=3"'
         )
     return zarr
+
+
+LAYOUT = Layout(
+    name="ome-zarr",
+    description="OME-Zarr folder of napari-xrf-denoise: everything, block by block",
+    recognise=recognise,
+    read=read,
+    write=write,
+    suffixes=SUFFIXES,
+    folder=is_own,
+    check_packages=import_zarr,
+)

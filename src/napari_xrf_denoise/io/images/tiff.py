@@ -19,6 +19,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import check_memory, is_small
 from napari_xrf_denoise.io.base.metadata import decode, encode
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
@@ -324,3 +325,15 @@ def _spacing(tif: Any, description: str) -> tuple[dict[str, float], str]:
         if value is not None and value.value[0]:
             spacing[axis] = value.value[1] / value.value[0]
     return spacing, unit
+
+
+LAYOUT = Layout(
+    name="tiff",
+    description="TIFF: our OME-TIFF with calibration and provenance, other stacks with an "
+    "energy_axis",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    write=write,
+    suffixes=SUFFIXES,
+)

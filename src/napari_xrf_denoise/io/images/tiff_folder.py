@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from . import tiff
@@ -28,11 +29,6 @@ def opens(path: Path) -> bool:
         return False
     files = _pictures(path)
     return len(files) > 1 and tiff.opens(files[0])
-
-
-def recognise(path: Path) -> str | None:
-    """Recognise nothing: pictures in a folder may be anything, and are read when asked for."""
-    return None
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
@@ -155,3 +151,11 @@ def _check_steps(files: Sequence[Path], numbers: Sequence[int]) -> None:
         f"{usual}, found {files[place + 1].name} behind {files[place].name}; copy the missing "
         "pictures there, or give energy_axis=0 (--energy-axis 0) if the numbers mean nothing"
     )
+
+
+LAYOUT = Layout(
+    name="tiff_folder",
+    description="A folder of TIFF images, one per channel",
+    read=read,
+    opens=opens,
+)

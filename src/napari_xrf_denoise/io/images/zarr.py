@@ -19,6 +19,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
 from napari_xrf_denoise.io.base.metadata import plain_or_text
 from napari_xrf_denoise.io.options import ReadOptions
@@ -63,11 +64,6 @@ class _Candidate:
     title: str = ""
     layout: str = "zarr array"
     metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-def opens(path: Path) -> bool:
-    """Whether this is a Zarr store: a folder, or a ZIP archive with one in it."""
-    return is_store(path)
 
 
 def recognise(path: Path) -> str | None:
@@ -340,3 +336,13 @@ def _spacing(axes: Sequence[_Axis]) -> tuple[list[float | None], str]:
         axis.scale if unit == lengths[-1] else None for axis, unit in zip(axes, units, strict=True)
     ]
     return spacing, lengths[-1]
+
+
+LAYOUT = Layout(
+    name="zarr",
+    description="Zarr arrays, OME-Zarr and HyperSpy .zspy, as a folder or .zip",
+    recognise=recognise,
+    read=read,
+    opens=is_store,
+    has_datasets=True,
+)

@@ -25,6 +25,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import polynomial_axis
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -52,11 +53,6 @@ class _Scan:
     @property
     def elements(self) -> list[str]:
         return sorted((key for key in self.files if key.isdecimal()), key=int)
-
-
-def opens(path: Path) -> bool:
-    """Whether this is an EDF file."""
-    return is_edf(path)
 
 
 def recognise(path: Path) -> str | None:
@@ -281,3 +277,12 @@ def _statistics(
             "their files beside the others if they exist"
         )
     return scalers, warnings
+
+
+LAYOUT = Layout(
+    name="edf",
+    description="ESRF EDF: all lines and detector elements of a zap scan, or a single file",
+    recognise=recognise,
+    read=read,
+    opens=is_edf,
+)

@@ -19,6 +19,7 @@ import numpy as np
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.signatures import looks_like_text
@@ -228,3 +229,12 @@ def _spacing(entries: Mapping[str, str]) -> tuple[list[float | None], str]:
     if units[0] != units[1] or units[0].lower() in ("", "<undefined>"):
         return [None, None], "pixel"
     return [_number(entries, f"{axis}-scale") for axis in ("height", "width")], units[0]
+
+
+LAYOUT = Layout(
+    name="ripple",
+    description="Ripple .rpl with .raw",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+)

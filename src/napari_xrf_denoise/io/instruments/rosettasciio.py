@@ -19,13 +19,14 @@ from napari_xrf_denoise.core.errors import DataError, FormatError, MissingDepend
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.metadata import plain_or_text
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._subprocess import ParserError, load_apart
-from ._vendor_formats import check_complete, largest_dataset, plugin_for
+from ._vendor_formats import check_complete, largest_dataset, opens, plugin_for, recognise
 
 _METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _FRAME_AXES = {"frame", "time"}
@@ -319,3 +320,14 @@ def _search(tree: Any, key: str) -> Any:
     if key in tree:
         return tree[key]
     return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
+
+
+LAYOUT = Layout(
+    name="vendor",
+    description="Vendors' EDS maps through RosettaSciIO: Bruker .bcf, HyperSpy .hspy, JEOL .pts, "
+    "Velox .emd, EDAX .spd, Phenom .elid, DigitalMicrograph .dm3 and .dm4",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+)

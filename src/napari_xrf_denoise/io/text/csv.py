@@ -22,6 +22,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -321,3 +322,14 @@ def _split_overflow(
     if not stands_out or not np.all(last[measured] > neighbours[measured].max(axis=1)):
         return counts, None
     return counts[:, :-1], [int(value) for value in last]
+
+
+LAYOUT = Layout(
+    name="csv",
+    description="CSV table of spectra: rows are spectra, the header holds the energies",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    write=write,
+    suffixes=SUFFIXES,
+)

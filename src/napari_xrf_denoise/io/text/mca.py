@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE, polynomial_axis
 from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
@@ -357,3 +358,13 @@ def _spec_times(
         return {}
     live, real = (np.repeat([values[place] for values in times], n_points) for place in (1, 2))
     return {"live_time": live, "real_time": real}
+
+
+LAYOUT = Layout(
+    name="spectrum_text",
+    description="Spectra in text: Amptek .mca, EMSA/MAS .msa, SPEC files with MCA blocks",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+)

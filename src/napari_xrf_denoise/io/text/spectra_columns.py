@@ -21,6 +21,7 @@ from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -154,11 +155,6 @@ _SNIFFED_BYTES = 2**20
 
 Row = tuple[int, list[str]]
 """The line of the file that a row begins in, and its cells."""
-
-
-def opens(path: Path) -> bool:
-    """Whether the first row names such columns."""
-    return recognise(path) is not None
 
 
 def recognise(path: Path) -> str | None:
@@ -345,3 +341,12 @@ def _check_energies(path: Path, rows: Sequence[Row], energies: NDArray[np.float6
             f"{path}: row {rows[wrong][0]}, column 2 ({ENERGY}): expected energies that rise from "
             f"row to row, found {energies[wrong]:g}; correct it, or save the table again"
         )
+
+
+LAYOUT = Layout(
+    name="columns",
+    description="Table of spectra in columns, as the Spectrum dock saves it",
+    recognise=recognise,
+    read=read,
+    opens=lambda path: recognise(path) is not None,
+)

@@ -16,6 +16,7 @@ from napari_xrf_denoise.batch.sources import Sources
 from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io import recognise
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .questions import question_about
@@ -121,7 +122,7 @@ class RememberedAnswers(Sources):
         return super().is_unchanged(path, before)
 
     def _answer(self, path: Path, error: FormatError) -> ReadOptions:
-        question = question_about(path, error)
+        question = question_about(recognise(path), error)
         if question is None:
             raise error
         answer = self._memory.recall(question.kind)
