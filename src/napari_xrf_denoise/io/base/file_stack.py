@@ -1,8 +1,8 @@
-"""Many small files as one array that is read file by file when it is used."""
+"""Arrays that are read part by part: blocks of one file, or many small files as one array."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
+from napari_xrf_denoise.core.lazy_arrays import is_dask
 
 from .memory import is_small
 
@@ -57,6 +58,32 @@ def _status(file: Path) -> tuple[int, int, int] | None:
 
 
 _BLOCK_BYTES = 32 * 2**20
+
+
+def in_blocks(
+    source: Any, cut: Collection[int], stored: Sequence[int] | None, limit: int = _BLOCK_BYTES
+) -> Any:
+    """Return a dask array over an array on disk whose blocks are cut along some axes only."""
+    import dask.array
+    from dask.array.core import normalize_chunks
+
+    chunks = normalize_chunks(
+        tuple("auto" if axis in cut else -1 for axis in range(source.ndim)),
+        shape=source.shape,
+        limit=limit,
+        dtype=source.dtype,
+        previous_chunks=stored,
+    )
+    return dask.array.from_array(source, chunks=chunks)
+
+
+def stack(arrays: Sequence[Any]) -> Any:
+    """Return arrays of one shape along a new first axis, lazy if one of them is."""
+    if not any(is_dask(array) for array in arrays):
+        return np.stack(arrays)
+    import dask.array
+
+    return dask.array.stack(arrays)
 
 
 class FileStack:

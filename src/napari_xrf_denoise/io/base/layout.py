@@ -33,7 +33,7 @@ class Layout:
     recognise: Callable[[Path], str | None] = _nothing
     """``recognise(path)`` returns the evidence in the content that a file surely holds spectra in
     this layout, or None. It may raise on a damaged file."""
-    opens: Callable[[Path], bool] = _never
+    opens: Callable[[Path], bool | None] = _never
     """``opens(path)`` is true if a file can be read in this layout on request, perhaps with options
     that say what the file does not. Ordinary images and tables are among them."""
     has_datasets: bool = False
@@ -66,7 +66,7 @@ class Layout:
     def can_open(self, path: Path) -> bool:
         """Whether a file can be read on request; a damaged one cannot."""
         try:
-            return self.opens(path)
+            return bool(self.opens(path))
         except Exception:
             return False
 

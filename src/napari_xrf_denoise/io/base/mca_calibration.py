@@ -75,4 +75,6 @@ def polynomial_axis(
 
 
 KEV = {"kev": 1.0, "ev": 1e-3}
-"""keV in a unit, by its name in small letters."""
+"""keV in a unit of energy, by its name in small letters."""
+METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
+"""Metres in a unit of length."""

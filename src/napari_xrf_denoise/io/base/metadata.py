@@ -15,6 +15,9 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
+CREATOR = "napari-xrf-denoise"
+"""What files of this program say wrote them."""
+
 
 def encode(content: Mapping[str, Any]) -> str:
     """Return metadata as JSON; tuples and arrays become lists, NaN stays ``NaN``.
@@ -59,6 +62,20 @@ def plain_or_text(value: Any, largest_array: int = 10_000) -> Any:
         return _plain(value, "")
     except DataError:
         return str(value)
+
+
+def times_in(tree: Mapping[str, Any]) -> dict[str, float]:
+    """Return live and real time where they stand anywhere in a vendor's metadata."""
+    found = {key: _search(tree, key) for key in ("live_time", "real_time")}
+    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+
+
+def _search(tree: Any, key: str) -> Any:
+    if not isinstance(tree, Mapping):
+        return None
+    if key in tree:
+        return tree[key]
+    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
 
 
 def _plain(value: Any, where: str) -> Any:

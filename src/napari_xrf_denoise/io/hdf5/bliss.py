@@ -32,15 +32,14 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.file_stack import stack
 from napari_xrf_denoise.io.base.layout import Layout
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
 from . import energies as _hdf5_energies
 from ._bliss_grid import Grid, find_grid
-from .file import describe_candidates, open_hdf5
+from .file import describe_candidates, in_hdf5, open_hdf5
 from .links import get_linked, homes, read_linked, text
 from .tree import attribute, follow, identity, lost_link, members
 
@@ -76,15 +75,13 @@ class _Detector:
         return f"{self.group.name.rstrip('/')}/{self.key}"
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a file of BLISS scans with spectra, or None."""
-    if not has_hdf5_signature(path):
-        return None
-    with open_hdf5(path) as file:
-        for scan in _scans(file)[:_MOST_SCANS_LOOKED_INTO]:
-            detectors = _detectors(follow(file, scan))
-            if detectors:
-                return f"scan {scan} with the spectra {detectors[0].path}"
+    for scan in _scans(file)[:_MOST_SCANS_LOOKED_INTO]:
+        detectors = _detectors(follow(file, scan))
+        if detectors:
+            return f"scan {scan} with the spectra {detectors[0].path}"
     return None
 
 
@@ -333,7 +330,7 @@ def _read(
     energies = [_energy(detector, warnings) for detector in detectors]
     several = len(cubes) > 1
     return FileContents(
-        counts=_stack(cubes) if several else cubes[0],
+        counts=stack(cubes) if several else cubes[0],
         energy_axis=cubes[0].ndim if several else cubes[0].ndim - 1,
         repeat_axis=0 if several else None,
         stacked=several,
@@ -356,14 +353,6 @@ def _read(
         warnings=warnings,
         dataset=", ".join(detector.path for detector in detectors),
     )
-
-
-def _stack(cubes: list[Any]) -> Any:
-    if not any(is_dask(cube) for cube in cubes):
-        return np.stack(cubes)
-    import dask.array
-
-    return dask.array.stack(cubes)
 
 
 def _energy(detector: _Detector, warnings: list[str]) -> EnergyAxis | None:

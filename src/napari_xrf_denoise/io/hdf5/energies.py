@@ -18,7 +18,7 @@ from .tree import attribute, follow
 LARGEST_IN_KEV = 1_000
 """No X-ray spectrum reaches 1 MeV, so larger numbers are eV."""
 
-_MOST_NUMBERS = 2**24
+_MOST_NUMBERS = 2**28
 _SECONDS = {
     **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
-from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import (
     FileContents,
     ask_for_energy_axis,
     existing_axis,
     place,
 )
+from napari_xrf_denoise.io.base.file_stack import stack
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
@@ -69,14 +67,8 @@ def _as_repeats(
     if options.energy_axis is None and first.ndim > 1:
         ask_for_energy_axis(where, first.shape)
     energy_axis = existing_axis("energy_axis", options.energy_axis or 0, first.shape, where)
-    if any(is_dask(array) for array in arrays):
-        import dask.array
-
-        counts = dask.array.stack(arrays)
-    else:
-        counts = np.stack(arrays)
     return FileContents(
-        counts=counts,
+        counts=stack(arrays),
         energy_axis=energy_axis + 1,
         repeat_axis=0,
         metadata={"repeat_datasets": list(names)},

@@ -13,11 +13,10 @@ from typing import Any
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.layout import Layout
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .energies import centers_in_kev, length, stored_energies, unusable
-from .file import get_dataset, open_hdf5, read_counts
+from .file import get_dataset, in_hdf5, open_hdf5, read_counts
 from .tree import follow, members
 
 _CUBES = ("XRFdata", "data")
@@ -26,19 +25,17 @@ _NEAR_ZERO = 0.1
 """Share of its end at which an energy scale begins at most; light from 350 to 2,500 nm has 0.14."""
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a cube of X-ray spectra of napari-hsi-analysis, or None."""
-    if not has_hdf5_signature(path):
+    cube, scale = _names(file)
+    if not cube or not scale:
         return None
-    with open_hdf5(path) as file:
-        cube, scale = _names(file)
-        if not cube or not scale:
-            return None
-        shape = getattr(follow(file, cube), "shape", None)
-        size = length(follow(file, scale))
-        if shape is None or len(shape) != 3 or shape[2] != size or not _is_energy(file, scale):
-            return None
-        return f"cube {cube} {shape} with {scale}"
+    shape = getattr(follow(file, cube), "shape", None)
+    size = length(follow(file, scale))
+    if shape is None or len(shape) != 3 or shape[2] != size or not _is_energy(file, scale):
+        return None
+    return f"cube {cube} {shape} with {scale}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:

@@ -32,13 +32,12 @@ from napari_xrf_denoise.io.base.contents import (
     x_comes_first,
 )
 from napari_xrf_denoise.io.base.layout import Layout
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
 from . import generic
 from ._nxdata_spectra import Spectra, clear, containers, find
 from .energies import energy_beside, in_seconds, numbers, stored_energies, unusable
-from .file import describe_candidates, open_hdf5
+from .file import describe_candidates, in_hdf5, open_hdf5
 from .links import get_linked, homes, read_linked, text
 from .tree import attribute, follow, identity, members
 
@@ -48,26 +47,19 @@ _OTHER_ROOTS = {"xrfmap", "xrmmap", *_ENERGY_FIRST}
 _SCALERS = {"live_time": "live_time", "elapsed_time": "real_time", "i0": "i0", "it": "it"}
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why one dataset surely holds spectra; None also if several may be meant."""
-    if not has_hdf5_signature(path):
+    if _OTHER_ROOTS & set(members(file)):
         return None
-    with open_hdf5(path) as file:
-        if _OTHER_ROOTS & set(members(file)):
-            return None
-        found = clear(file, _marked(file))
-        return f"{found[0]}: {found[0].reason}" if len(found) == 1 else None
+    found = clear(file, _marked(file))
+    return f"{found[0]}: {found[0].reason}" if len(found) == 1 else None
 
 
-def opens(path: Path) -> bool:
+@in_hdf5
+def opens(file: Any) -> bool:
     """Whether the file holds datasets that may be spectra, of which the user names one."""
-    if not has_hdf5_signature(path):
-        return False
-    try:
-        with open_hdf5(path) as file:
-            return bool(_marked(file))
-    except FormatError:
-        return False
+    return bool(_marked(file))
 
 
 def beside(path: Path, taken: str) -> list[str]:

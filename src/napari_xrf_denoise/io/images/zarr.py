@@ -19,9 +19,10 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.file_stack import stack
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
-from napari_xrf_denoise.io.base.metadata import plain_or_text
+from napari_xrf_denoise.io.base.metadata import plain_or_text, times_in
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._zarr_store import get_array, is_store, open_store, read_counts
@@ -190,11 +191,7 @@ def _hyperspy(experiments: Any) -> list[_Candidate]:
             key=lambda name: int(name.removeprefix("axis-")),
         )
         metadata = _tree(signal["metadata"]) if "metadata" in signal else {}
-        facts: dict[str, Any] = {"vendor": plain_or_text(metadata)}
-        for key in ("live_time", "real_time"):
-            value = _search(metadata, key)
-            if isinstance(value, int | float):
-                facts[key] = float(value)
+        facts = {"vendor": plain_or_text(metadata), **times_in(metadata)}
         axes = [_hyperspy_axis(signal[name]) for name in groups]
         path = f"Experiments/{title}/data"
         found.append(_Candidate(path, axes, str(title), "HyperSpy signal", facts))
@@ -217,14 +214,6 @@ def _hyperspy_axis(group: Any) -> _Axis:
 
 def _tree(group: Any) -> dict[str, Any]:
     return {**dict(group.attrs), **{name: _tree(part) for name, part in group.groups()}}
-
-
-def _search(tree: Any, key: str) -> Any:
-    if not isinstance(tree, Mapping):
-        return None
-    if key in tree:
-        return tree[key]
-    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
 
 
 def _choose(root: Any, path: Path, options: ReadOptions) -> tuple[list[_Candidate], list[str]]:
@@ -274,11 +263,7 @@ def _stacked(parts: Sequence[Any], chosen: Sequence[_Candidate], path: Path) -> 
             f"{path}: repeats must have the same shape, found {shapes}; name arrays of one shape "
             "with dataset (--dataset)"
         )
-    if all(isinstance(part, np.ndarray) for part in parts):
-        return np.stack(parts)
-    import dask.array
-
-    return dask.array.stack(parts)
+    return stack(parts)
 
 
 def _matching_axes(candidate: _Candidate, shape: tuple[int, ...]) -> list[_Axis]:

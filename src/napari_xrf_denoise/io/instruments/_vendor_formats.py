@@ -12,6 +12,7 @@ import numpy as np
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.signatures import SFS, first_bytes, has_hdf5_signature
 from napari_xrf_denoise.io.hdf5.file import open_hdf5
+from napari_xrf_denoise.io.hdf5.links import text
 
 _BZIP2, _BZIP2_BLOCK = b"BZh", b"1AY&SY"
 # Suffix -> RosettaSciIO's module, and the first bytes of such a file (None: HDF5).
@@ -143,9 +144,9 @@ def _hyperspy_energy(path: Path) -> str | None:
             return None
         for title, signal in experiments.items():
             for name, axis in signal.items():
-                unit = _text(axis.attrs.get("units")) if name.startswith("axis-") else ""
+                unit = text(axis.attrs.get("units")) if name.startswith("axis-") else ""
                 kind = signal.get("metadata/Signal")
-                signal_type = "" if kind is None else _text(kind.attrs.get("signal_type"))
+                signal_type = "" if kind is None else text(kind.attrs.get("signal_type"))
                 if unit.lower() in ("kev", "ev") and "EELS" not in signal_type:
                     return f"HyperSpy signal {title!r} with an axis in {unit}"
     return None
@@ -155,7 +156,3 @@ def _velox_stream(path: Path) -> str | None:
     with open_hdf5(path) as file:
         streams = file.get("Data/SpectrumStream")
         return "Velox file with /Data/SpectrumStream" if streams else None
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -19,16 +19,16 @@ from napari_xrf_denoise.core.errors import DataError, FormatError, MissingDepend
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.file_stack import stack
 from napari_xrf_denoise.io.base.layout import Layout
-from napari_xrf_denoise.io.base.mca_calibration import KEV
+from napari_xrf_denoise.io.base.mca_calibration import KEV, METRES
 from napari_xrf_denoise.io.base.memory import is_small
-from napari_xrf_denoise.io.base.metadata import plain_or_text
+from napari_xrf_denoise.io.base.metadata import plain_or_text, times_in
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._subprocess import ParserError, load_apart
 from ._vendor_formats import check_complete, largest_dataset, opens, plugin_for, recognise
 
-_METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _FRAME_AXES = {"frame", "time"}
 _STREAMS = {"jeol", "emd"}
 """Formats that store single photons: their frames, unsummed and dense, can take 15 GB, so they are
@@ -199,7 +199,7 @@ def _with_frames(
         counts = arrays[0] if len(arrays) == 1 else sum(array.astype(np.uint32) for array in arrays)
         kind, repeat_axis = "frame", frame_axis
     elif len(arrays) > 1:
-        counts = _stack(arrays)
+        counts = stack(arrays)
         kind, repeat_axis = "detector", 0
     else:
         counts = arrays[0]
@@ -216,14 +216,6 @@ def _without_single_frame(element: Signal) -> Signal:
     index = (slice(None),) * axis + (0,)
     axes = [entry for position, entry in enumerate(element["axes"]) if position != axis]
     return {**element, "data": element["data"][index], "axes": axes}
-
-
-def _stack(arrays: Sequence[Any]) -> Any:
-    if any(is_dask(array) for array in arrays):
-        import dask.array
-
-        return dask.array.stack(arrays)
-    return np.stack(arrays)
 
 
 def _dense(counts: Any) -> Any:
@@ -286,13 +278,13 @@ def _energy(path: Path, axis: Mapping[str, Any]) -> EnergyAxis:
 def _spacing(axes: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], str]:
     """Return the distances along each axis in one unit; of lengths only, None for others."""
     units = [str(axis.get("units", "")).strip().replace("\u03bc", "µ") for axis in axes]
-    lengths = [unit for unit in units if unit in _METRES]
+    lengths = [unit for unit in units if unit in METRES]
     if not lengths:
         return [None] * len(axes), "pixel"
     common = lengths[-1]
     spacing = [
-        abs(float(axis.get("scale", 1.0))) * (_METRES[unit] / _METRES[common])
-        if unit in _METRES
+        abs(float(axis.get("scale", 1.0))) * (METRES[unit] / METRES[common])
+        if unit in METRES
         else None
         for axis, unit in zip(axes, units, strict=True)
     ]
@@ -306,20 +298,7 @@ def _title(signal: Signal) -> str:
 def _metadata(signal: Signal) -> dict[str, Any]:
     """Return what the vendor says, and live and real time where they are found."""
     vendor = plain_or_text(signal.get("metadata", {}))
-    found: dict[str, Any] = {"vendor": vendor}
-    for key in ("live_time", "real_time"):
-        value = _search(vendor, key)
-        if isinstance(value, int | float):
-            found[key] = float(value)
-    return found
-
-
-def _search(tree: Any, key: str) -> Any:
-    if not isinstance(tree, Mapping):
-        return None
-    if key in tree:
-        return tree[key]
-    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
+    return {"vendor": vendor, **times_in(vendor)}
 
 
 LAYOUT = Layout(
