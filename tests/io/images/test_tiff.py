@@ -233,7 +233,7 @@ def test_damaged_provenance_is_named(tmp_path, make_image):
     path = write(tmp_path / "map.tif", make_image())
     content = path.read_bytes()
     path.write_bytes(content.replace(b'"repeat_kind"', b'"repeat_kinX"'))
-    with pytest.raises(FormatError, match=r"map\.tif: .*provenance.*repeat_kind"):
+    with pytest.raises(FormatError, match=r"map\.tif: .*record.*repeat_kind"):
         read(path)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io.base.metadata import CREATOR
 
 NAMESPACE = "napari-xrf-denoise/spectrum-image"
 _OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -36,7 +37,7 @@ def ome_xml(image: SpectrumImage, dtype: str, provenance: str) -> bytes:
     `dtype` names the NumPy type that is written, `provenance` is JSON for our reader.
     """
     repeats, height, width, size = image.shape
-    root = ElementTree.Element("OME", {"xmlns": _OME, "Creator": "napari-xrf-denoise"})
+    root = ElementTree.Element("OME", {"xmlns": _OME, "Creator": CREATOR})
     picture = _add(root, "Image", ID="Image:0", Name=printable(image.name))
     pixels = _add(
         picture,

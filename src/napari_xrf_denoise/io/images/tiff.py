@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import check_memory, is_small
-from napari_xrf_denoise.io.base.metadata import decode, encode
+from napari_xrf_denoise.io.base.metadata import CREATOR, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -68,7 +67,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         description = tif.pages.first.description
         own = provenance_in(description)
         if own is not None:
-            return _read_own(tif, path, decode(own, str(path)))
+            return _read_own(tif, path, own)
         series = tif.series[0]
         axes = series.axes
         spacing, unit = _spacing(tif, description)
@@ -119,7 +118,7 @@ def write(path: Path, image: SpectrumImage) -> None:
             description=ome_xml(image, dtype.name, _provenance(image)),
             metadata=None,
             photometric="minisblack",
-            software="napari-xrf-denoise",
+            software=CREATOR,
             returnoffset=True,
         )
     with path.open("r+b") as file:
@@ -140,22 +139,8 @@ def _storable(band: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _provenance(image: SpectrumImage) -> str:
-    assert image.energy is not None
-    energies = image.repeat_energies
-    return encode(
-        {
-            "format_version": 1,
-            "shape": image.shape,
-            "energy": image.energy.as_dict(),
-            "repeat_kind": image.repeat_kind,
-            "pixel_size": image.pixel_size,
-            "pixel_unit": image.pixel_unit,
-            "name": image.name,
-            "metadata": dict(image.metadata),
-            "repeat_energies": energies and [axis.as_dict() for axis in energies],
-            "scalers": {name: _packed(values) for name, values in image.scalers.items()},
-        }
-    )
+    scalers = {name: _packed(values) for name, values in image.scalers.items()}
+    return encode_record(image, shape=image.shape, scalers=scalers)
 
 
 def _packed(values: NDArray[np.float64]) -> str:
@@ -167,16 +152,12 @@ def _unpacked(text: str) -> NDArray[np.float64]:
     return np.frombuffer(zlib.decompress(b64decode(text)), dtype="<f8")
 
 
-def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> FileContents:
+def _read_own(tif: Any, path: Path, provenance: str) -> FileContents:
+    record = decode_record(provenance, str(path))
     try:
-        repeats, height, width, size = content["shape"]
-        energy = EnergyAxis.from_dict(content["energy"])
-        spacing = [float(step) for step in content["pixel_size"]]
-        kind, unit, name = content["repeat_kind"], content["pixel_unit"], content["name"]
-        metadata = dict(content["metadata"])
-        energies = [EnergyAxis.from_dict(axis) for axis in content.get("repeat_energies") or ()]
-        scalers = {key: _unpacked(text) for key, text in content.get("scalers", {}).items()}
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        repeats, height, width, size = record.content["shape"]
+        scalers = {key: _unpacked(text) for key, text in record.content["scalers"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
         raise FormatError(
             f"{path}: expected the provenance of an OME-TIFF of napari-xrf-denoise, found it "
             f"incomplete ({error!r}); copy the file again"
@@ -191,14 +172,14 @@ def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> FileContents:
         counts=stored.reshape(repeats, size, height, width),
         energy_axis=1,
         repeat_axis=0,
-        energy=energy,
-        repeat_kind=kind,
-        spacing=(None, None, *spacing),
-        spacing_unit=unit,
-        name=name,
-        metadata=metadata,
+        energy=record.energy,
+        repeat_kind=record.repeat_kind,
+        spacing=(None, None, *record.pixel_size),
+        spacing_unit=record.pixel_unit,
+        name=record.name,
+        metadata=record.metadata,
         scalers=scalers,
-        repeat_energies=energies or None,
+        repeat_energies=record.repeat_energies or None,
     )
 
 

@@ -78,7 +78,7 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
         there.
     """
     from napari_xrf_denoise.io.base.metadata import plain_or_text
-    from napari_xrf_denoise.io.images.pictures import write_plain_pictures
+    from napari_xrf_denoise.io.images.pictures import About, write_plain_pictures
 
     target = _target(path)
     try:
@@ -99,10 +99,8 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
         written = write_plain_pictures(
             target,
             pictures,
-            pixel_size=size,
-            pixel_unit=unit,
-            name=target.name.partition(".")[0],
-            record={"pictures": records},
+            About(target.name.partition(".")[0], size, unit),
+            {"pictures": records},
             overwrite=True,
         )
     except DataError as error:
