@@ -69,13 +69,7 @@ class Source:
         return image
 
     def datasets(self) -> tuple[StoredArray, ...]:
-        """Return the arrays that may hold the counts, the largest first.
-
-        Raises
-        ------
-        DataError, SettingsError, MissingDependencyError
-            If the file is damaged, or cannot be read.
-        """
+        """Return the arrays that may hold the counts, the largest first."""
         if self.is_hdf5:
             return stored_arrays(self.path)
         try:

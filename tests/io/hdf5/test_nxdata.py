@@ -490,5 +490,5 @@ def test_maps_whose_energy_comes_first_are_not_guessed_when_they_are_named(tmp_p
     path = tmp_path / "maps.h5"
     with h5py.File(path, "w") as file:
         file["MAPS/Spectra/mca_arr"] = np.moveaxis(CUBE, -1, 0)
-    with pytest.raises(FormatError, match="which axis is the energy"):
+    with pytest.raises(FormatError, match="which axis is energy"):
         read(path, dataset="/MAPS/Spectra/mca_arr")

@@ -32,12 +32,7 @@ class Stamp:
         return cls(path, _look(path))
 
     def check(self, where: str) -> None:
-        """Refuse to go on with a file that was changed since.
-
-        Raises
-        ------
-        FormatError
-        """
+        """Refuse to go on with a file that was changed since."""
         if _look(self.path) != self.seen:
             raise FormatError(
                 f"{where}: the file was changed or removed after it was opened; read it again"
@@ -87,17 +82,9 @@ def stack(arrays: Sequence[Any]) -> Any:
 
 
 class FileStack:
-    """Files of one shape along the first axes of an array, each opened only while it is read.
+    """Files of one shape along the first one or two axes of an array, opened only to be read.
 
-    Parameters
-    ----------
-    files : sequence of path, or of sequences of path
-        In the order of the first one or two axes.
-    load : callable
-        ``load(path)`` returns the counts of one file.
-    shape : tuple of int
-        Shape of the counts of one file.
-    dtype : numpy.dtype
+    ``load(path)`` returns the counts of one file, which have `shape` and `dtype`.
     """
 
     def __init__(

@@ -21,19 +21,9 @@ UNUSABLE = (
 
 
 def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) -> EnergyAxis:
-    """Return the energies of channels.
+    """Return the energies of stored channels, given by number, from a, b and perhaps c in keV.
 
-    Parameters
-    ----------
-    coefficients : sequence of float
-        a, b and perhaps c, in keV.
-    channels : numpy.ndarray, shape (energy,)
-        Number of each channel that was stored.
-
-    Raises
-    ------
-    DataError
-        If the energies do not rise, or are no numbers.
+    A DataError if they do not rise, or are no numbers.
     """
     a, b, c = (*(float(value) for value in coefficients), 0.0, 0.0, 0.0)[:3]
     steps = np.unique(np.diff(channels))
@@ -46,24 +36,9 @@ def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) ->
 def polynomial_axis(
     coefficients: Sequence[float], size: int, first: int = 0, step: int = 1
 ) -> tuple[EnergyAxis | None, list[str]]:
-    """Return the energies of every ``step``-th channel from ``first`` on.
+    """Return the energies (a, b and perhaps c in keV) of every ``step``-th channel, and warnings.
 
-    Parameters
-    ----------
-    coefficients : sequence of float
-        a, b and perhaps c, in keV.
-    size : int
-        Number of channels.
-    first : int
-        Number of the first channel that was stored.
-    step : int
-        Channels from one that was stored to the next.
-
-    Returns
-    -------
-    energy : EnergyAxis or None
-        None where the coefficients are those of no calibration, or cannot be one.
-    warnings : list of str
+    None where the coefficients mean no calibration, or cannot be one.
     """
     a, b, c = (*coefficients, 0.0, 0.0, 0.0)[:3]
     if (a, b, c) in ((0.0, 1.0, 0.0), (0.0, 0.0, 0.0)):

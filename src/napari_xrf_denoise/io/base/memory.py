@@ -20,13 +20,7 @@ def is_small(n_bytes: int) -> bool:
 
 
 def check_memory(n_bytes: int, where: str) -> None:
-    """Refuse an array larger than this machine's memory.
-
-    Raises
-    ------
-    DataError
-        If it does not fit; where the size of the memory is unknown, nothing is refused.
-    """
+    """Refuse an array larger than this machine's memory, if that is known."""
     total = physical_memory()
     if total is not None and n_bytes > total:
         raise DataError(

@@ -42,7 +42,7 @@ def decode(text: str | bytes, where: str) -> dict[str, Any]:
 
 
 def plain_or_text(value: Any, largest_array: int = 10_000) -> Any:
-    """Return a foreign program's metadata as plain values; what is not plain becomes its text."""
+    """Return foreign metadata as plain values; what is not plain becomes its text."""
     if isinstance(value, Mapping):
         return {str(key): plain_or_text(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

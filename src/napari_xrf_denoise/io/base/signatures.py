@@ -43,13 +43,7 @@ _BY_NAME = {
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no folder and no readable file with content.
-
-    Raises
-    ------
-    FormatError
-        If the path is missing, a device, empty, or may not be read.
-    """
+    """Refuse what is neither a folder nor a readable file with content."""
     try:
         status = path.stat()
     except OSError as error:
@@ -81,7 +75,7 @@ def first_bytes(path: Path, size: int = 16) -> bytes:
 
 
 def has_hdf5_signature(path: Path) -> bool:
-    """Whether this is an HDF5 file, told without h5py.
+    """Whether this is an HDF5 file, without importing h5py.
 
     The signature may follow a user block of 512 bytes, doubled any number of times (HDF5 file
     format specification, section II.A); the first few are tried.

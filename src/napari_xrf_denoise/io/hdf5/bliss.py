@@ -88,25 +88,10 @@ def recognise(file: Any) -> str | None:
 def read(path: Path, options: ReadOptions) -> FileContents:
     """Read one scan: its detector elements as repeats, its points as rows of a map.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    options : ReadOptions
-        ``dataset`` picks a scan, "2.1", or one or several detectors of it,
-        "/2.1/measurement/fx1_det0". Otherwise the first scan that holds spectra is read.
-
-    Returns
-    -------
-    Found
-        Counts of shape (detector, slow, fast, energy), without the first axis if there is one
-        detector. Points that are no complete map stay a list, (detector, points, energy).
-
-    Raises
-    ------
-    FormatError
-        If there is no such scan, it holds no spectra, or links lead nowhere.
-    DataError
-        If several scans were named.
+    ``dataset`` picks a scan, "2.1", or one or several of its detectors,
+    "/2.1/measurement/fx1_det0"; otherwise the first scan with spectra is read. Counts are
+    (detector, slow, fast, energy), without the first axis if there is one detector; points that are
+    no complete map stay a list.
     """
     with open_hdf5(path) as file:
         warnings: list[str] = []

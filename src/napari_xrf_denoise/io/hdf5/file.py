@@ -42,23 +42,10 @@ _MOST_OFFERED = 200
 
 
 def check_dataset(dataset: Any, path: Path, where: str) -> None:
-    """Refuse a dataset of numbers that is no array of counts, or not all there.
+    """Refuse a dataset of numbers that is no array of counts, or incomplete; `where` names it.
 
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-    path : pathlib.Path
-        The file that it lies in.
-    where : str
-        What to call it in messages.
-
-    Raises
-    ------
-    FormatError
-        If it has too many axes or none, is empty, claims what the file cannot hold, is packed in
-        an unknown way, or lies in further files that are missing.
-    MissingDependencyError
-        If unpacking it needs a package that is not installed.
+    It may have too many axes or none, be empty, claim what the file cannot hold, be packed in an
+    unknown way, or lie in other files that are missing.
     """
     _check_shape(dataset.shape, where)
     _check_sources(dataset, path, where)
@@ -201,13 +188,7 @@ def counts_options(dtype: np.dtype[Any]) -> dict[str, Any]:
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """Open an HDF5 file to read.
-
-    Raises
-    ------
-    FormatError
-        If it is damaged, incomplete, or being written by another program.
-    """
+    """Open an HDF5 file to read; a FormatError if it is damaged, incomplete, or being written."""
     import h5py
 
     try:
@@ -228,14 +209,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
 
 
 def get_dataset(file: Any, path: Path, name: str) -> Any:
-    """Return a dataset that can hold counts.
-
-    Raises
-    ------
-    FormatError
-        If there is none of this name, it holds no numbers, was never filled, or claims a size
-        that the file cannot hold.
-    """
+    """Return a dataset that can hold counts, or refuse it with the reason."""
     import h5py
 
     where = place(path, name)
@@ -269,25 +243,12 @@ def get_dataset(file: Any, path: Path, name: str) -> Any:
 def read_counts(
     dataset: Any, path: Path, energy_axis: int | None = None, rows_axis: int | None = None
 ) -> Any:
-    """Return a dataset as a NumPy array, or as a dask array where it is large.
+    """Return a dataset as a NumPy array, or as a dask array if it is large.
 
-    Blocks of a dask array are bands of whole rows, since that is what everything goes over.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-    path : pathlib.Path
-        The file; lazy reading opens it anew for every block, so that no file stays open.
-    energy_axis : int, optional
-        Which axis is the energy; the last when left out.
-    rows_axis : int, optional
-        Which axis are the rows of the map, the only one that blocks are cut along. Left out, it is
-        the first that is not the energy, or the second of four, whose first are repeats.
-
-    Raises
-    ------
-    FormatError
-        If the data cannot be read.
+    A dask array is cut into bands of whole rows, because everything reads it in rows, and opens the
+    file for each block, so that no file stays open. `energy_axis` is the last by default,
+    `rows_axis` the first that is not the energy, or the second of four, the first of which are
+    repeats.
     """
     if rows_axis is None:
         rows_axis = _rows_axis(dataset, energy_axis)
@@ -351,13 +312,7 @@ class DatasetOnDisk:
 
 
 def stored_arrays(path: Path) -> tuple[StoredArray, ...]:
-    """Return the datasets of a file that may hold counts, the largest first.
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged.
-    """
+    """Return the datasets of a file that may hold counts, the largest first."""
     with open_hdf5(path) as file:
         found = [
             one
@@ -416,13 +371,7 @@ def describe_candidates(file: Any, most: int = 12) -> str:
 
 
 def refuse_lost_links(file: Any, path: Path) -> None:
-    """Refuse a file with no counts of its own, but with links that lead nowhere.
-
-    Raises
-    ------
-    FormatError
-        For the first of them.
-    """
+    """Refuse a file with no counts of its own, but with links that lead nowhere."""
     lost = [] if _arrays(file) else lost_links(file)
     if not lost:
         return

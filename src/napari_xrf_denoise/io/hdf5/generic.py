@@ -22,15 +22,7 @@ from .links import get_linked
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the dataset that the user named, or several of one shape as repeats.
-
-    Raises
-    ------
-    FormatError
-        If no dataset was named, with those to choose from, or a dataset cannot be read.
-    DataError
-        If several datasets differ in shape.
-    """
+    """Read the dataset that the user named, or several of one shape as repeats."""
     names = options.datasets
     with open_hdf5(path) as file:
         if not names:

@@ -39,13 +39,7 @@ def recognise(file: Any) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the cube with its energies.
-
-    Raises
-    ------
-    FormatError
-        If there is no cube of three axes, or the energies have another length.
-    """
+    """Read the cube with its energies."""
     with open_hdf5(path) as file:
         cube, scale = _names(file)
         dataset = get_dataset(file, path, cube or _CUBES[0])

@@ -67,13 +67,7 @@ def recognise(file: Any) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a file that `write` made, perhaps saved again by HyperSpy.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged.
-    """
+    """Read a file that `write` made, perhaps saved again by HyperSpy."""
     with open_hdf5(path) as file:
         signal = _signal(file)
         if signal is None:
@@ -117,15 +111,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 def write(path: Path, image: SpectrumImage) -> None:
     """Write a spectrum image as a HyperSpy signal, row by row.
 
-    Repeats become a navigation axis. Metadata that a vendor's file had are where HyperSpy expects
-    them, with the signal type, so that eXSpy knows an EDS signal again.
-
-    Raises
-    ------
-    DataError
-        If the metadata hold what JSON cannot.
-    OSError
-        If the disk is full.
+    Repeats become a navigation axis. Metadata of a vendor's file are where HyperSpy expects them,
+    with the signal type, so that eXSpy recognises an EDS signal.
     """
     record = encode_record(image)
     title = image.name.replace("\0", "")

@@ -73,13 +73,7 @@ def recognise(file: Any) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a file that `write` made.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged, or a later version of the program wrote it.
-    """
+    """Read a file that `write` made."""
     with open_hdf5(path) as file:
         _check_version(file, path)
         dataset = get_dataset(file, path, _COUNTS)

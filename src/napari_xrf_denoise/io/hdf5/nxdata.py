@@ -63,15 +63,7 @@ def opens(file: Any) -> bool:
 
 
 def beside(path: Path, taken: str) -> list[str]:
-    """Return words for the marked spectra of a file that were not read.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An HDF5 file.
-    taken : str
-        The dataset that was read.
-    """
+    """Return the marked spectra of a file in words, except the dataset that was read."""
     with open_hdf5(path) as file:
         read_one = follow(file, taken) if taken else None
         known = None if read_one is None else identity(read_one)
@@ -85,23 +77,8 @@ def beside(path: Path, taken: str) -> list[str]:
 def read(path: Path, options: ReadOptions) -> FileContents:
     """Read spectra with the axes, calibration and live time that the file gives.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    options : ReadOptions
-        ``dataset`` names the counts where there are several. ``energy_axis`` and ``repeat_axis``
-        say what the file does not.
-
-    Returns
-    -------
-    Found
-        A detector axis becomes the repeats.
-
-    Raises
-    ------
-    FormatError
-        If there are no spectra, several, or an axis whose meaning the file does not say; the
-        message lists the choice.
+    A detector axis becomes the repeats. If there are no spectra, several, or an axis without a
+    stated meaning, the error lists the choice.
     """
     if len(options.datasets) > 1:
         return generic.read(path, options)
@@ -183,15 +160,7 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> FileContents:
 
 
 def _effective_axes(spectra: Spectra, options: ReadOptions, path: Path) -> tuple[int, int | None]:
-    """Return the axes as the user and the file say them.
-
-    Raises
-    ------
-    FormatError
-        If neither does.
-    DataError
-        If an axis does not exist.
-    """
+    """Return the axes as the user and the file state them, or refuse with the choice."""
     where, shape = place(path, spectra.path), spectra.dataset.shape
     energy_axis = spectra.energy_axis if options.energy_axis is None else options.energy_axis
     repeat_axis = spectra.repeat_axis if options.repeat_axis is None else options.repeat_axis

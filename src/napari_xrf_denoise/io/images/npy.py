@@ -28,13 +28,7 @@ def opens(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read an array, memory-mapped where it is large. Pickled objects are never loaded.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, damaged, or holds no numbers.
-    """
+    """Read an array, memory-mapped if it is large. Pickled objects are never loaded."""
     _check_size(path)
     try:
         counts: Any = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -54,15 +54,7 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the first picture of a TIFF, memory-mapped where it is large and not compressed.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, damaged, or a part of it is missing.
-    DataError
-        If the picture must be unpacked and is larger than the memory.
-    """
+    """Read the first image of a TIFF, memory-mapped if it is large and not compressed."""
     with _open(path) as tif:
         description = tif.pages.first.description
         own = provenance_in(description)
@@ -94,13 +86,6 @@ def write(path: Path, image: SpectrumImage) -> None:
 
     Not compressed, so that it can be memory-mapped. The planes are filled by plain writes: a full
     disk is then an error, and not the crash that it would be in a mapped file.
-
-    Raises
-    ------
-    DataError
-        If counts are too large for OME's integers, or metadata cannot be stored.
-    OSError
-        If the disk is full.
     """
     import tifffile
 

@@ -32,20 +32,10 @@ def opens(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read all TIFF files of a folder as the first axis of one array; lazily where it is large.
+    """Read all TIFF files of a folder as the first axis of one array; lazily if it is large.
 
-    Pictures of two axes whose names differ in one number that rises in equal steps are taken as
-    the channels, in that order, if there are 16 or more. Else the energy axis has to be named.
-
-    Returns
-    -------
-    Found
-        Counts of shape (file, ...) with the axes of one file behind.
-
-    Raises
-    ------
-    FormatError
-        If there are no pictures, they differ in shape, one is damaged, or a number is missing.
+    Images of two axes whose names differ in one number that rises in equal steps are taken as the
+    channels, in that order, if there are 16 or more. Otherwise the energy axis must be named.
     """
     files = _pictures(path)
     if len(files) < 2:
@@ -93,13 +83,7 @@ def _natural(file: Path) -> list[tuple[int, str]]:
 
 
 def _one_shape(files: Sequence[Path]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and type of all pictures, of which only the headers are read.
-
-    Raises
-    ------
-    FormatError
-        If they differ.
-    """
+    """Return the shape and type of all images, reading only their headers."""
     first = _header(files[0])
     for file in files[1:]:
         other = _header(file)

@@ -83,17 +83,10 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the counts in a store; lazily, chunk by chunk, where they are large.
+    """Read the counts in a store; lazily, chunk by chunk, if they are large.
 
     ``dataset`` names an array by its path, or a HyperSpy signal by its title; several of one shape
     become the repeats.
-
-    Raises
-    ------
-    MissingDependencyError
-        If zarr is not installed.
-    FormatError
-        If the store is damaged, holds no numbers, or several arrays of which none was named.
     """
     with open_store(path) as root:
         chosen, warnings = _choose(root, path, options)

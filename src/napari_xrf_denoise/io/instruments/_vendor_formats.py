@@ -60,13 +60,7 @@ def recognise(path: Path) -> str | None:
 
 
 def check_complete(path: Path, plugin: str) -> None:
-    """Refuse a file that was cut off where RosettaSciIO would not notice.
-
-    Raises
-    ------
-    FormatError
-        If the file is shorter than it says.
-    """
+    """Refuse a truncated file where RosettaSciIO would not notice."""
     if plugin == "bruker":
         _check_blocks(path)
     elif plugin == "phenom" and first_bytes(path)[4:10] == _BZIP2_BLOCK:

@@ -65,23 +65,13 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the zap scan that a file is part of, detector elements as repeats; or a single EDF.
+    """Read the zap scan that a file belongs to, detector elements as repeats; or a single EDF.
 
-    The last line is left out, with a warning, where the scan was stopped in it: some elements lack
-    it, or it has fewer points. A line that is missing in between is an error. Zeros in its place
-    would be counts that nobody measured, and without it the rows above and below would become
+    Counts are (element, y, x, energy), or two axes that must be named in a single EDF without a
+    calibration. The last line is left out, with a warning, where the scan was stopped in it: some
+    elements lack it, or it has fewer points. A missing line in between is an error: zeros in its
+    place would be counts that nobody measured, and without it the rows above and below would become
     neighbours.
-
-    Returns
-    -------
-    Found
-        Counts of shape (element, y, x, energy); of a single EDF (x, energy), or two axes that have
-        to be named where its header has no calibration of a spectrum.
-
-    Raises
-    ------
-    FormatError
-        If a file is cut off or damaged, a line is missing, or lines differ in shape.
     """
     name = _NAME.fullmatch(path.name)
     if name is None:

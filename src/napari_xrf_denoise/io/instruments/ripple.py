@@ -66,17 +66,9 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the pair that a ``.rpl`` or ``.raw`` file belongs to, memory-mapped where it is large.
+    """Read the pair that a ``.rpl`` or ``.raw`` file belongs to, memory-mapped if it is large.
 
-    Returns
-    -------
-    Found
-        Counts of shape (y, x, energy) or, recorded by image, (energy, y, x).
-
-    Raises
-    ------
-    FormatError
-        If one of the two files is missing or cut off, or the header lacks a key.
+    Counts are (y, x, energy) or, recorded by image, (energy, y, x).
     """
     header, raw = _pair(path)
     entries = _entries(header)

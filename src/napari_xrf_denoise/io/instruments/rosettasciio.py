@@ -44,15 +44,7 @@ Signal = Mapping[str, Any]
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the spectrum image in a vendor's file.
-
-    Raises
-    ------
-    MissingDependencyError
-        If RosettaSciIO, or a package that it needs for this format, is not installed.
-    FormatError
-        If the file is damaged or holds no spectra.
-    """
+    """Read the spectrum image in a vendor's file."""
     plugin = plugin_for(path)
     check_complete(path, plugin)
     signals = _spectra(path, _load(path, plugin, options), options)

@@ -28,27 +28,18 @@ _DAMAGED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Header:
-    """What the first row of a table is.
-
-    Parameters
-    ----------
-    energies : numpy.ndarray or None
-        Energies or numbers of the channels.
-    n_labels : int
-        Columns before the first channel, 0 or 1.
-    is_row : bool
-        False when the first row holds counts already.
-    unit : str
-        "keV", "eV" or "channel" where the header says so.
-    is_own : bool
-        Written by this program.
-    """
+    """What the first row of a table is."""
 
     energies: NDArray[np.float64] | None
+    """Energies or numbers of the channels."""
     n_labels: int
+    """Columns before the first channel, 0 or 1."""
     is_row: bool
+    """False if the first row already holds counts."""
     unit: str = ""
+    """Either "keV", "eV" or "channel" where the header says so."""
     is_own: bool = False
+    """Written by this program."""
 
 
 def number(cell: str) -> float | None:

@@ -20,24 +20,17 @@ from napari_xrf_denoise.core.errors import FormatError
 
 @dataclass
 class SpecScan:
-    """A scan with its ``#@`` lines and its blocks of counts.
-
-    Parameters
-    ----------
-    number, title : str
-        As in the line ``#S``.
-    header : dict of str to list of str
-        The words of each ``#@`` line, by its first word.
-    blocks : list of numpy.ndarray, shape (channels,)
-    n_rows : int
-        Rows of motor positions and counters, one a point.
-    """
+    """A scan with its ``#@`` lines and its blocks of counts."""
 
     number: str
     title: str
+    """As in the line ``#S``, like the number."""
     header: dict[str, list[str]]
+    """The words of each ``#@`` line, by its first word."""
     blocks: list[NDArray[Any]]
+    """Counts (channels,) of each block."""
     n_rows: int = 0
+    """Rows of motor positions and counters, one for each point."""
 
     @property
     def n_detectors(self) -> int:
@@ -66,13 +59,7 @@ class SpecScan:
 
 
 def parse(path: Path, text: str) -> list[SpecScan]:
-    """Return the scans that have blocks of counts.
-
-    Raises
-    ------
-    FormatError
-        If a block is cut off or holds what is no number.
-    """
+    """Return the scans that have blocks of counts."""
     scan = SpecScan("", "", {}, [])
     common = scan.header  # what stands above the first scan holds for all
     scans = [scan]
@@ -118,13 +105,7 @@ def _block(path: Path, scan: SpecScan, line: str, next_line: Callable[[], str]) 
 
 
 def whole_counts(cells: list[str], where: str) -> NDArray[Any]:
-    """Return numbers in text as whole counts, or as floats where they are not whole.
-
-    Raises
-    ------
-    FormatError
-        If one of them is no number.
-    """
+    """Return numbers in text as whole counts, or as floats if they are not whole."""
     try:
         values = np.array(cells, dtype=np.float64)
     except ValueError:

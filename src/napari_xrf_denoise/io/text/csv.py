@@ -81,15 +81,7 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra.
-
-    Raises
-    ------
-    FormatError
-        If rows differ in length, or a cell is no number; the message says which.
-    DataError
-        If an axis option does not fit a table.
-    """
+    """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra."""
     if options.energy_axis not in (None, 0, 1, -1, -2):
         raise DataError(
             f"{path}: energy_axis={options.energy_axis} does not exist in a table; expected 1 "
@@ -118,13 +110,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
 
 def write(path: Path, image: SpectrumImage) -> None:
-    """Write a list of spectra: counts and energies only; HDF5 and OME-TIFF keep the rest too.
-
-    Raises
-    ------
-    DataError
-        If the image is a map.
-    """
+    """Write a list of spectra: counts and energies only; HDF5 and OME-TIFF keep the rest too."""
     if image.is_map:
         raise DataError(
             f"a CSV table holds a list of spectra, shape (repeat, 1, 1, energy); found a map of "

@@ -58,13 +58,6 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
     Several MCAs at each point of a SPEC scan become repeats of the kind "detector". Scans of
     different lengths of spectrum are read one at a time, named by number: ``dataset="3"``.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, a count is no number, or SPEC scans do not fit together.
-    SettingsError
-        If a scan was named in a file of one spectrum.
     """
     text = _decoded(path.read_bytes())
     kind = _kind(text)

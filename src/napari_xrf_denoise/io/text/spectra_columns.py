@@ -39,15 +39,7 @@ from ._csv_header import (
 
 
 def deviation_name(spectrum: str, kind: str) -> str:
-    """Return what the standard deviation of a spectrum is called in a table.
-
-    Parameters
-    ----------
-    spectrum : str
-        The spectrum's own name.
-    kind : str
-        Where it comes from, such as ``"Poisson"``.
-    """
+    """Return the name of a standard deviation of a kind, such as Poisson, in a table."""
     return f"{spectrum}, standard deviation, {kind}"
 
 
@@ -172,16 +164,7 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the spectra that share the first column of channels, as repeats.
-
-    Raises
-    ------
-    FormatError
-        If a row is cut off or missing, a cell is no number, or energies do not rise; the message
-        says which.
-    DataError
-        If an axis is named: the file says which they are.
-    """
+    """Read the spectra that share the first column of channels, as repeats."""
     if options.energy_axis is not None or options.repeat_axis is not None:
         raise DataError(
             f"{path}: the first row says that the columns are spectra; leave energy_axis and "

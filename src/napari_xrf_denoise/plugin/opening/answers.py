@@ -34,13 +34,7 @@ def answers_file() -> Path:
 
 
 class AnswerStore:
-    """Answers by kind of file.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        The JSON file; `answers_file` when left out.
-    """
+    """Answers by kind of file, in a JSON file; by default `answers_file`."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = answers_file() if path is None else path
@@ -80,26 +74,14 @@ class AnswerStore:
 
 
 class RememberedAnswers(Sources):
-    """Reads files whole; nobody is asked, but answers of the read dialog hold for a batch, too.
-
-    Parameters
-    ----------
-    memory : AnswerStore, optional
-        Where the answers are kept; by default in the user's folder for settings.
-    """
+    """Reads files with the answers of the read dialog, without asking, as in a batch."""
 
     def __init__(self, memory: AnswerStore | None = None) -> None:
         self._memory = memory or AnswerStore()
         self._said: dict[Path, Mapping[str, Any]] = {}
 
     def read(self, path: Path) -> SpectrumImage:
-        """Return the counts of a file.
-
-        Raises
-        ------
-        FormatError
-            If the file does not say enough, and nothing was said about such files before.
-        """
+        """Return the counts of a file; refuse one that needs an answer never given before."""
         try:
             return super().read(path)
         except FormatError as error:

@@ -41,31 +41,11 @@ def lay_out(
     most_bytes: int | None = None,
     folder: Path | None = None,
 ) -> NDArray[Any]:
-    """Return an image's counts so that the picture of any energy is at hand.
+    """Return counts (repeat, y, x, energy) so that the image at any energy is ready at once.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-        Counts that are lazy, on a disk.
-    on_progress : callable
-    should_stop : callable
-        Asked at every block.
-    most_bytes : int, optional
-        Largest size that is kept in memory; half of what is free when left out.
-    folder : pathlib.Path, optional
-        Where larger ones get their file, which goes away with the array; the system's folder for
-        temporary files when left out.
-
-    Returns
-    -------
-    numpy.ndarray, shape (repeat, y, x, energy)
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` returned True.
-    DataError
-        If a block cannot be used, or neither memory nor disk have room for the counts.
+    Up to `most_bytes` (by default half of the free memory) they are kept in memory; larger ones in
+    a file in `folder` (by default the system's for temporary files) that goes away with the array.
+    `should_stop` is asked at every block. A DataError if neither memory nor disk have room.
     """
     limit = MEMORY_SHARE * free_memory() if most_bytes is None else most_bytes
     if image.counts.nbytes <= limit:

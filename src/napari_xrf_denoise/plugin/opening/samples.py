@@ -19,11 +19,7 @@ from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_la
 def show_strongest_line(viewer: Any) -> None:
     """Move the energy slider to the strongest line of the next layer, unless there is a map.
 
-    napari itself begins in the middle of the energies, where a picture often is black.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
+    napari itself begins in the middle of the energies, where an image often is black.
     """
     layers, dims = viewer.layers, viewer.dims
     if any(is_spectral(layer) for layer in layers):

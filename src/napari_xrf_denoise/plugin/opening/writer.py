@@ -18,28 +18,10 @@ PLACE = ("scale", "translate", "rotate", "shear", "affine")
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write one image layer, in the format that the ending of the name says.
+    """Write one image layer, in the format that the suffix names; return the files written.
 
-    A file of this program that is there is replaced; every other one is left alone, since it may
-    be the measurement itself, whose name the layer has.
-
-    Parameters
-    ----------
-    path : str
-    data : array
-    attributes : mapping
-        Of the layer, as napari hands them over.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
-
-    Raises
-    ------
-    RuntimeError
-        If the layer has no energy axis and is no element map, or does not fit the format, or a
-        file of another program is there.
+    An existing file of this program is replaced; any other is left alone, with a RuntimeError: it
+    may be the measurement itself, whose name the layer has.
     """
     from napari_xrf_denoise.io import write
 
@@ -57,25 +39,7 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write image layers of one shape (y, x), such as element maps, into one file.
 
-    A file of this program that is there is replaced; every other one is left alone.
-
-    Parameters
-    ----------
-    path : str
-        OME-TIFF or NeXus HDF5, by its ending.
-    layers : sequence of tuple
-        Data, attributes and type of each layer, as napari hands them over.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
-
-    Raises
-    ------
-    RuntimeError
-        If a layer is no picture, or shapes or pixel sizes differ, or a file of another program is
-        there.
+    An existing file of this program is replaced; any other is left alone, with a RuntimeError.
     """
     from napari_xrf_denoise.io.base.metadata import plain_or_text
     from napari_xrf_denoise.io.images.pictures import About, write_plain_pictures
@@ -109,13 +73,7 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
 
 
 def _target(path: str) -> Path:
-    """Return where to write: a name without an ending, as the dialog proposes it, gets one.
-
-    Raises
-    ------
-    RuntimeError
-        If something is there that this program did not write.
-    """
+    """Return where to write; a name without a suffix, as proposed by the dialog, gets ``.h5``."""
     from napari_xrf_denoise.io import is_own, writable_suffixes
 
     target = Path(path)
