@@ -24,7 +24,7 @@ from qtpy.QtWidgets import QApplication, QGraphicsView
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.denoise.session import load_torch
+from napari_xrf_denoise.plugin.common.jobs import load_torch
 
 PLUGIN = "napari-xrf-denoise"
 DOCKS = ("Denoise", "Spectrum", "Element maps", "Compare", "Batch denoise", "Calibrate energy")
