@@ -16,7 +16,7 @@ SUFFIXES = [".h5", ".tif", ".csv", ".npy", ".hspy", ".bcf", ".emd", ".pts", ".sp
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
-    ("content", "kind"), [(JPEG, "JPEG picture"), (HTML, "HTML page")], ids=["jpeg", "html"]
+    ("content", "kind"), [(JPEG, "JPEG image"), (HTML, "HTML page")], ids=["jpeg", "html"]
 )
 def test_a_foreign_file_under_any_name_is_refused_for_what_it_is(tmp_path, suffix, content, kind):
     path = tmp_path / f"wrong{suffix}"

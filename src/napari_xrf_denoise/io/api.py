@@ -27,38 +27,38 @@ def read(
 ) -> SpectrumImage:
     """Read spectra or a map from a file.
 
-    What the file is, its content says. The options say what the file does not, and win over what
-    it says. Counts up to 256 MiB are read and checked at once; larger ones stay on disk where the
+    The layout is recognised by the content. Options state what the file does not, and override what
+    it states. Counts up to 256 MiB are read and checked at once; larger ones stay on disk where the
     format allows it and are checked as they are used.
 
     Parameters
     ----------
     path : str or path
-        A file; `sniff` and `describe` tell what it is.
+        A file; `sniff` and `describe` say what it is.
     energy_axis : int, optional
         Which axis of the stored array is the energy; negative numbers count from the end. In a
         CSV table 0 means that columns, not rows, are spectra.
     repeat_axis : int, optional
         Which axis holds repeats of the same measurement.
     energy_offset, energy_gain : float, optional
-        Energy of channel 0 in keV, and width of a channel in keV. One of them alone keeps the
-        other as it is in the file.
+        Energy of channel 0 in keV, and width of a channel in keV. If one is given alone, the other
+        is taken from the file.
     dataset : str or sequence of str, optional
         Path of the counts in an HDF5 file; several of one shape become the repeats. In a vendor's
         file with several maps, the title or number of one.
     repeat_kind : {"scan", "frame", "detector"}, optional
-        What the repeats are. Scans are averaged in a result, the others are summed.
+        What the repeats are. Scans are averaged in a result, the others summed.
 
     Returns
     -------
     SpectrumImage
-        Counts of shape (repeat, y, x, energy). ``.metadata["source"]`` is the name of the file
-        that the counts came from first, ``.metadata["warnings"]`` a list of what was found wrong.
+        Counts of shape (repeat, y, x, energy). ``.metadata["source"]`` is the name of the original
+        file, ``.metadata["warnings"]`` a list of problems that were found.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, of an unknown layout, or does not say which axis is the
+        If the file is missing, damaged, of an unknown layout, or does not state which axis is
         energy.
     DataError
         If counts are negative, NaN or infinite, or an axis does not exist.
@@ -94,7 +94,7 @@ def read(
 
 
 def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) -> Path:
-    """Write a spectrum image to a file, complete or not at all.
+    """Write a spectrum image to a file, completely or not at all.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
     layout = _writer(file)
     if not isinstance(image, SpectrumImage):
         raise DataError(
-            f"{file}: expected a SpectrumImage to write, found {type(image).__name__}; of a result "
-            "give result.image, of an array SpectrumImage.from_array(array)"
+            f"{file}: expected a SpectrumImage to write, found {type(image).__name__}; give "
+            "result.image of a result, or SpectrumImage.from_array(array) of an array"
         )
     assert layout.write is not None
     with _place(file, layout, overwrite) as temporary:
@@ -172,7 +172,7 @@ def check_packages(path: str | Path) -> None:
 
 
 def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:
-    """Return a temporary path that becomes the file, or the folder of layouts that are one."""
+    """Return a temporary path that becomes the file, or the folder of a layout."""
     if layout.folder is None:
         return replacing(file, overwrite=overwrite)
     return replacing_folder(file, overwrite=overwrite, may_replace=layout.folder)

@@ -139,7 +139,7 @@ def _fitting(
 
 
 def place(path: Path, dataset: str = "") -> str:
-    """Return how messages name a place in a file."""
+    """Return the name of a place in a file, for messages."""
     return f"{path}, dataset {dataset}" if dataset else str(path)
 
 
@@ -152,7 +152,7 @@ def file_stem(path: Path) -> str:
 def ask_for_energy_axis(where: str, shape: tuple[int, ...]) -> NoReturn:
     """Refuse to guess the energy axis; the longest axis is only suggested."""
     longest = int(np.argmax(shape))
-    picture = " (a single picture would have no energy axis at all)" if len(shape) == 2 else ""
+    image = " (a single image has no energy axis)" if len(shape) == 2 else ""
     if shape.count(shape[longest]) == 1:
         hint = (
             f"if it is the longest, with {shape[longest]} channels, that is energy_axis={longest} "
@@ -162,7 +162,7 @@ def ask_for_energy_axis(where: str, shape: tuple[int, ...]) -> NoReturn:
         hint = "the longest axes have the same length, so that none is suggested"
     raise FormatError(
         f"{where}: expected to know which axis is energy, found an array of shape {shape} without "
-        f"axis names{picture}. Give energy_axis=... (--energy-axis); {hint}"
+        f"axis names{image}. Give energy_axis=... (--energy-axis); {hint}"
     )
 
 
@@ -174,7 +174,7 @@ def _native(counts: Any, where: str) -> Any:
     if not 1 <= counts.ndim <= 4 or 0 in counts.shape:
         raise FormatError(
             f"{where}: expected an array of 1 to 4 axes that are not empty, found shape "
-            f"{tuple(counts.shape)}; select one picture, or name another dataset"
+            f"{tuple(counts.shape)}; select one image, or name another dataset"
         )
     if dtype.isnative or is_dask(counts) or is_on_disk(counts):
         return counts
@@ -242,7 +242,7 @@ def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -
 
 
 def _overruled(found: FileContents, shape: tuple[int, ...], options: ReadOptions) -> list[str]:
-    """Return a warning where the user's energy axis is another than the file's."""
+    """Return a warning if the user's energy axis differs from the file's."""
     known, stated = found.energy_axis, options.energy_axis
     if found.settled or known is None or stated is None:
         return []
@@ -263,7 +263,7 @@ def _overruled(found: FileContents, shape: tuple[int, ...], options: ReadOptions
 def _energy(
     found: FileContents, shape: tuple[int, ...], energy_axis: int, options: ReadOptions, where: str
 ) -> EnergyAxis:
-    """Return the calibration: the user's numbers, else the file's, else channel numbers."""
+    """Return the calibration of the user, else of the file, else channel numbers."""
     size = shape[energy_axis]
     known = found.energy
     if known is not None and not found.settled and found.energy_axis is not None:
@@ -281,7 +281,7 @@ def _energy(
     if not known.calibrated:
         raise DataError(
             f"{where}: energy_offset={offset:g} alone is no calibration, and the file has none; "
-            "give energy_gain in keV a channel too (--energy-gain)"
+            "also give energy_gain in keV per channel (--energy-gain)"
         )
     if known.is_linear:
         return EnergyAxis(offset, known.gain, size)

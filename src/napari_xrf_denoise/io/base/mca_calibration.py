@@ -15,7 +15,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 
 UNUSABLE = (
-    "the calibration {found} is not one of rising energies and was left out; give energy_offset "
+    "the calibration {found} does not give increasing energies and was ignored; give energy_offset "
     "and energy_gain in keV (--energy-offset, --energy-gain)"
 )
 
@@ -31,6 +31,14 @@ def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) ->
         step = float(steps[0]) if len(steps) else 1.0
         return EnergyAxis(a + b * float(channels[0]), b * step, len(channels))
     return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-9)
+
+
+def linear_axis(offset: float, gain: float, size: int) -> tuple[EnergyAxis | None, list[str]]:
+    """Return the energies of channels from 0 on, or None and a warning if they do not rise."""
+    try:
+        return EnergyAxis(offset, gain, size), []
+    except DataError:
+        return None, [UNUSABLE.format(found=f"{offset:g} keV, {gain:g} keV per channel")]
 
 
 def polynomial_axis(

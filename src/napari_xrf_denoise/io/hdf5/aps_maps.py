@@ -1,4 +1,4 @@
-"""Maps of MAPS and XRF-Maps (APS), and the raw fly scans that they are made of.
+"""Maps of MAPS and XRF-Maps (APS), and the raw fly scans behind them.
 
 ::
 

@@ -16,7 +16,7 @@ The layout is that of blisswriter and of the tests of ewoksfluo, which also defi
 went out. ``measurement/elapsed_time`` is none of these: it is the time since the scan began.
 
 A mesh of n intervals has n + 1 points, and its first motor is the fast one. Motors that go back
-and forth measure every other row backwards; their positions say so.
+and forth measure every other row backwards, as their positions show.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def _detectors(scan: Any) -> list[_Detector]:
 
 
 def _detector_of_group(name: str, group: Any) -> _Detector | None:
-    """Return the detector of ``instrument/<name>``; its group tells it from a camera's."""
+    """Return the detector of ``instrument/<name>``; its group distinguishes it from a camera's."""
     kind = text(follow(group, "type"))
     if kind and "mca" not in kind.lower():
         return None
@@ -251,7 +251,7 @@ def _says_spectrum(name: str, dataset: Any) -> bool:
 def _alike(
     detectors: list[_Detector], scan: Any, are_named: bool, warnings: list[str]
 ) -> list[_Detector]:
-    """Return the detectors that can be repeats of each other; what is left out is warned of."""
+    """Return the detectors that can be repeats of each other, with a warning about the others."""
     size = detectors[0].dataset.shape[1]
     alike = [detector for detector in detectors if detector.dataset.shape[1] == size]
     elements = [detector for detector in alike if not _SUM_NAME.search(detector.name)]
@@ -292,7 +292,7 @@ def _broken(file: Any, scans: Sequence[str]) -> list[str]:
 
 
 def _whither(group: Any, name: str) -> str:
-    """Return where a link that leads nowhere stands, and what it names."""
+    """Return the place and the target of a link that leads nowhere."""
     lost = lost_link(group, name)
     return f"{group.name.rstrip('/')}/{name}" + (f" -> {lost.target}" if lost else "")
 

@@ -277,7 +277,7 @@ def _rows_axis(dataset: Any, energy_axis: int | None) -> int:
 def _is_cheaper_at_once(dataset: Any, n_bytes: int, rows_axis: int) -> bool:
     """Whether chunks reach over so many rows that each would be unpacked for many bands.
 
-    So it is with maps that are stored picture by picture, one a channel.
+    This holds for maps that are stored image by image, one per channel.
     """
     if dataset.chunks is None:
         return False

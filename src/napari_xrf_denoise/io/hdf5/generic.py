@@ -28,7 +28,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         if not names:
             refuse_lost_links(file, path)
             raise FormatError(
-                f"{path}: expected an HDF5 layout that is known, found another; name the counts "
+                f"{path}: expected a known HDF5 layout, found another; name the counts "
                 f"with dataset='/path' (--dataset /path). {describe_candidates(file)}"
             )
         datasets = [get_linked(file, path, name) for name in names]
@@ -53,7 +53,7 @@ def _as_repeats(
         if array.shape != first.shape:
             raise DataError(
                 f"{path}: repeats must have the same shape; dataset {names[0]} is {first.shape}, "
-                f"{name} is {array.shape}: leave one out, or read them by themselves"
+                f"{name} is {array.shape}: leave one out, or read them separately"
             )
     where = place(path, ", ".join(names))
     if options.energy_axis is None and first.ndim > 1:

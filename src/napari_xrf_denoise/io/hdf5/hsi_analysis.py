@@ -56,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         if values is not None and length(values) != size:
             raise FormatError(
                 f"{where}: expected energies for the {size} channels of the last axis in {scale}, "
-                f"found shape {values.shape}; read the cube by itself with dataset={cube!r} and "
+                f"found shape {values.shape}; read the cube alone with dataset={cube!r} and "
                 f"energy_axis=... (--dataset {cube} --energy-axis)"
             )
         if values is not None and _is_energy(file, scale):
@@ -66,8 +66,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
                 warnings.append(unusable(scale, error))
         elif values is not None:
             warnings.append(
-                f"{scale} runs from {values[0]:g} to {values[-1]:g}, which is perhaps no energy "
-                "but a wavelength, and was not used; this program is for counts of X-rays"
+                f"{scale} runs from {values[0]:g} to {values[-1]:g}, which may be a "
+                "wavelength instead of an energy, and was ignored; this program is for X-ray counts"
             )
         return FileContents(
             counts=read_counts(dataset, path, energy_axis=options.energy_axis),

@@ -210,7 +210,7 @@ def _scalers(
 
 
 def _is_plain_sum(counts: Any, scalers: dict[str, NDArray[np.float64]]) -> bool:
-    """Whether a sum of elements is one of photons, as far as its middle row tells."""
+    """Whether a sum of elements is one of photons, judged by its middle row."""
     factor = scalers.get("dtfactor")
     if factor is not None and not np.allclose(factor, 1.0, rtol=0, atol=1e-6):
         return False

@@ -9,7 +9,7 @@
     /xrfmap/scan_metadata       attributes, @file_format = "NSLS2-XRF-MAP"
 
 As ``save_data_to_hdf5`` of PyXRF's ``api_dev`` writes them. There is no calibration in the file:
-PyXRF takes 0.01 keV a channel from its default parameters, and corrects that in the fit. Nor is
+PyXRF takes 0.01 keV per channel from its default parameters, and corrects that in the fit. Nor is
 there a unit of the positions, which differs between beamlines.
 """
 
@@ -72,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         metadata = {} if scan is None else {"scan_metadata": attributes(scan)}
     if unfit:
         warnings.append(
-            f"scalers and positions left out, since they are not of {height} × {width} pixels: "
+            f"scalers and positions left out, because they do not have {height} × {width} pixels: "
             f"{', '.join(unfit)}; the scan may have been stopped"
         )
     if options.energy_gain is None:

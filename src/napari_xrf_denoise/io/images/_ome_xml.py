@@ -7,7 +7,7 @@ energy is written as Z with ``ModuloAlongZ Type="lambda"``, and repeats as T:
 * as C it would be thousands of colour channels: readers that split channels, as many napari
   readers do, would make a layer of each, and every channel needs its own XML element;
 * as Z the file opens in Fiji as a stack with an energy slider, where "Plot Z-axis Profile" draws
-  the spectrum, and a program that knows modulo is told that Z is a spectrum.
+  the spectrum, and a program that knows modulo recognises Z as a spectrum.
 
 The annotation counts channels in whole numbers, since readers count its steps by floating-point
 division; keV, and everything else that OME has no place for, are in a comment annotation as JSON.

@@ -15,7 +15,7 @@ The specification allows two or three axes of type "space", which come last, one
 others, and one more. The energy is that one, with a type of its own, "energy", and not "channel":
 programs such as napari-ome-zarr make a layer of each channel, which would be thousands. Repeats
 are "time". A block has all columns of some rows and some hundred channels, so that neither a
-spectrum nor the picture at one energy needs the whole file. Scalers are a small store of their own
+spectrum nor the image at one energy needs the whole file. Scalers are a small store of their own
 inside the folder of the array: napari would open a group beside the array instead of the array.
 """
 
@@ -69,7 +69,7 @@ def is_own(path: Path) -> bool:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is an OME-Zarr folder that `write` made, or None; told without zarr."""
+    """Return why this is an OME-Zarr folder that `write` made, or None; works without zarr."""
     if not (path / "zarr.json").is_file():
         return None
     if _KEY not in _attributes(path):
@@ -100,7 +100,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
     if lost:
         warnings.append(
             f"the scalers {', '.join(lost)} were lost when the folder was copied; read the "
-            "original, or do without them"
+            "original to have them"
         )
     return FileContents(
         counts=counts,
@@ -164,7 +164,7 @@ def _create(group: Any, image: SpectrumImage, names: list[str], n_rows: int) -> 
         # Results are not compressed, since their digits are random; see `nexus.write`.
         compressors="auto" if dtype.kind in "iu" else None,
         dimension_names=names,
-        # Else blocks of zeros would have no file, and could not be told from lost ones.
+        # Otherwise blocks of zeros would have no file, like lost ones.
         config={"write_empty_chunks": True},
     )
 
@@ -279,7 +279,7 @@ def _check_complete(path: Path, array: Any) -> None:
     if found < expected:
         raise FormatError(
             f"{place(path, '0')}: expected {expected} files of blocks for shape {array.shape}, "
-            f"found {found}; the folder was copied in part, copy it again"
+            f"found {found}; the folder was copied only partly: copy it again"
         )
 
 

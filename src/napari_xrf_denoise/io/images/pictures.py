@@ -1,10 +1,10 @@
-"""Pictures that were computed from spectra, such as element maps, as one file.
+"""Images computed from spectra, such as element maps, in one file.
 
-* OME-TIFF: a page for each picture, which is a channel with its name; Fiji, QuPath and napari show
+* OME-TIFF: a page for each image, which is a channel with its name; Fiji, QuPath and napari show
   them as channels with the pixel size.
-* NeXus HDF5: an NXdata group for each picture, which silx, PyMca and DAWN plot.
+* NeXus HDF5: an NXdata group for each image, which silx, PyMca and DAWN plot.
 
-Both hold how the pictures were made, as JSON.
+Both record how the images were computed, as JSON.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write_pictures(
     record: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write pictures of a spectrum image, complete or not at all.
+    """Write images computed from a spectrum image, completely or not at all.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_pictures(
     image : SpectrumImage
         What they were computed from: its pixel size, name and metadata are written too.
     record : mapping, optional
-        How the pictures were made, as plain values.
+        How the images were computed, as plain values.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -66,7 +66,7 @@ def write_pictures(
     FormatError
         If the suffix is not known.
     DataError
-        If there is no picture, or one has another shape than the image, or is not real numbers.
+        If there is no image, or one differs in shape from the spectrum image, or is not real.
     FileExistsError
         If the file exists and `overwrite` is False.
     OSError
@@ -85,8 +85,9 @@ def write_pictures(
     for name, values in pictures.items():
         if np.shape(values) != image.shape[1:3]:
             raise DataError(
-                f"{file}: expected pictures of shape {image.shape[1:3]} (y, x) as the image has, "
-                f"found {np.shape(values)} for {name!r}; write it with the image it came from"
+                f"{file}: expected images of shape {image.shape[1:3]} (y, x), like the spectrum "
+                f"image, found {np.shape(values)} for {name!r}; write it with its "
+                "own spectrum image"
             )
     about = About(image.name, image.pixel_size, image.pixel_unit)
     record = {"source_metadata": dict(image.metadata), **(record or {})}
@@ -95,7 +96,7 @@ def write_pictures(
 
 @dataclass(frozen=True)
 class About:
-    """What all pictures of a file share."""
+    """What all images of a file share."""
 
     name: str
     pixel_size: tuple[float, float] = (1.0, 1.0)
@@ -111,7 +112,7 @@ def write_plain_pictures(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write pictures of one shape without their spectrum image; see `write_pictures`."""
+    """Write images of one shape without their spectrum image; see `write_pictures`."""
     file = Path(path)
     lower = file.name.lower()
     if not lower.endswith((*TIFF_SUFFIXES, *HDF5_SUFFIXES)):
@@ -131,21 +132,21 @@ def write_plain_pictures(
 
 
 def _checked(file: Path, pictures: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Return the pictures as arrays of one shape, or say what is wrong with which."""
+    """Return the pictures as arrays of one shape, or name the wrong one."""
     if not pictures:
-        raise DataError(f"{file}: expected at least one picture to write, found none")
+        raise DataError(f"{file}: expected at least one image to write, found none")
     arrays = {str(name): np.asarray(values) for name, values in pictures.items()}
     shape = next(iter(arrays.values())).shape
     for name, values in arrays.items():
         if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biuf":
             raise DataError(
-                f"{file}: expected pictures of real numbers with two axes (y, x), found "
+                f"{file}: expected images of real numbers with two axes (y, x), found "
                 f"{values.dtype} of shape {values.shape} for {name!r}; leave it out"
             )
         if values.shape != shape:
             raise DataError(
-                f"{file}: expected pictures of one shape, found {shape} and {values.shape} for "
-                f"{name!r}; write them to files of their own"
+                f"{file}: expected images of one shape, found {shape} and {values.shape} for "
+                f"{name!r}; write them to separate files"
             )
     return arrays
 

@@ -28,7 +28,7 @@ from ._ome_xml import ome_xml, pixel_size_in, provenance_in
 
 SUFFIXES = (".tif", ".tiff")  # .ome.tif too
 _FEWEST_CHANNELS = 16
-"""Fewer colours or samples than this are a picture, not a spectrum."""
+"""Fewer colours or samples than this are an image, not a spectrum."""
 _STORED_AS = {"float16": "float32", "int64": "uint32", "uint64": "uint32"}
 """OME has no type for the one on the left."""
 _BYTES_A_PLANE = 300  # of directory; a classic TIFF ends at 4 GiB
@@ -41,7 +41,7 @@ def opens(path: Path) -> bool:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is one of our OME-TIFF files, or None; other TIFFs are pictures."""
+    """Return why this is one of our OME-TIFF files, or None; other TIFFs are images."""
     import tifffile
 
     if not opens(path):
@@ -68,8 +68,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
     warnings: tuple[str, ...] = ()
     if n_series > 1:
         warnings = (
-            f"the file holds {n_series} pictures and the first one was read; save the others as "
-            "files of their own",
+            f"the file holds {n_series} images and the first one was read; save the others as "
+            "separate files",
         )
     return FileContents(
         counts=counts,
@@ -170,10 +170,9 @@ def _read_own(tif: Any, path: Path, provenance: str) -> FileContents:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    """Open a TIFF and turn all that tifffile complains of, also only in its log, into errors.
+    """Open a TIFF; what tifffile raises or only logs becomes an error.
 
-    From a file that was cut off tifffile returns the planes that are left, or zeros, and says so
-    in its log.
+    From a truncated file tifffile returns the remaining planes, or zeros, and logs an error.
     """
     import tifffile
 
@@ -200,7 +199,7 @@ def _open(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _complaints() -> Iterator[_Complaints]:
-    """Keep what tifffile logs, which would else be printed."""
+    """Keep what tifffile logs, which would otherwise be printed."""
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
     logger.addHandler(complaints)
@@ -227,23 +226,23 @@ class _Complaints(logging.Handler):
             raise ValueError(self._messages[0])
 
     def words_for(self, error: Exception) -> str:
-        """Return what is wrong with a file: what was logged says more than what was raised."""
+        """Return what is wrong with a file; the log says more than the exception."""
         if self._messages:
             return self._messages[0].partition(" raised error(")[0]  # how struct.error is called
         if isinstance(error, struct.error):
             return "it ends within a directory"
-        # That of a wrong type or key tells of tifffile, not of the file.
+        # An error of a type or key is about tifffile, not about the file.
         is_told = isinstance(error, ValueError | OSError | zlib.error)
         return str(error) if is_told else f"a tag is damaged, {type(error).__name__}"
 
 
 def _counts(tif: Any, series: Any, path: Path) -> Any:
-    """Return the picture of a series: mapped where that is possible and worth it."""
+    """Return the image of a series, memory-mapped if possible and worthwhile."""
     missing = sum(page is None for page in series.pages)
     if missing or getattr(series, "is_multifile", False):
         raise FormatError(
             f"{path}: expected all {len(series.pages)} planes in one file, found {missing} missing "
-            "or in other files; save the picture as one file"
+            "or in other files; save the image as one file"
         )
     n_bytes = int(series.size) * series.dtype.itemsize
     keyframe = series.keyframe

@@ -1,8 +1,8 @@
-"""Zarr: plain arrays, OME-Zarr pictures and HyperSpy's ``.zspy``, in a folder or a ZIP archive.
+"""Zarr: plain arrays, OME-Zarr images and HyperSpy's ``.zspy``, in a folder or a ZIP archive.
 
 Read with zarr itself, an optional package, in its versions from 3 on, which napari needs too.
 Facts: OME-NGFF 0.4 and 0.5 for ``multiscales`` (axes and coordinateTransformations of the first,
-full picture); RosettaSciIO's documentation for ``.zspy``, which is laid out like ``.hspy``.
+full image); RosettaSciIO's documentation for ``.zspy``, which is laid out like ``.hspy``.
 """
 
 from __future__ import annotations

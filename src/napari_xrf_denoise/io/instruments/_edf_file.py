@@ -144,6 +144,6 @@ def _check_size(path: Path, edf: Edf) -> None:
         file.seek(expected)
         if file.read(4096).lstrip()[:1] == b"{":
             raise FormatError(
-                f"{path}: expected one picture a file, found further ones behind the first; save "
-                "each as a file of its own"
+                f"{path}: expected one image per file, found further ones after the first; save "
+                "each as a separate file"
             )

@@ -1,4 +1,4 @@
-"""Which vendor's file this is, and whether it is complete, told without RosettaSciIO."""
+"""Which vendor's file this is, and whether it is complete, without RosettaSciIO."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def plugin_for(path: Path) -> str:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this file holds spectra, or None where it may as well hold pictures."""
+    """Return why this file holds spectra, or None if it may hold images."""
     if not opens(path):
         return None
     suffix = path.suffix.lower()
@@ -89,7 +89,7 @@ def _check_blocks(path: Path) -> None:
 
 
 def _check_compressed(path: Path) -> None:
-    """Check that a Phenom file has its end: the reader would wait for it for ever."""
+    """Check that a Phenom file has its end: the reader would wait for it forever."""
     unpack = bz2.BZ2Decompressor()
     with path.open("rb") as file:
         while not unpack.eof:

@@ -1,4 +1,4 @@
-"""EDF, the ESRF data format: a text header and one picture, here a line of spectra.
+"""EDF, the ESRF data format: a text header and one image, here a line of spectra.
 
 A fast ("zap") XRF scan leaves one file for each line and detector element, named
 ``<radix>_xia<element>_<scan>_<zap>_<line>.edf``, that holds the counts (x, energy); ``xiast`` in
@@ -56,7 +56,7 @@ class _Scan:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is a line of spectra of a zap scan, or None; other EDFs are pictures."""
+    """Return why this is a line of spectra of a zap scan, or None; other EDFs are images."""
     name = _NAME.fullmatch(path.name)
     if name is None or not is_edf(path):
         return None
@@ -191,12 +191,12 @@ def _equal_lines(
             if line == lines[-1] and len(lines) > 1 and shorter:
                 return lines[:-1], [
                     f"line {line}, the last one, has {edf.shape[0]} of {first.shape[0]} points and "
-                    "was left out; read its file by itself under another name if it is needed"
+                    "was left out; to read it, give its file another name"
                 ]
             raise FormatError(
                 f"{file}: expected {first.shape[0]} points of {first.shape[1]} channels, "
                 f"{first.dtype.name}, as in the scan's first line, found {edf.shape[0]} of "
-                f"{edf.shape[1]}, {edf.dtype.name}; move what belongs to another scan out of the "
+                f"{edf.shape[1]}, {edf.dtype.name}; move files of other scans out of the "
                 "folder"
             )
     return lines, []

@@ -81,7 +81,7 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
 
 
 def _what_is_missing(error: Exception, suffix: str) -> str | None:
-    """Return what to say of a package that could not be imported, or None for other errors.
+    """Return in words which package could not be imported, or None for other errors.
 
     The reader of Velox's files, and tifffile, name the package in their text only.
     """
@@ -121,7 +121,7 @@ def _arguments(path: Path, plugin: str, options: ReadOptions) -> dict[str, Any]:
 
 
 def _spectra(path: Path, signals: Sequence[Signal], options: ReadOptions) -> list[Signal]:
-    """Return the signals with an energy axis, those of most axes; pictures are left out.
+    """Return the signals with an energy axis, those of most axes; images are left out.
 
     So are electron energy losses, also in eV, which Velox keeps beside the X-rays.
     """
@@ -133,7 +133,7 @@ def _spectra(path: Path, signals: Sequence[Signal], options: ReadOptions) -> lis
         found = "; ".join(f"{_title(signal)} {signal['data'].shape}" for signal in signals)
         raise FormatError(
             f"{path}: expected an axis in keV or eV, found none in {found or 'an empty file'}; if "
-            "it holds spectra, say which axis is the energy: energy_axis=... (--energy-axis)"
+            "it holds spectra, state which axis is energy: energy_axis=... (--energy-axis)"
         )
     most = max(signal["data"].ndim for signal in spectra)
     return [signal for signal in spectra if signal["data"].ndim == most]
@@ -225,7 +225,7 @@ def _found(
     spacing, unit = _spacing(axes)
     warnings = list(warnings)
     if unit == "pixel" and any(spacing):
-        warnings.append("the pixel sizes of y and x have different units and were left out")
+        warnings.append("the pixel sizes of y and x have different units and were ignored")
     return FileContents(
         counts=counts,
         energy_axis=None if position is None else position + extra_axes,

@@ -110,8 +110,8 @@ def in_kev(header: Header) -> tuple[NDArray[np.float64], bool]:
     """Return the energies in keV and True, or channel numbers and False."""
     energies = header.energies
     assert energies is not None
-    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV a channel is no step
-    # that a detector has.
+    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV per channel is no
+    # step of a detector.
     numbered = energies[0] == np.rint(energies[0]) and bool(np.all(np.diff(energies) == 1))
     if header.unit == "channel" or (numbered and not header.unit):
         return energies, False

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
 
+from ._csv_header import number
+
 
 @dataclass
 class SpecScan:
@@ -66,8 +68,8 @@ def parse(path: Path, text: str) -> list[SpecScan]:
     lines = iter(text.splitlines())
     for line in lines:
         if line.startswith("#S"):
-            number, _, title = line[2:].strip().partition(" ")
-            scan = SpecScan(number, title.strip(), dict(common), [])
+            name, _, title = line[2:].strip().partition(" ")
+            scan = SpecScan(name, title.strip(), dict(common), [])
             scans.append(scan)
         elif line.startswith("#@") and len(line) > 2:
             key, *values = line[2:].split() or [""]
@@ -109,7 +111,7 @@ def whole_counts(cells: list[str], where: str) -> NDArray[Any]:
     try:
         values = np.array(cells, dtype=np.float64)
     except ValueError:
-        bad = next(cell for cell in cells if not is_number(cell))
+        bad = next(cell for cell in cells if number(cell) is None)
         raise FormatError(
             f"{where}: expected counts as numbers, found {bad[:40]!r}; the file is damaged or cut "
             "off, export it again"
@@ -118,12 +120,3 @@ def whole_counts(cells: list[str], where: str) -> NDArray[Any]:
     if whole and values.size and values.min() >= 0 and values.max() < 2**32:
         return values.astype(np.uint32)
     return values
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is one number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

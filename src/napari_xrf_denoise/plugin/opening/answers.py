@@ -1,7 +1,7 @@
-"""What the user said about a file, remembered for the next file of the same layout and shape.
+"""Answers about a file, remembered for the next file of the same layout and shape.
 
-A small JSON file in the user's folder for settings. It is a comfort: when it is damaged, or cannot
-be written, files are asked about as if nothing had been said before.
+A small JSON file in the user's folder for settings. It is only a convenience: if it is damaged or
+cannot be written, the user is asked again.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class RememberedAnswers(Sources):
         answer = self._memory.recall(question.kind)
         if answer is None or question.problem(answer):
             raise FormatError(
-                f"{error}. In napari: open this file once by itself and answer what is asked; "
-                "files of the same layout and shape are then read in the same way"
+                f"{error}. In napari, open this file once on its own and answer the "
+                "questions; files of the same layout and shape are then read in the same way"
             ) from error
         return answer

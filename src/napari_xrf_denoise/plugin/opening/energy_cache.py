@@ -1,6 +1,6 @@
 """Counts laid out for the energy slider: in memory where they fit, else in a file sorted by energy.
 
-Files hold spectra, pixel after pixel, so that the picture of one energy lies across all of them.
+Files hold spectra, pixel after pixel, so that the image at one energy is spread over all of them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def lay_out(
 
 
 def _by_energy(image: SpectrumImage, folder: Path | None) -> NDArray[Any]:
-    """Return an array on disk, shape (repeat, energy, y, x), whose file nobody else sees."""
+    """Return an array on disk, shape (repeat, energy, y, x), in a file without a name."""
     place = Path(folder or tempfile.gettempdir())
     free = shutil.disk_usage(place).free
     needed = image.counts.nbytes

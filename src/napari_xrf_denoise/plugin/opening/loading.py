@@ -1,4 +1,4 @@
-"""Loads maps that lie on a disk while one already looks at them, so that the slider gets quick."""
+"""Loads maps from disk while they are already shown, so that the slider becomes fast."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BackgroundLoading(QObject):
     why. Removing the layer ends the loading.
     """
 
-    _running: list[BackgroundLoading] = []  # noqa: RUF012  (nobody else holds them)
+    _running: list[BackgroundLoading] = []  # noqa: RUF012  (keeps them alive)
 
     def __init__(self, layer: Any, layers: Any) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class BackgroundLoading(QObject):
         if error is not None:
             from napari.utils.notifications import show_warning
 
-            show_warning(f"{error}; pictures of single energies are read from the file each time")
+            show_warning(f"{error}; images at single energies are read from the file each time")
             return
         limits = self._layer.contrast_limits
         self._layer.data = layer_data(self._image.replace(counts=self.job.result))[0]

@@ -56,14 +56,14 @@ def read_sources(
     sources : sequence of Source
     ask : callable, optional
         Asked about a file that does not state which dataset holds its counts or which axis is
-        energy. By default a dialog if there is a window, otherwise nobody.
+        energy. By default a dialog if there is a window, otherwise the error is raised.
     memory : AnswerStore, optional
         Where answers are kept; by default in the user's folder for settings.
 
     Raises
     ------
     FormatError
-        If a file cannot be read, or does not say enough and there is nobody to ask.
+        If a file cannot be read, or lacks information and nobody can be asked.
     """
     from napari.utils.notifications import show_warning
 

@@ -23,7 +23,7 @@ def show_strongest_line(viewer: Any) -> None:
     """
     layers, dims = viewer.layers, viewer.dims
     if any(is_spectral(layer) for layer in layers):
-        return  # the slider is where somebody looks
+        return  # do not move a slider that is in use
 
     def inserted(event: Any) -> None:
         layers.events.inserted.disconnect(inserted)
@@ -38,7 +38,7 @@ def show_strongest_line(viewer: Any) -> None:
 
 
 def sample_spectra() -> list[LayerData]:
-    """Return 32 exposures of one spot as a picture (repeat, energy)."""
+    """Return 32 exposures of one spot as an image (repeat, energy)."""
     from napari_xrf_denoise.simulation.measurements import simulate_spectra
 
     image, _ = simulate_spectra()
