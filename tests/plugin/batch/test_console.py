@@ -112,7 +112,7 @@ def test_files_that_do_not_say_enough_are_read_as_was_answered(tmp_path, monkeyp
     with pytest.raises(xrf.FormatError) as error:
         xrf.read(path)
     memory = AnswerStore(tmp_path / "answers.json")
-    kind = question_about(path, error.value).kind
+    kind = question_about(xrf.io.recognise(path), error.value).kind
     assert memory.remember(kind, ReadOptions(energy_axis=0, energy_offset=0.0, energy_gain=0.16))
     monkeypatch.setattr(batch_answers, "AnswerStore", lambda: memory)
     model = BatchModel()

@@ -11,6 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.layers.convert import METADATA_KEY
+from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
 from napari_xrf_denoise.plugin.common.layer_images import (
     LayerPair,
@@ -27,10 +28,7 @@ WindowKind = Literal["all", "line", "own"]
 SLOWEST, FASTEST = 0.5, 3.0
 """Changes a second when blinking: more than 3 flashes a second can cause seizures (WCAG 2.3.1)."""
 
-NO_LAYERS = (
-    "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+NO_LAYERS = f"There is no layer with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
 NO_PAIR = (
     "Comparing needs two layers with the same pixels and energies, raw and denoised. Make the "
     "denoised one with Layers > Filter > Denoise, or open its file."

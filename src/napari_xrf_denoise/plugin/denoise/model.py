@@ -14,6 +14,7 @@ from napari_xrf_denoise.denoising.cost_estimate import Shape
 from napari_xrf_denoise.denoising.plan import RunPlan, plan_run
 from napari_xrf_denoise.denoising.settings import METHODS
 from napari_xrf_denoise.layers.convert import layer_energy
+from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
 from .call import Call, Trained
@@ -28,9 +29,8 @@ History = Mapping[str, Points]
 """Curves of a run by kind of figure."""
 
 NO_LAYERS = (
-    "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise. For an image of your own, label the axes, for example "
-    "layer.axis_labels = ('energy', 'y', 'x')."
+    f"There is no layer with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}. For an "
+    "image of your own, label the axes, for example layer.axis_labels = ('energy', 'y', 'x')."
 )
 NO_CHOICE = "Tick the layer to denoise, or several that are repeats of the same measurement."
 

@@ -11,16 +11,13 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.plugin.common import CALIBRATE
+from napari_xrf_denoise.plugin.common import CALIBRATE, OPEN_SAMPLE
 from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, parse_elements
 
 from .map_layers import is_map, partner_of, source_key, source_of
 from .recipe import MapRecipe, Window, overlap_words
 
-NO_LAYERS = (
-    "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+NO_LAYERS = f"There is no map with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
 
 
 @dataclass
