@@ -163,7 +163,7 @@ class DenoiseDock(DockedWidget):
         advanced = QVBoxLayout(inside)
         advanced.setContentsMargins(0, 0, 0, 0)
         advanced.addLayout(device)
-        advanced.addWidget(self.settings_form)
+        advanced.addWidget(self.settings_form.native)
         self.advanced = Collapsible(
             "Advanced settings", inside, "Single settings, where they shall differ from the preset"
         )
@@ -200,7 +200,7 @@ class DenoiseDock(DockedWidget):
         self.method_box.currentTextChanged.connect(self._set("method"))
         self.preset_box.currentTextChanged.connect(self._set("preset"))
         self.device_box.currentTextChanged.connect(self._set("device"))
-        self.settings_form.changed.connect(model.change)
+        self.settings_form.edited.connect(model.change)
         self.model_box.activated.connect(self._choose_model)
         self.button.clicked.connect(self._click)
         self.save_button.clicked.connect(self._save_model)
@@ -356,13 +356,13 @@ class DenoiseDock(DockedWidget):
                 box.setCurrentText(text)
             box.setEnabled(idle and (model.trained is None or box is self.device_box))
         self._show_models()
-        for widget in (self.layer_list, self.model_box, self.settings_form):
+        for widget in (self.layer_list, self.model_box, self.settings_form.native):
             widget.setEnabled(idle)
-        self.settings_form.setVisible(model.trained is None)
+        self.settings_form.native.setVisible(model.trained is None)
         try:
             _, _, preset = resolve(model, changed=False)
         except (DataError, SettingsError):
-            self.settings_form.setEnabled(False)
+            self.settings_form.enabled = False
         else:
             self.settings_form.show_settings(preset, model.changes.of(preset))
             self.settings_form.tab_after(self.device_box)
