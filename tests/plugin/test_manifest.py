@@ -30,6 +30,11 @@ def test_docks_samples_and_commands_have_their_public_names(manifest):
         "Calibrate energy",
         "Batch denoise",
         "Compare",
+        "Align repeats",
+        "Counts to photons",
+        "Normalise",
+        "Sum repeats",
+        "Crop",
     ]
     assert [sample.key for sample in contributions.sample_data] == ["spectra", "map"]
 
@@ -40,7 +45,10 @@ def test_docks_are_in_the_menus_of_layers(manifest):
         "napari/layers/filter": [f"{NAME}.denoise"],
         "napari/layers/visualize": [f"{NAME}.spectrum", f"{NAME}.compare"],
         "napari/file/io_utilities": [f"{NAME}.batch"],
-        "napari/layers/data": [f"{NAME}.calibrate"],
+        "napari/layers/data": [f"{NAME}.calibrate", f"{NAME}.photon_counts", f"{NAME}.normalise"],
+        "napari/layers/transform": [f"{NAME}.crop"],
+        "napari/layers/register": [f"{NAME}.align_repeats"],
+        "napari/layers/project": [f"{NAME}.sum_repeats"],
         "napari/layers/measure": [f"{NAME}.element_maps"],
     }
 

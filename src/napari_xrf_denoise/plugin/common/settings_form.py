@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from functools import partial
@@ -12,14 +11,14 @@ from typing import Any, get_args
 from magicgui.widgets import ComboBox, Container, LineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, QRegularExpression, Qt
-from qtpy.QtGui import QRegularExpressionValidator
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_xrf_denoise.denoising.settings import Settings, hints_of, limits_of
 
+from .magic_forms import LabelAligner, WheelGuard, align_fields, parse_number, type_digits_only
+
 MOST = 2**63 - 1
-THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 
 
 class SettingsForm(Container[Any]):
@@ -32,7 +31,8 @@ class SettingsForm(Container[Any]):
         super().__init__()
         self.margins = (0, 0, 0, 0)
         self._kind: type[Settings] | None = None
-        self._wheel_guard = WheelGuard()
+        self._wheel_guard, self._aligner = WheelGuard(), LabelAligner()
+        self.native.installEventFilter(self._aligner)
 
     def tab_after(self, widget: QWidget) -> None:
         """Put the fields after a widget of the same window in the tab order."""
@@ -46,6 +46,7 @@ class SettingsForm(Container[Any]):
             self._kind = type(settings)
             self.clear()
             self.extend(self._field(entry) for entry in fields(settings))
+            align_fields(self.native)
         for widget in self:
             value = changes.get(widget.name, getattr(settings, widget.name))
             # Text that is being typed stays.
@@ -74,9 +75,7 @@ class SettingsForm(Container[Any]):
         elif limits.whole and NoneType not in get_args(hint):
             most = MOST if limits.most > MOST else int(limits.most)
             widget = SpinBox(min=int(limits.least), max=most, step=1, **common)
-            widget.native.setKeyboardTracking(False)
-            digits = QRegularExpressionValidator(QRegularExpression(r"\d*"), widget.native)
-            widget.native.lineEdit().setValidator(digits)
+            type_digits_only(widget)
         else:
             # For a number that may be left to the data, or has any number of decimals.
             widget = LineEdit(**common)
@@ -91,33 +90,8 @@ class SettingsForm(Container[Any]):
         widget.native.setAccessibleName(common["label"])
         return widget
 
-    def _report(self, widget: LineEdit, none: str, kind: type) -> None:
+    def _report(self, widget: LineEdit, none: str, kind: type[float]) -> None:
         # The signal also comes when the field only loses the focus.
         if widget.native.isModified():
             widget.native.setModified(False)
-            self.edited.emit(widget.name, _typed(widget.value, none, kind))
-
-
-class WheelGuard(QObject):
-    """Leaves the wheel to the scroll area unless the field below the mouse has the focus."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Ignore the wheel."""
-        assert isinstance(watched, QWidget) and event is not None
-        if event.type() != QEvent.Type.Wheel or watched.hasFocus():
-            return False
-        event.ignore()
-        return True
-
-
-def _typed(text: str, none: str, kind: type[float]) -> float | str | None:
-    """Return the number that was typed, or the text itself, which is refused in words."""
-    text = text.strip()
-    if text in ("", none):
-        return None
-    if THOUSANDS.fullmatch(text):
-        return text  # 1,000 may be a thousand or one
-    try:
-        return kind(text.replace(",", "."))
-    except ValueError:
-        return text
+            self.edited.emit(widget.name, parse_number(widget.value, none, kind))
