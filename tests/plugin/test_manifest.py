@@ -7,6 +7,7 @@ from npe2 import PluginManifest
 
 import napari_xrf_denoise
 from napari_xrf_denoise.plugin.common.preferences import DEVICES, PAGE, PRESETS, Preferences
+from napari_xrf_denoise.plugin.common.window_words import PLACES
 
 NAME = "napari-xrf-denoise"
 
@@ -51,6 +52,17 @@ def test_docks_are_in_the_menus_of_layers(manifest):
         "napari/layers/project": [f"{NAME}.sum_repeats"],
         "napari/layers/measure": [f"{NAME}.element_maps"],
     }
+
+
+def test_every_place_that_a_warning_names_is_in_the_menus(manifest):
+    contributions = manifest.contributions
+    names = {widget.command: widget.display_name for widget in contributions.widgets}
+    places = {
+        f"Layers > {menu.rpartition('/')[2].title()} > {names[entry.command]}"
+        for menu, entries in contributions.menus.items()
+        for entry in entries
+    }
+    assert set(PLACES.values()) <= places
 
 
 def test_the_page_of_preferences_offers_what_is_possible(manifest):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -106,6 +105,7 @@ class Preparation:
         form.layer.native.setMinimumContentsLength(8)
         form.changed.connect(self.show)
         form.called.connect(self.run)
+        form.call_button.changed.connect(self._stay_disabled)
         form.native_parent_changed.connect(self.follow)
 
     def follow(self) -> None:
@@ -170,9 +170,12 @@ class Preparation:
 
         self.job = BackgroundJob(work, "xrf-preparing")
         self.message.setText(f"Working on “{layer.name}”…")
-        # A moment later: after a click magicgui enables the button again.
-        QTimer.singleShot(0, partial(setattr, self.form.call_button, "enabled", False))
+        self.form.call_button.enabled = False
         self._poll_until_done(layer, step, find_viewer_ancestor(self.form), name)
+
+    def _stay_disabled(self) -> None:
+        # After a click magicgui enables the button again.
+        self.form.call_button.enabled = self.job is None
 
     def _poll_until_done(self, layer: Any, step: Step, viewer: Any, name: str) -> None:
         job = self.job
