@@ -125,3 +125,22 @@ def test_a_list_of_spectra_is_cropped_by_its_repeats(qtbot, viewer, dock, show, 
     layer = run(form)
     np.testing.assert_array_equal(layer.data, np.asarray(image.counts)[2:6, 0, 0])
     assert layer.axis_labels == ("repeat", "energy")
+
+
+def test_a_denoised_map_keeps_its_factors(viewer, dock, show, run, factored):
+    counts, full = factored
+    show(xrf.SpectrumImage(counts, name="denoised"))
+    form = dock(viewer, "Crop")
+    form.rows.value, form.energies.value = (1, 3), (2, 6)
+    layer = run(form)
+    np.testing.assert_array_equal(np.asarray(layer.data), full[0, 1:4, :, 2:7].transpose(2, 0, 1))
+
+
+def test_the_part_survives_a_file(viewer, dock, show, run, detectors, tmp_path):
+    show(detectors)
+    form = dock(viewer, "Crop")
+    form.rows.value = (2, 4)
+    image = image_from_layer(run(form))
+    back = xrf.read(xrf.write(tmp_path / "part.h5", image))
+    np.testing.assert_array_equal(back.counts, detectors.counts[:, 2:5])
+    assert back.metadata["processing"][0]["rows"] == [2, 4]

@@ -153,3 +153,15 @@ def test_an_error_is_said_in_the_form(qtbot, viewer, held, gate, show, detectors
     assert message(held) == "no beam"
     assert [layer.name for layer in viewer.layers] == ["detectors"]
     assert held.call_button.enabled
+
+
+def test_a_window_can_be_closed_meanwhile(qtbot, viewer, held, gate, show, detectors):
+    show(detectors)
+    click(qtbot, held.call_button.native)
+    qtbot.waitUntil(gate.began.is_set, timeout=10_000)
+    job = held.preparation.job
+    viewer.close()
+    gate.open.set()
+    assert job.wait(10)
+    qtbot.wait(100)
+    assert "detectors held" not in viewer.layers

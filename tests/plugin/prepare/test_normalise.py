@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import napari_xrf_denoise as xrf
+
 
 def test_counts_are_those_of_a_steady_beam(viewer, dock, show, run, detectors):
     show(detectors)
@@ -84,3 +86,14 @@ def test_it_is_better_to_denoise_first(viewer, dock, show, detectors, message, i
     form = dock(viewer, "Normalise")
     form.monitor.value = "I0"
     assert ("denoise first" in message(form)) is not is_denoised
+
+
+def test_a_denoised_map_can_be_normalised(viewer, dock, show, run, factored):
+    counts, full = factored
+    beam = np.linspace(1, 2, 30).reshape(5, 6)
+    record = {"denoising": {"source": "raw"}}
+    show(xrf.SpectrumImage(counts, name="denoised", scalers={"I0": beam}, metadata=record))
+    form = dock(viewer, "Normalise")
+    form.monitor.value = "I0"
+    expected = full[0] * (beam.mean() / beam)[..., None]
+    np.testing.assert_allclose(run(form).data, expected.transpose(2, 0, 1), rtol=1e-6)

@@ -7,7 +7,8 @@ from magicgui import magic_factory
 from qtpy.QtWidgets import QAbstractSpinBox
 
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.repeats import stack_repeats
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.plugin.common.magic_forms import type_digits_only
 
 from .form import LAYER, Step, preparing

@@ -218,7 +218,7 @@ def _place(layer: Any, image: SpectrumImage, corner: tuple[int, int]) -> Mapping
     if not image.is_map:
         return {}
     axes = ("energy", "y", "x") if image.n_repeats == 1 else ("repeat", "energy", "y", "x")
-    place = layer_transform(layer, axes)
+    place = layer_transform(layer, axes=axes)
     scale, translate = place["scale"], place["translate"]
     for axis, first in zip(("y", "x"), corner, strict=True):
         translate[axes.index(axis)] += first * scale[axes.index(axis)]
