@@ -103,6 +103,20 @@ def calibrated() -> None:
         save(viewer, "calibrate")
 
 
+def prepared() -> None:
+    """A part of a map, cropped."""
+    with window() as viewer:
+        viewer.open_sample(PLUGIN, "map")
+        form = opens(viewer, "Crop", 320)
+        form.rows.value, form.columns.value, form.energies.value = (10, 59), (30, 89), (1.0, 12.0)
+        click(form.call_button.native)
+        wait_until(lambda: "map cropped" in viewer.layers)
+        viewer.layers["map"].opacity = 0.3
+        viewer.layers["map cropped"].contrast_limits = viewer.layers["map"].contrast_limits
+        slide_to(viewer, FE_KA)
+        save(viewer, "prepare")
+
+
 def denoised() -> None:
     """A run while it goes on, and its report."""
     with window() as viewer:
@@ -227,6 +241,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "open": opened,
     "question": asked,
     "calibrate": calibrated,
+    "prepare": prepared,
     "denoise": denoised,
     "spectra": spectra,
     "lines": lines,

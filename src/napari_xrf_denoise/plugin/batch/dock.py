@@ -102,7 +102,7 @@ class BatchDock(DockedWidget):
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.settings_form = SettingsForm()
         tip = "Single settings of the method, where they shall differ from the preset"
-        self.advanced = Collapsible("Advanced settings", self.settings_form, tip)
+        self.advanced = Collapsible("Advanced settings", self.settings_form.native, tip)
         self.model_field = _path_field("Model that a run has saved (.safetensors)")
         self.model_button = _button("Choose…", "Choose the model file")
         self.way_stack = QStackedWidget()
@@ -164,7 +164,7 @@ class BatchDock(DockedWidget):
         ):
             box.currentTextChanged.connect(partial(_change, model, name))
         self.overwrite_box.toggled.connect(partial(_change, model, "overwrite"))
-        self.settings_form.changed.connect(model.set_up)
+        self.settings_form.edited.connect(model.set_up)
         for field in (self.model_field, self.target_field):
             field.editingFinished.connect(self._take_paths)
         self.model_button.clicked.connect(self._choose_model)
@@ -280,7 +280,7 @@ class BatchDock(DockedWidget):
         for widget in (
             *(self.add_button, self.folder_button, self.remove_button, self.way_box),
             *(self.way_stack, self.target_field, self.target_button),
-            *(self.suffix_box, self.overwrite_box, self.settings_form),
+            *(self.suffix_box, self.overwrite_box, self.settings_form.native),
         ):
             widget.setEnabled(idle)
         self._show_choices()

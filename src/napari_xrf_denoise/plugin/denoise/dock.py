@@ -162,7 +162,7 @@ class DenoiseDock(DockedWidget):
         advanced = QVBoxLayout(inside)
         advanced.setContentsMargins(0, 0, 0, 0)
         advanced.addLayout(device)
-        advanced.addWidget(self.settings_form)
+        advanced.addWidget(self.settings_form.native)
         self.advanced = Collapsible(
             "Advanced settings", inside, "Single settings, where they shall differ from the preset"
         )
@@ -199,7 +199,7 @@ class DenoiseDock(DockedWidget):
         self.method_box.currentTextChanged.connect(self._set("method"))
         self.preset_box.currentTextChanged.connect(self._set("preset"))
         self.device_box.currentTextChanged.connect(self._set("device"))
-        self.settings_form.changed.connect(model.change)
+        self.settings_form.edited.connect(model.change)
         self.model_box.activated.connect(self._choose_model)
         self.button.clicked.connect(self._click)
         self.save_button.clicked.connect(self._save_model)
@@ -357,12 +357,12 @@ class DenoiseDock(DockedWidget):
                 box.setCurrentText(text)
             box.setEnabled(idle and (model.trained is None or box is self.device_box))
         self._show_models()
-        for widget in (self.layer_list, self.model_box, self.settings_form):
+        for widget in (self.layer_list, self.model_box, self.settings_form.native):
             widget.setEnabled(idle)
-        self.settings_form.setVisible(model.trained is None)
+        self.settings_form.native.setVisible(model.trained is None)
         plan = model.plan()
         if plan.defaults is None:
-            self.settings_form.setEnabled(False)
+            self.settings_form.native.setEnabled(False)
         else:
             self.settings_form.show_settings(plan.defaults, model.changes.of(plan.defaults))
             self.settings_form.tab_after(self.device_box)

@@ -12,6 +12,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io import Source, recognise
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.layers.convert import LayerData, layer_data
+from napari_xrf_denoise.plugin.common.window_words import in_window
 
 from .answers import AnswerStore
 from .questions import Question, question_about
@@ -77,7 +78,7 @@ def read_sources(
             if image is not None:
                 layers.append(layer_data(image))
         for entry in caught:
-            show_warning(str(entry.message))
+            show_warning(in_window(str(entry.message)))
     if layers and can_ask():
         _attend()
     return list(layers) or NOTHING
