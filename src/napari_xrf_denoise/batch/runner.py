@@ -1,9 +1,8 @@
 """Many files, one after the other, with one setting or one saved model.
 
-A file's error stays with that file. Each result is complete or not there, and says of which file
-and with which settings it was made: run again after a stop or a crash, a batch goes on where it
-was, on the command line or in napari. `plan` refuses what would fail after hours of work, `run`
-does it.
+An error in one file does not stop the others. Each result is complete or absent, and records its
+file and settings: a batch that is run again after a stop or a crash continues where it was, on the
+command line or in napari. `plan` refuses what would fail after hours of work, `run` does the work.
 """
 
 from __future__ import annotations
@@ -16,15 +15,14 @@ from typing import Any
 
 from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError, in_words
-from napari_xrf_denoise.denoising import Model, apply, denoise
-from napari_xrf_denoise.denoising.settings import METHODS, PRESETS, check_setting, resolve_settings
+from napari_xrf_denoise.denoising import Denoised, Model, RunPlan, apply, denoise, plan_run
 from napari_xrf_denoise.io import check_packages, writable_suffixes
 
-from .record import DEFAULTS, asked_for, measure
+from .record import asked_for, measure
 from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
-from .worker import Job, Make, Work
+from .worker import Job, Make, TaskRunner
 
 __all__ = [
     "Make",
@@ -42,18 +40,18 @@ __all__ = [
 
 
 def plan(
-    files: Iterable[str | Path], folder: str | Path, suffix: str = ".h5", overwrite: bool = False
+    files: Iterable[str | Path], folder: str | Path, *, suffix: str = ".h5", overwrite: bool = False
 ) -> list[Task]:
-    """Return where each file's result goes; nothing is read or written.
+    """Plan where the result of each file goes; nothing is read or written.
 
     Parameters
     ----------
     files : iterable of path
-        A file that is named twice is done once.
+        A file that is listed twice is denoised once.
     folder : path
-        For the results, NAME_denoised.h5; made when the batch runs.
+        For the results, NAME_denoised.h5; created when the batch runs.
     suffix : str
-        Ending of the results' names, which says their format.
+        File name ending of the results; it sets their format.
     overwrite : bool
         Whether files in the folder may be replaced. Finished results of the same source with the
         same settings are kept in any case, see `run`.
@@ -65,10 +63,10 @@ def plan(
     Raises
     ------
     SettingsError
-        If the suffix is none that can be written, or needs a package that is missing, two results
-        would have one name, or a result would replace one of the files.
+        If the suffix cannot be written, or needs a missing package, two results would have one
+        name, or a result would replace one of the files.
     OSError
-        If the folder is none, or cannot be written.
+        If the folder is not a folder, or cannot be written.
 
     Examples
     --------
@@ -76,7 +74,7 @@ def plan(
     >>> task.target.name, task.state
     ('vase_denoised.hspy', 'waiting')
     """
-    # A table has no room for the record by which a batch knows its results again.
+    # A table has no room for the record by which a batch recognises its results.
     known = [ending for ending in writable_suffixes() if ending != ".csv"]
     if suffix.lower() not in (*known, *DOUBLE_SUFFIXES):
         raise SettingsError(
@@ -115,10 +113,10 @@ def plan(
 
 def run(
     tasks: Sequence[Task],
-    how: Mapping[str, Any] | Model,
+    how: Mapping[str, Any] | RunPlan | Model,
+    *,
     on_change: OnChange | None = None,
     should_stop: Callable[[], bool] | None = None,
-    *,
     device: str = "auto",
     resume: bool = True,
     sources: Sources | None = None,
@@ -129,36 +127,38 @@ def run(
     Parameters
     ----------
     tasks : sequence of Task
-        What `plan` returned; of a batch that was stopped, its tasks as they are.
-    how : mapping or Model
-        Keyword arguments of `denoise`, or the trained model to apply.
+        As returned by `plan`, or by `run` for a batch that was stopped.
+    how : mapping, RunPlan or Model
+        Keyword arguments of `denoise`, a plan that holds for any file, or the trained model to
+        apply.
     on_change : callable, optional
         ``on_change(index, task)``.
     should_stop : callable, optional
-        Returns True when the batch shall end. A result that is being written is finished first:
-        hours may be in it.
+        Returns True to stop. A result that is being written is finished first: hours may be in
+        it.
     device : str
-        Where networks are computed, as in `denoise`; one that `how` names wins.
+        Device for the networks, as in `denoise`; one given in `how` takes precedence.
     resume : bool
-        Whether results of the same file with the same settings are kept where they are.
+        Whether existing results of the same file with the same settings are kept.
     sources : Sources, optional
-        How files are read: whole, and as they say themselves, by default.
+        How files are read; by default whole, as they describe themselves.
     make : callable, optional
-        ``make(path, on_progress=..., should_stop=...)`` gives a file's result in place of reading
-        it and denoising it as `how` says; `how` is then only what is recorded.
+        ``make(path, on_progress=..., should_stop=...)`` returns the result of a file instead of
+        reading and denoising it as `how` says; `how` is then only recorded.
 
     Returns
     -------
     list of Task
-        Each with its state; tasks after a stop are ``"waiting"``.
+        With their states; tasks after a stop are ``"waiting"``.
 
     Raises
     ------
     SettingsError
-        If a setting is unknown or impossible; before any file is read.
+        If a setting is unknown or impossible, before any file is read.
     """
     sources = sources or Sources()
-    job = Job(asked_for(how), sources, make or _maker(how, sources, device), resume)
+    asked = how.request if isinstance(how, RunPlan) else how
+    job = Job(asked_for(asked), sources, make or _maker(how, sources, device), resume)
     now = list(tasks)
 
     def show(index: int, task: Task) -> None:
@@ -171,7 +171,7 @@ def run(
     for index, task in enumerate(now):
         if should_stop is not None and should_stop():
             break
-        Work(task, job, partial(show, index), should_stop).run()
+        TaskRunner(task, job, partial(show, index), should_stop).run()
     return now
 
 
@@ -179,44 +179,39 @@ def _fresh(task: Task) -> Task:
     try:
         size, _ = measure(task.source)
     except OSError:
-        size = 0  # its own error when its turn comes
+        size = 0  # reported when its turn comes
     return Task(task.source, task.target, task.overwrite, size=size)
 
 
-def _maker(how: Mapping[str, Any] | Model, sources: Sources, device: str) -> Make:
-    """Return the default `make`, after a look at the settings."""
+def _maker(how: Mapping[str, Any] | RunPlan | Model, sources: Sources, device: str) -> Make:
+    """Return the default `make`, after checking the settings."""
     if isinstance(how, Model):
         model = how
         return lambda path, **watch: apply(model, sources.read(path), device=device, **watch)
-    settings = {"device": device, **how}
-    check_settings(settings)
-    return lambda path, **watch: denoise(sources.read(path), **watch, **settings)
+    plan = how if isinstance(how, RunPlan) else check_settings(how)
+    if not isinstance(how, RunPlan):
+        device = how.get("device", device)
+    method = plan.request["method"]
+
+    def make(path: Path, **watch: Any) -> Denoised:
+        image = sources.read(path)
+        settings = plan.on(image).settings
+        return denoise(image, method=method, settings=settings, device=device, **watch)
+
+    return make
 
 
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse keyword arguments of `denoise` that no file could be denoised with.
+def check_settings(how: Mapping[str, Any]) -> RunPlan:
+    """Return the plan for any file; refuse settings that no file could be denoised with.
 
     Raises
     ------
     SettingsError
     """
-    own = {**DEFAULTS, **settings}
-    method, preset = own.pop("method"), own.pop("preset")
-    own.pop("device", None)
-    check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
-    check_setting(preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", preset)
-    if method != "auto":
-        resolve_settings(method, preset, own)
-        return
-    # Which method it will be, the first look at a file says; one of them must take the settings.
-    problems = []
-    for possible in ("spectrum",) if preset == "tutorial" else ("stack", "spectrum"):
-        try:
-            resolve_settings(possible, preset, own)
-            return
-        except SettingsError as error:
-            problems.append(error)
-    raise problems[0]
+    plan = plan_run(**{name: value for name, value in how.items() if name != "device"})
+    if plan.problem:
+        raise SettingsError(plan.problem)
+    return plan
 
 
 def _identity(path: Path) -> str:
