@@ -91,4 +91,4 @@ def test_another_answer_is_another_job(files, memory, tmp_path):
     )
     states, message = again()
     assert states == ["failed", "failed"]
-    assert "read in another way" in message
+    assert "other read options" in message

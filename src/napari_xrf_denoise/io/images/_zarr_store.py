@@ -72,7 +72,7 @@ class ZarrOnDisk:
 def import_zarr(path: Path) -> Any:
     """Return the package zarr, or raise a MissingDependencyError."""
     needed = (
-        f"{path}: Zarr needs the package zarr, version 3.1 or later; "
+        f"{path}: Zarr files need the package zarr, version 3.1 or later; "
         'pip install "napari-xrf-denoise[formats]"'
     )
     try:
