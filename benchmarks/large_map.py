@@ -28,7 +28,9 @@ def make(path: Path, shape: tuple[int, int], channels: int) -> None:
     """Write the counts of a simulated map, band by band."""
     counts = np.lib.format.open_memmap(path, "w+", np.uint16, (*shape, channels))
     # A scene of fewer pixels is repeated, with photons of its own everywhere.
-    _, rate = xrf.simulate_map((64, 64), channels, COUNTS_PER_PIXEL, seed=0)
+    _, rate = xrf.simulate_map(
+        (64, 64), n_channels=channels, counts_per_pixel=COUNTS_PER_PIXEL, seed=0
+    )
     rng = np.random.default_rng(0)
     for y in range(0, shape[0], 64):
         for x in range(0, shape[1], 64):

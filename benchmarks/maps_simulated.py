@@ -48,7 +48,9 @@ class Truth:
     """A simulated map, and how near to it a result is."""
 
     def __init__(self, counts_per_pixel: float, seed: int) -> None:
-        self.image, self.rate = xrf.simulate_map(SHAPE, CHANNELS, counts_per_pixel, seed)
+        self.image, self.rate = xrf.simulate_map(
+            SHAPE, n_channels=CHANNELS, counts_per_pixel=counts_per_pixel, seed=seed
+        )
         self.counts = self.image.counts[0].astype(np.float32)
         self.raw_error = self.error(self.counts)
         self.pictures = element_pictures(self.rate, self.image)

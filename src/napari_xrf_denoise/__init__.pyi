@@ -12,8 +12,8 @@ from .core.errors import DataError as DataError
 from .core.errors import FormatError as FormatError
 from .core.errors import MissingDependencyError as MissingDependencyError
 from .core.errors import SettingsError as SettingsError
+from .core.repeats import stack_repeats as stack_repeats
 from .core.spectrum_image import SpectrumImage as SpectrumImage
-from .core.spectrum_image import stack_repeats as stack_repeats
 from .core.version import __version__ as __version__
 from .denoising.engine import apply as apply
 from .denoising.engine import denoise as denoise

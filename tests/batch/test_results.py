@@ -10,7 +10,7 @@ import pytest
 from napari_xrf_denoise import io
 from napari_xrf_denoise.batch.results import save_or_rescue
 from napari_xrf_denoise.batch.runner import plan
-from napari_xrf_denoise.cli.outputs import check_target
+from napari_xrf_denoise.cli.outputs import check_result
 from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError
@@ -94,7 +94,7 @@ def test_where_nothing_can_be_written_no_folder_is_left(tmp_path, monkeypatch):
 def test_a_format_whose_package_is_missing_is_refused_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)  # as where it is not installed
     with pytest.raises(MissingDependencyError, match=r"need the package zarr.*pip install"):
-        check_target(tmp_path / "gold.zarr", overwrite=False)
+        check_result(tmp_path / "gold.zarr", overwrite=False)
     with pytest.raises(SettingsError, match=r"need the package zarr.*pip install"):
         plan(["gold.h5"], tmp_path, suffix=".ome.zarr")
-    check_target(tmp_path / "gold.h5", overwrite=False)
+    check_result(tmp_path / "gold.h5", overwrite=False)

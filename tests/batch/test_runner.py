@@ -124,9 +124,9 @@ def test_a_file_that_is_named_twice_is_done_once(files, results):
 def test_what_is_done_is_not_done_again(files, results, suffix):
     if suffix == ".zarr":
         pytest.importorskip("zarr")
-    run(plan(files[:2], results, suffix), PCA, make=Engine())
+    run(plan(files[:2], results, suffix=suffix), PCA, make=Engine())
     engine = Engine()
-    tasks = run(plan(files, results, suffix), dict(reversed(PCA.items())), make=engine)
+    tasks = run(plan(files, results, suffix=suffix), dict(reversed(PCA.items())), make=engine)
     assert states(tasks) == ["skipped", "skipped", "done"]
     assert engine.seen == ["vase.h5"]
     assert tasks[0].dose_gain == GAIN
@@ -182,7 +182,7 @@ class Told(batch.Sources):
     def __init__(self, said):
         self._said = said
 
-    def stated(self, path):
+    def read_options(self, path):
         return self._said[path.name]
 
 
@@ -209,7 +209,7 @@ def test_results_can_be_made_anew(files, results):
     assert (task.state, engine.seen) == ("done", ["gold.h5"])
     [task] = run(plan(files[:1], results), PCA, resume=False, make=engine)
     assert task.state == "failed"
-    assert task.message.startswith("gold_denoised.h5 exists already; allow it to be replaced")
+    assert task.message.startswith("gold_denoised.h5 exists already; allow overwriting")
 
 
 def test_the_device_is_that_of_the_caller_unless_a_setting_names_one(files, results):
@@ -237,13 +237,21 @@ def test_a_stop_between_files_begins_no_other(files, results):
         if task.state == "done":
             ended.append(task)
 
-    tasks = run(plan(files, results), PCA, note, lambda: len(ended) == 1, make=Engine())
+    tasks = run(
+        plan(files, results),
+        PCA,
+        on_change=note,
+        should_stop=lambda: len(ended) == 1,
+        make=Engine(),
+    )
     assert states(tasks) == ["done", "waiting", "waiting"]
 
 
 def test_changes_are_told_in_order(files, results):
     told = []
-    tasks = run(plan(files, results), PCA, lambda *change: told.append(change), make=Engine())
+    tasks = run(
+        plan(files, results), PCA, on_change=lambda *change: told.append(change), make=Engine()
+    )
     assert [task for _, task in told[:3]] == [
         Task(file, task.target, size=file.stat().st_size)
         for file, task in zip(files, tasks, strict=True)
@@ -303,7 +311,7 @@ def test_impossible_settings_are_refused_before_a_file_is_read(tmp_path, how, wo
 @pytest.mark.parametrize("suffix", [".png", "h5", "", ".csv"])
 def test_suffixes_that_cannot_keep_the_record_are_refused(files, results, suffix):
     with pytest.raises(xrf.SettingsError, match=r"expected one of \.h5"):
-        plan(files, results, suffix)
+        plan(files, results, suffix=suffix)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(files):

@@ -104,7 +104,7 @@ def test_an_existing_result_is_refused_before_any_work(run, map_file, tmp_path, 
     monkeypatch.setattr("napari_xrf_denoise.io.read", lambda *a, **k: pytest.fail("work began"))
     status, _, err = run("denoise", map_file)
     assert status == 1
-    assert "vase_denoised.h5: exists already; add --overwrite" in err
+    assert "vase_denoised.h5: exists already; use overwrite=True (--overwrite)" in err
     assert (tmp_path / "vase_denoised.h5").read_text() == "last night"
 
 
@@ -112,7 +112,7 @@ def test_an_existing_result_is_refused_before_any_work(run, map_file, tmp_path, 
     ("arguments", "words"),
     [
         (["denoise", "none.h5"], "none.h5"),
-        (["denoise", "vase.h5", "-o", "x/y.h5"], "there is no folder"),
+        (["denoise", "vase.h5", "-o", "x/y.h5"], "does not exist; create it first"),
         (["denoise", "vase.h5", "-o", "y.csv"], "y.csv: CSV holds spectra, not maps"),
         (["denoise", "vase.h5", "-o", "vase.h5", "--overwrite"], "would replace its source"),
         (["convert", "vase.h5", "vase.h5", "--overwrite"], "would replace its source"),
@@ -410,9 +410,9 @@ def test_repeats_that_cannot_score_are_said_to_be(run, tmp_path):
     how = ("--repeats", "0:2", "--method", "pca", "--preset", "fast")
     status, _, err = run("denoise", "frames.h5", *how, "--save-model", "m.safetensors")
     assert status == 0, err
-    assert "the repeats are frames, of which others do not score a result" in err
+    assert "the repeats are frames; only scans that are left out can score a result" in err
     _, _, err = run("apply", "m.safetensors", "frames.h5", "--repeats", "0:2", "-o", "other.h5")
-    assert "other repeats do not score it" in err
+    assert "the other repeats do not score the result" in err
 
 
 def test_an_error_of_the_system_names_its_file(capsys):

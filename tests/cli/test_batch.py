@@ -138,7 +138,7 @@ def test_one_model_denoises_many_files(run, files, trained, tmp_path):
 def test_a_model_has_its_settings_already(run, files, trained, extra, word):
     status, _, err = run("denoise", files[0], "--model", trained, *extra)
     assert status == 1
-    assert "a trained model has its settings" in err
+    assert "a trained model has its own settings" in err
     assert word in err
 
 
@@ -161,7 +161,7 @@ def test_results_can_have_another_format_and_pictures(run, files, tmp_path):
         (["--device", "toaster"], "--device: expected auto, cpu, cuda or mps, found 'toaster'"),
         (["--y", "8:2"], "--y 8:2: first is after last"),
         (["--set", "ranks=3"], "unknown setting 'ranks'"),
-        (["--save-model", "m.safetensors"], "--save-model takes one file"),
+        (["--save-model", "m.safetensors"], "--save-model: expected one file"),
     ],
 )
 def test_what_no_file_could_be_denoised_with_is_refused_at_once(
@@ -188,7 +188,7 @@ def test_an_interrupted_batch_says_how_to_go_on(run, files, tmp_path, monkeypatc
     monkeypatch.setattr("napari_xrf_denoise.denoising.denoise", interrupt)
     status, _, err = run("denoise", *files, "-o", "out", *FAST)
     assert status == 130
-    assert "--resume to go on" in err
+    assert "--resume to continue" in err
     assert names(tmp_path / "out") == ["gold_denoised.h5"]
 
 

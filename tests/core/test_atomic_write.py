@@ -23,7 +23,7 @@ def spectra(make_image):
 def test_an_existing_file_is_replaced_on_request_only(tmp_path, spectra, suffix):
     path = tmp_path / f"out{suffix}"
     path.write_text("older")
-    with pytest.raises(FileExistsError, match=rf"out{suffix}: the file exists.*overwrite=True"):
+    with pytest.raises(FileExistsError, match=rf"out{suffix}: exists already.*overwrite=True"):
         write(path, spectra)
     assert path.read_text() == "older"
     write(path, spectra, overwrite=True)

@@ -8,7 +8,8 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.repeats import stack_repeats
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 
 def cube(shape=(2, 3, 4, 5), dtype=np.uint16):
@@ -178,31 +179,11 @@ def test_blocks_cover_every_row_once():
     np.testing.assert_array_equal(together, image.counts)
 
 
-def test_whole_counts_are_known_by_value():
-    assert SpectrumImage(np.full((1, 1, 1, 3), 2.0, dtype=np.float32)).is_integer()
-    assert not SpectrumImage(np.full((1, 1, 1, 3), 2.5)).is_integer()
-
-
-def test_repeats_of_different_shape_or_energy_are_refused():
-    first = SpectrumImage(np.ones((1, 2, 2, 4)), name="a")
-    with pytest.raises(DataError, match=r"a is \(2, 2, 4\).*b is \(2, 3, 4\)"):
-        stack_repeats([first, SpectrumImage(np.ones((1, 2, 3, 4)), name="b")])
-    with pytest.raises(DataError, match="same energy axis"):
-        stack_repeats([first, SpectrumImage(np.ones((1, 2, 2, 4)), EnergyAxis(0, 0.01, 4))])
-
-
-def test_stacked_images_are_repeats():
-    images = [SpectrumImage(np.full((1, 2, 2, 4), n)) for n in (1, 2)]
-    assert stack_repeats(images).counts[:, 0, 0, 0].tolist() == [1, 2]
-
-
 def test_factored_counts_are_an_image_like_any_other(factored):
     counts, full = factored
     image, same = SpectrumImage(counts), SpectrumImage(full)
     assert image.counts is counts
     assert image.combine_repeats() is image
-    assert not image.is_integer()
-    assert SpectrumImage(FactoredCounts(np.ones((2, 2, 1)), np.ones((1, 3)))).is_integer()
     np.testing.assert_array_equal(image.sum_spectrum(), same.sum_spectrum())
     np.testing.assert_array_equal(image.counts_map(), same.counts_map())
     for (rows, band), (_, expected) in zip(image.blocks(800), same.blocks(800), strict=True):
@@ -284,15 +265,6 @@ def test_another_energy_axis_is_that_of_all_repeats():
     assert with_scalers().replace(energy=EnergyAxis(0, 0.02, 5)).repeat_energies is None
 
 
-def test_stacked_images_keep_the_scalers_that_all_have():
-    first, other = with_scalers(), with_scalers()
-    other = other.replace(scalers={"I0": 2 * BEAM}, repeat_energies=None)
-    joined = stack_repeats([first, other])
-    assert list(joined.scalers) == ["I0"]
-    np.testing.assert_array_equal(joined.scalers["I0"], np.stack([BEAM, BEAM, 2 * BEAM, 2 * BEAM]))
-    assert joined.repeat_energies == (*AXES, AXES[0], AXES[0])
-
-
 def test_combined_repeats_have_the_mean_of_their_scalers():
     combined = with_scalers().combine_repeats()
     np.testing.assert_array_equal(combined.scalers["live_time"], LIVE.mean(axis=0))
@@ -320,8 +292,3 @@ def test_rates_and_fractions_are_averaged_and_times_of_frames_add_up():
     combined = image.combine_repeats().scalers
     np.testing.assert_allclose(combined["live_time"], 0.3)
     np.testing.assert_allclose(combined["input_count_rate"], 0.1)
-
-
-def test_repeats_of_two_kinds_are_not_joined():
-    with pytest.raises(DataError, match="repeats must be of one kind"):
-        stack_repeats([with_scalers(), with_scalers().replace(repeat_kind="scan")])

@@ -55,7 +55,8 @@ def test_a_curved_axis_becomes_the_straight_one_that_was_given():
 def test_axes_that_are_left_become_y_and_x(shape, axes, labels):
     layer = Image(np.ones(shape))
     assert calibrated_labels(layer, *axes) == labels
-    xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, shape[axes[0]]), *axes)
+    energies = xrf.EnergyAxis(0.0, 0.01, shape[axes[0]])
+    xrf.layers.calibrate_layer(layer, energies, energy_axis=axes[0], repeat_axis=axes[1])
     assert image_from_layer(layer).shape[3] == shape[axes[0]]
 
 
@@ -63,15 +64,16 @@ def test_axes_that_are_left_become_y_and_x(shape, axes, labels):
 def test_axes_that_cannot_be_are_refused_and_the_layer_stays(axes):
     layer = Image(np.ones((5, 6, 7, 5)))
     before = (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata)
+    energies = xrf.EnergyAxis(0.0, 0.01, 5)
     with pytest.raises(xrf.DataError, match="choose"):
-        xrf.layers.calibrate_layer(layer, xrf.EnergyAxis(0.0, 0.01, 5), *axes)
+        xrf.layers.calibrate_layer(layer, energies, energy_axis=axes[0], repeat_axis=axes[1])
     assert (tuple(layer.axis_labels), tuple(layer.scale), layer.metadata) == before
 
 
 @pytest.mark.parametrize(
     ("layer", "found"),
     [
-        (Image(np.ones((5, 6, 3)), rgb=True, name="ore"), "colours"),
+        (Image(np.ones((5, 6, 3)), rgb=True, name="ore"), "RGB"),
         (
             Image([np.ones((8, 6, 5)), np.ones((4, 3, 5))], multiscale=True, name="ore"),
             "multiscale",

@@ -197,3 +197,10 @@ def test_masks_of_thousands_of_labels_are_made_one_by_one():
 def test_points_are_no_regions():
     with pytest.raises(xrf.DataError, match="Shapes or Labels layer of napari, found Points"):
         xrf.layers.region_masks(Points([[1, 1]]), spectral())
+
+
+def test_shapes_that_share_a_side_share_no_pixel():
+    left = np.array([[1.0, 1.0], [1.0, 3.0], [4.0, 3.0], [4.0, 1.0]])
+    masks = [shape_mask("rectangle", left + np.array([0, 2 * step]), (6, 8)) for step in range(3)]
+    assert sum(mask.astype(int) for mask in masks).max() == 1
+    assert [int(mask.sum()) for mask in masks] == [6, 6, 6]

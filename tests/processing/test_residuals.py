@@ -103,7 +103,7 @@ def test_a_window_is_that_of_select_and_of_window_map():
     raw = image(rng.poisson(40, (1, 3, 4, 30)).astype(np.uint16))
     smooth = image(np.full((1, 3, 4, 30), 40.0))
     window = (2.0, 5.0)  # six channels; 5.0 keV is the centre of the first one behind
-    found = standard_residuals(raw, smooth, window)
+    found = standard_residuals(raw, smooth, window=window)
     counts = raw.select(energy=window).counts_map()
     np.testing.assert_array_equal(xrf.processing.window_map(raw, *window), counts)
     np.testing.assert_allclose(found.map, (counts - 240) / math.sqrt(240), rtol=1e-5)
@@ -116,14 +116,16 @@ def test_the_spectrum_is_that_of_all_energies_whatever_the_window():
     smooth = image(np.full((1, 3, 4, 30), 9.0))
     expected = (raw.sum_spectrum() - 108) / math.sqrt(108)
     for window in (None, (2.0, 5.0)):
-        np.testing.assert_allclose(standard_residuals(raw, smooth, window).spectrum, expected)
+        np.testing.assert_allclose(
+            standard_residuals(raw, smooth, window=window).spectrum, expected
+        )
 
 
 @pytest.mark.parametrize("window", [(5.0, 2.0), (40.0, 50.0), (2.0, 2.0)])
 def test_a_window_without_channels_is_refused(window):
     raw = image(np.ones((1, 2, 2, 4), np.uint8))
     with pytest.raises(xrf.DataError, match="energy axis"):
-        standard_residuals(raw, raw, window)
+        standard_residuals(raw, raw, window=window)
 
 
 def test_images_of_other_shapes_are_refused_by_name():
@@ -139,7 +141,9 @@ def test_the_summary_tells_what_chance_gives_and_what_to_be_careful_about():
     assert "all energies" in words
     assert "chance alone gives about" in words
     assert "Careful" not in words
-    words = standard_residuals(image(raw.counts + 0.5, name="ore"), image(2 * rate), (1.0, 2.0))
+    words = standard_residuals(
+        image(raw.counts + 0.5, name="ore"), image(2 * rate), window=(1.0, 2.0)
+    )
     assert "1 to 2 keV" in words.summary()
     # Twice 5 counts over 5.5 a channel.
     assert "1.8" in words.summary()
@@ -150,11 +154,12 @@ def test_the_summary_tells_what_chance_gives_and_what_to_be_careful_about():
 def test_other_energies_are_told():
     image, truth = xrf.simulate_map(shape=(6, 6), n_channels=128, seed=1)
     denoised = image.replace(counts=truth[None], name="result")
-    assert "other energies" not in standard_residuals(image, denoised).summary()
+    assert "different energy axes" not in standard_residuals(image, denoised).summary()
     bent = denoised.replace(energy=xrf.EnergyAxis(0.0, 0.05, 128))
-    assert "“result” and “map” have other energies" in standard_residuals(image, bent).summary()
+    words = standard_residuals(image, bent).summary()
+    assert "“result” and “map” have different energy axes" in words
     plain = denoised.replace(energy=xrf.EnergyAxis(0.0, 1.0, 128, calibrated=False))
-    assert "other energies" not in standard_residuals(image, plain).summary()
+    assert "different energy axes" not in standard_residuals(image, plain).summary()
 
 
 def test_of_a_single_spectrum_there_is_nothing_to_say_about_pixels():

@@ -113,7 +113,9 @@ def test_map_has_calibrated_axes_and_pixel_size(simulated_map):
 
 @pytest.mark.parametrize("counts_per_pixel", [1, 60, 1e5])
 def test_mean_counts_of_a_pixel_are_those_asked_for(counts_per_pixel):
-    image, rate = xrf.simulate_map((20, 30), 256, counts_per_pixel, seed=2)
+    image, rate = xrf.simulate_map(
+        (20, 30), n_channels=256, counts_per_pixel=counts_per_pixel, seed=2
+    )
     assert rate.sum(dtype=float) / 600 == pytest.approx(counts_per_pixel, rel=1e-5)
     total = 600 * counts_per_pixel
     assert abs(image.counts.sum() - total) < 5 * np.sqrt(total)
@@ -131,24 +133,24 @@ def test_map_counts_are_poisson_draws_of_the_true_rate(simulated_map):
 
 
 def test_the_same_seed_gives_the_same_map():
-    first, rate = xrf.simulate_map((9, 13), 128, seed=5)
-    again, same = xrf.simulate_map((9, 13), 128, seed=5)
+    first, rate = xrf.simulate_map((9, 13), n_channels=128, seed=5)
+    again, same = xrf.simulate_map((9, 13), n_channels=128, seed=5)
     np.testing.assert_array_equal(first.counts, again.counts)
     np.testing.assert_array_equal(rate, same)
     assert first.metadata == again.metadata
 
 
 def test_other_seeds_give_other_shapes_and_elements():
-    maps = [xrf.simulate_map((32, 32), 64, seed=seed) for seed in range(4)]
+    maps = [xrf.simulate_map((32, 32), n_channels=64, seed=seed) for seed in range(4)]
     assert len({tuple(image.metadata["elements"]) for image, _ in maps}) == 4
     totals = [rate.sum(axis=-1).ravel() for _, rate in maps]
     assert np.abs(np.corrcoef(totals)[np.triu_indices(4, 1)]).max() < 0.8
 
 
 def test_the_size_of_the_bands_does_not_change_the_counts(monkeypatch):
-    whole, _ = xrf.simulate_map((17, 11), 100, seed=1)
+    whole, _ = xrf.simulate_map((17, 11), n_channels=100, seed=1)
     monkeypatch.setattr(simulation, "BLOCK_BYTES", 1)
-    banded, _ = xrf.simulate_map((17, 11), 100, seed=1)
+    banded, _ = xrf.simulate_map((17, 11), n_channels=100, seed=1)
     np.testing.assert_array_equal(whole.counts, banded.counts)
 
 
@@ -191,7 +193,7 @@ def test_hot_spots_show_in_the_lines_of_their_element(simulated_map):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_maps_hold_major_elements_and_some_below_one_count_a_pixel(seed):
-    _, rate = xrf.simulate_map((64, 64), 64, 300, seed=seed)
+    _, rate = xrf.simulate_map((64, 64), n_channels=64, counts_per_pixel=300, seed=seed)
     scene = simulation.compose_scene((64, 64), 300.0, np.random.default_rng(seed))
     means = {
         name: field.mean() for name, field in zip(scene.components, scene.abundances, strict=True)
@@ -218,7 +220,7 @@ def test_maps_have_sharp_borders_and_gradients(seed):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 3), (5, 5), (3, 200)])
 @pytest.mark.parametrize("n_channels", [64, 65])
 def test_odd_shapes_work(shape, n_channels):
-    image, rate = xrf.simulate_map(shape, n_channels, 10, seed=4)
+    image, rate = xrf.simulate_map(shape, n_channels=n_channels, counts_per_pixel=10, seed=4)
     assert image.shape == (1, *shape, n_channels)
     assert np.all(np.isfinite(rate))
     assert rate.min() >= 0
@@ -228,7 +230,7 @@ def test_odd_shapes_work(shape, n_channels):
 
 
 def test_counts_that_do_not_fit_16_bits_are_kept_in_32():
-    image, rate = xrf.simulate_map((2, 2), 64, 2e6, seed=0)
+    image, rate = xrf.simulate_map((2, 2), n_channels=64, counts_per_pixel=2e6, seed=0)
     assert image.counts.dtype == np.uint32
     assert image.counts.sum() == pytest.approx(rate.sum(dtype=float), rel=1e-2)
 

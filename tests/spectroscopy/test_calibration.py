@@ -22,7 +22,7 @@ def test_two_peaks_give_offset_and_gain_in_either_order(order):
     energies = (3.69, 17.44)
     peaks = [(channel_of(energy), energy) for energy in energies]
     (first, low), (second, high) = [peaks[n] for n in order]
-    axis = calibration_from_peaks((first, second), (low, high), 2048)
+    axis = calibration_from_peaks((first, second), (low, high), size=2048)
     assert axis.offset == pytest.approx(OFFSET, abs=1e-12)
     assert axis.gain == pytest.approx(GAIN, rel=1e-12)
     assert (axis.size, axis.calibrated) == (2048, True)
@@ -42,7 +42,7 @@ def test_two_peaks_give_offset_and_gain_in_either_order(order):
 )
 def test_impossible_peaks_are_refused_with_what_to_do(channels, energies, words):
     with pytest.raises(xrf.SettingsError, match=words):
-        calibration_from_peaks(channels, energies, 2048)
+        calibration_from_peaks(channels, energies, size=2048)
 
 
 @pytest.mark.parametrize("click", [-6, -2, 0, 3, 6])

@@ -1,4 +1,4 @@
-"""What a result says of the file and the settings it was made of, so that it is known again."""
+"""The record of file and settings in a result, by which a batch recognises it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from .sources import Sources
 
 RECORD = "batch"
-"""Entry of ``metadata["denoising"]`` that tells what a result was made of."""
+"""Entry of ``metadata["denoising"]`` with the file and settings of a result."""
 DEFAULTS = {"method": "auto", "preset": "balanced", "pairs": "auto", "seed": 0}
-"""What `denoise` takes where nothing is said: the same job, however it was asked for."""
+"""Defaults of `denoise`, so that a job is the same with and without them."""
 
 
 def asked_for(how: Mapping[str, Any] | Model) -> dict[str, Any]:
-    """Return what tells two jobs apart, as plain values; the device is none of it."""
+    """Return what distinguishes two jobs, without the device, as plain values."""
     if not isinstance(how, Model):
         named = {name: value for name, value in how.items() if name != "device"}
         plain: dict[str, Any] = json.loads(json.dumps({**DEFAULTS, **named}, default=str))
@@ -39,10 +39,10 @@ def asked_for(how: Mapping[str, Any] | Model) -> dict[str, Any]:
 
 
 def source_record(source: Path) -> dict[str, Any]:
-    """Return what tells whether a file is still the one that a result was made of.
+    """Return what identifies the file of a result: name, size and time, as build tools do.
 
-    Not its folder: results and files may be moved together. Not a sum over its bytes, which
-    takes as long as reading it; size and time are what build tools go by, too.
+    Not the folder, since results and files may be moved together; no checksum, which takes as
+    long as reading the file.
     """
     try:
         size, modified = measure(source)
@@ -54,7 +54,7 @@ def source_record(source: Path) -> dict[str, Any]:
 
 
 def measure(source: Path) -> tuple[int, int]:
-    """Return bytes and time of the last change (ns) of a file, or of all files in a folder."""
+    """Return size (bytes) and modification time (ns) of a file, or of all files in a folder."""
     own = source.stat()
     if not source.is_dir():
         return own.st_size, own.st_mtime_ns
@@ -67,43 +67,31 @@ def measure(source: Path) -> tuple[int, int]:
 def difference_to(
     image: SpectrumImage | None, record: Mapping[str, Any], source: Path, sources: Sources
 ) -> str:
-    """Return in words why a file is not the result that would be made; nothing if it is.
-
-    Parameters
-    ----------
-    image : SpectrumImage or None
-        What the file holds, None if it is something else.
-    record : mapping
-        What the result's record would be.
-    source : Path
-        The file with counts.
-    sources : Sources
-        What is said about it.
-    """
+    """Return in words why an existing file (None if unreadable) is not the result of `record`."""
     past = None if image is None else (image.metadata.get("denoising") or {}).get(RECORD)
     if not isinstance(past, Mapping):
-        return "is no result of a batch"
+        return "is not a result of a batch"
     if any(past.get(key) != record[key] for key in ("file", "bytes", "modified")):
-        return "was made of another file, or before this one was changed"
+        return "was made from another file, or before this one was changed"
     if any(past.get(key) != record.get(key) for key in ("settings", "model")):
         return "was made with other settings or another model"
     if past.get("version") != record["version"]:
         return f"was made by version {past.get('version')} of this program"
-    # Last, since it may need a look at the file.
+    # Last, since it may have to read the file.
     if not sources.is_unchanged(source, past.get("input") or {}):
-        return "was made of another part of the file, or of the file read in another way"
+        return "was made from another part of the file, or with other read options"
     return ""
 
 
 def read_quietly(path: Path, **options: Any) -> SpectrumImage:
-    """Read a file; its warnings are in its metadata, from where reports take them."""
+    """Read a file without showing warnings; they are in its metadata, as reports need them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return read(path, **options)
 
 
 def read_or_none(path: Path) -> SpectrumImage | None:
-    """Read a file that may be something else; None if it is, or if it is damaged."""
+    """Read a file; return None if it is damaged or something else."""
     try:
         return read_quietly(path)
     except (DataError, ImportError, OSError):

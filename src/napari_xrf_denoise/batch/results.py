@@ -1,4 +1,4 @@
-"""Saving a result that hours of work may be in: nothing of it is lost."""
+"""Names of results, and saving them: hours of work may be in a result, so none is lost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
 DOUBLE_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.zarr")
 DENOISED = "_denoised"
-"""What the name of a result ends with, before its suffix."""
+"""End of a result's name, before its suffix."""
 
 
 def result_stem(source: Path) -> str:
-    """Return the name of a file without its suffix, also where that has two parts.
+    """Return the name of a file without its suffix, which may have two parts.
 
-    Examples
-    --------
     >>> result_stem(Path("scans/vase.ome.tif")), result_stem(Path("map 0.5.h5"))
     ('vase', 'map 0.5')
     """
@@ -34,8 +32,6 @@ def result_stem(source: Path) -> str:
 def result_name(source: Path, suffix: str) -> str:
     """Return the name of a file's result.
 
-    Examples
-    --------
     >>> result_name(Path("scans/vase.ome.tif"), ".h5")
     'vase_denoised.h5'
     """
@@ -43,10 +39,8 @@ def result_name(source: Path, suffix: str) -> str:
 
 
 def is_result_name(path: Path) -> bool:
-    """Whether a file is called as a result is.
+    """Whether a file has the name of a result.
 
-    Examples
-    --------
     >>> is_result_name(Path("vase_denoised.ome.tif")), is_result_name(Path("vase.h5"))
     (True, False)
     """
@@ -54,10 +48,8 @@ def is_result_name(path: Path) -> bool:
 
 
 def without_name(message: str, path: Path) -> str:
-    """Return a message without the name of its file, or of the image in it, that it begins with.
+    """Return a message without the name of its file, or its image, at the beginning.
 
-    Examples
-    --------
     >>> without_name("vase: all counts are zero", Path("scans/vase.h5"))
     'all counts are zero'
     """
@@ -67,19 +59,13 @@ def without_name(message: str, path: Path) -> str:
 
 
 def save_or_rescue(image: SpectrumImage, target: Path, overwrite: bool) -> None:
-    """Write a result; where that fails, to a temporary folder.
-
-    Raises
-    ------
-    OSError
-        If the target could not be written; it says where the result is instead.
-    """
+    """Write a result; if that fails, to a temporary folder, which the raised OSError names."""
     from napari_xrf_denoise import io
 
     try:
         io.write(target, image, overwrite=overwrite)
     except Exception as error:
-        # Also those that nobody expects: the result shall not be lost with them.
+        # Unexpected errors too: the result must not be lost.
         cause = in_words(error, target).rstrip(".")
         raise OSError(f"{cause}; {_rescue(image, target)}") from error
 

@@ -1,9 +1,8 @@
 """Many files, one after the other, with one setting or one saved model.
 
-A file's error stays with that file. Each result is complete or not there, and says of which file
-and with which settings it was made: run again after a stop or a crash, a batch goes on where it
-was, on the command line or in napari. `plan` refuses what would fail after hours of work, `run`
-does it.
+An error in one file does not stop the others. Each result is complete or absent, and records its
+file and settings: a batch that is run again after a stop or a crash continues where it was, on the
+command line or in napari. `plan` refuses what would fail after hours of work, `run` does the work.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .record import asked_for, measure
 from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
-from .worker import Job, Make, Work
+from .worker import Job, Make, TaskRunner
 
 __all__ = [
     "Make",
@@ -41,18 +40,18 @@ __all__ = [
 
 
 def plan(
-    files: Iterable[str | Path], folder: str | Path, suffix: str = ".h5", overwrite: bool = False
+    files: Iterable[str | Path], folder: str | Path, *, suffix: str = ".h5", overwrite: bool = False
 ) -> list[Task]:
-    """Return where each file's result goes; nothing is read or written.
+    """Plan where the result of each file goes; nothing is read or written.
 
     Parameters
     ----------
     files : iterable of path
-        A file that is named twice is done once.
+        A file that is listed twice is denoised once.
     folder : path
-        For the results, NAME_denoised.h5; made when the batch runs.
+        For the results, NAME_denoised.h5; created when the batch runs.
     suffix : str
-        Ending of the results' names, which says their format.
+        File name ending of the results; it sets their format.
     overwrite : bool
         Whether files in the folder may be replaced. Finished results of the same source with the
         same settings are kept in any case, see `run`.
@@ -64,10 +63,10 @@ def plan(
     Raises
     ------
     SettingsError
-        If the suffix is none that can be written, or needs a package that is missing, two results
-        would have one name, or a result would replace one of the files.
+        If the suffix cannot be written, or needs a missing package, two results would have one
+        name, or a result would replace one of the files.
     OSError
-        If the folder is none, or cannot be written.
+        If the folder is not a folder, or cannot be written.
 
     Examples
     --------
@@ -75,7 +74,7 @@ def plan(
     >>> task.target.name, task.state
     ('vase_denoised.hspy', 'waiting')
     """
-    # A table has no room for the record by which a batch knows its results again.
+    # A table has no room for the record by which a batch recognises its results.
     known = [ending for ending in writable_suffixes() if ending != ".csv"]
     if suffix.lower() not in (*known, *DOUBLE_SUFFIXES):
         raise SettingsError(
@@ -115,9 +114,9 @@ def plan(
 def run(
     tasks: Sequence[Task],
     how: Mapping[str, Any] | RunPlan | Model,
+    *,
     on_change: OnChange | None = None,
     should_stop: Callable[[], bool] | None = None,
-    *,
     device: str = "auto",
     resume: bool = True,
     sources: Sources | None = None,
@@ -128,34 +127,34 @@ def run(
     Parameters
     ----------
     tasks : sequence of Task
-        What `plan` returned; of a batch that was stopped, its tasks as they are.
+        As returned by `plan`, or by `run` for a batch that was stopped.
     how : mapping, RunPlan or Model
         Keyword arguments of `denoise`, a plan that holds for any file, or the trained model to
         apply.
     on_change : callable, optional
         ``on_change(index, task)``.
     should_stop : callable, optional
-        Returns True when the batch shall end. A result that is being written is finished first:
-        hours may be in it.
+        Returns True to stop. A result that is being written is finished first: hours may be in
+        it.
     device : str
-        Where networks are computed, as in `denoise`; one that `how` names wins.
+        Device for the networks, as in `denoise`; one given in `how` takes precedence.
     resume : bool
-        Whether results of the same file with the same settings are kept where they are.
+        Whether existing results of the same file with the same settings are kept.
     sources : Sources, optional
-        How files are read: whole, and as they say themselves, by default.
+        How files are read; by default whole, as they describe themselves.
     make : callable, optional
-        ``make(path, on_progress=..., should_stop=...)`` gives a file's result in place of reading
-        it and denoising it as `how` says; `how` is then only what is recorded.
+        ``make(path, on_progress=..., should_stop=...)`` returns the result of a file instead of
+        reading and denoising it as `how` says; `how` is then only recorded.
 
     Returns
     -------
     list of Task
-        Each with its state; tasks after a stop are ``"waiting"``.
+        With their states; tasks after a stop are ``"waiting"``.
 
     Raises
     ------
     SettingsError
-        If a setting is unknown or impossible; before any file is read.
+        If a setting is unknown or impossible, before any file is read.
     """
     sources = sources or Sources()
     asked = how.request if isinstance(how, RunPlan) else how
@@ -172,7 +171,7 @@ def run(
     for index, task in enumerate(now):
         if should_stop is not None and should_stop():
             break
-        Work(task, job, partial(show, index), should_stop).run()
+        TaskRunner(task, job, partial(show, index), should_stop).run()
     return now
 
 
@@ -180,12 +179,12 @@ def _fresh(task: Task) -> Task:
     try:
         size, _ = measure(task.source)
     except OSError:
-        size = 0  # its own error when its turn comes
+        size = 0  # reported when its turn comes
     return Task(task.source, task.target, task.overwrite, size=size)
 
 
 def _maker(how: Mapping[str, Any] | RunPlan | Model, sources: Sources, device: str) -> Make:
-    """Return the default `make`, after a look at the settings."""
+    """Return the default `make`, after checking the settings."""
     if isinstance(how, Model):
         model = how
         return lambda path, **watch: apply(model, sources.read(path), device=device, **watch)

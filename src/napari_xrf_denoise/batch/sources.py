@@ -1,4 +1,4 @@
-"""Which files a batch is about, and how they are read."""
+"""The files of a batch, and how they are read."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ READABLE = (
     *(".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".csv", ".bcf", ".hspy", ".emd", ".pts", ".spd"),
     *(".elid", ".edf", ".rpl", ".mca", ".msa", ".emsa", ".spec", ".zarr", ".zspy"),
 )
-"""Endings of what is taken from a folder; single files are taken whatever their name."""
+"""Endings of files taken from a folder; single files may have any name."""
 
 
 class Sources:
-    """How the files of a batch are read: each whole, as it says itself.
+    """How the files of a batch are read: each whole, as it describes itself.
 
-    What else is said about files, such as which axis is the energy, a subclass knows. It belongs
-    to a result's record: the same file read in another way is another job.
+    Subclasses add options, such as the energy axis. These belong to a result's record: the same
+    file read with other options is another job.
     """
 
     def read(self, path: Path) -> SpectrumImage:
         """Return the counts of a file."""
         return read_quietly(path)
 
-    def stated(self, path: Path) -> Mapping[str, Any]:
-        """Return what was said about a file that was read, as plain values."""
+    def read_options(self, path: Path) -> Mapping[str, Any]:
+        """Return the options with which a file was read, as plain values."""
         return {}
 
     def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
-        """Whether what is said about a file is what was said for an earlier result."""
-        return dict(before) == dict(self.stated(path))
+        """Whether a file is read with the options of an earlier result."""
+        return dict(before) == dict(self.read_options(path))
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder that may hold counts and are no results.
+    """Return a file, or the files of a folder that may hold counts and are not results.
 
-    Names alone decide here: files that hold something else say so when they are read.
+    Only names are checked: other files are refused when they are read.
     """
     if not path.is_dir() or path.suffix.lower() in READABLE:
         return [path]
@@ -57,21 +57,10 @@ def files_of(path: Path) -> list[Path]:
 
 
 def find_files(entries: Iterable[Path]) -> list[Path]:
-    """Return the files that names, folders and patterns stand for, each once.
+    """Return the files of names, folders and patterns (``*``, ``?``, ``[…]``), each once.
 
-    Parameters
-    ----------
-    entries : iterable of path
-        A pattern has ``*``, ``?`` or ``[…]`` in it; results of denoising are no part of what it
-        stands for.
+    Patterns do not match results of denoising. An entry without files raises SettingsError.
 
-    Raises
-    ------
-    SettingsError
-        If a folder or a pattern stands for no file.
-
-    Examples
-    --------
     >>> find_files([Path("b.h5"), Path("a.h5"), Path("b.h5")]) == [Path("b.h5"), Path("a.h5")]
     True
     """
@@ -83,8 +72,8 @@ def find_files(entries: Iterable[Path]) -> list[Path]:
             files = [path for path in matches if not is_result_name(path)]
         if not files:
             raise SettingsError(
-                f"{entry}: no file of spectra or maps; name files, or a folder or pattern that has "
-                f"some ending in {', '.join(READABLE)}"
+                f"{entry}: no file of spectra or maps; give files, or a folder or pattern with "
+                f"files ending in {', '.join(READABLE)}"
             )
         found.update(dict.fromkeys(files))
     return list(found)

@@ -1,4 +1,4 @@
-"""One file of a batch and what has become of it, and the time that the others still take."""
+"""One file of a batch and its state, and the remaining time of the batch."""
 
 from __future__ import annotations
 
@@ -15,49 +15,34 @@ State = Literal["waiting", "running", "done", "failed", "skipped", "stopped"]
 
 @dataclass(frozen=True)
 class Task:
-    """One file of a batch; every change makes a new one, so that threads can share it.
-
-    Parameters
-    ----------
-    source, target : Path
-        The file with counts, and where its result goes.
-    overwrite : bool
-        Whether a target that is something else may be replaced.
-    state : {"waiting", "running", "done", "failed", "skipped", "stopped"}
-        ``"skipped"``: the result is there already.
-    stage : str
-        What is being done to the file.
-    message : str
-        What came of it, in one line.
-    details : str
-        The same at length.
-    warnings : tuple of str
-        Of the result's report.
-    fraction : float
-        Share of the file's work that is done, 0 to 1.
-    dose_gain : float
-        As in `QualityReport`; NaN where it is not known.
-    gain_words : str
-        The dose gain with its interval; empty without a result.
-    size : int
-        Bytes of the source, known when the batch runs.
-    seconds : float
-        Time that was spent on it.
-    """
+    """One file of a batch; every change makes a new one, so that threads can share it."""
 
     source: Path
+    """The file with counts."""
     target: Path
+    """The file for its result."""
     overwrite: bool = False
+    """Whether a target that is something else may be replaced."""
     state: State = "waiting"
+    """``"skipped"`` if the result exists already."""
     stage: str = ""
+    """Current activity."""
     message: str = ""
+    """Outcome, in one line."""
     details: str = ""
+    """Outcome, at length."""
     warnings: tuple[str, ...] = ()
+    """Of the result's report."""
     fraction: float = 0.0
+    """Completed share of the work on the file, 0 to 1."""
     dose_gain: float = math.nan
+    """As in `QualityReport`; NaN if unknown."""
     gain_words: str = ""
+    """The dose gain with its interval; empty without a result."""
     size: int = 0
+    """Bytes of the source, set when the batch runs."""
     seconds: float = 0.0
+    """Time spent on the file."""
 
     @property
     def has_result(self) -> bool:
@@ -66,33 +51,24 @@ class Task:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is done to the file in this run."""
+        """Whether the work on the file has ended in this run."""
         return self.state not in ("waiting", "running")
 
     @property
     def short_message(self) -> str:
-        """The message for a row that names the file already."""
+        """The message without the name of the file."""
         return without_name(self.message, self.source)
 
 
 OnChange = Callable[[int, Task], object]
-"""``on_change(index, task)``, called whenever a task has changed."""
+"""``on_change(index, task)``, called on every change of a task."""
 
 
 def seconds_left(tasks: Sequence[Task]) -> float | None:
-    """Return the time that a batch still takes, from the pace of its files so far.
+    """Return the estimated time to the end of a batch, in seconds, or None if unknown.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
+    The time for a file is taken to be proportional to its size.
 
-    Returns
-    -------
-    float or None
-        In seconds; None before there is a pace. Files are taken to need time as their bytes.
-
-    Examples
-    --------
     >>> done = Task(Path("a"), Path("b"), state="done", fraction=1, size=100, seconds=30)
     >>> seconds_left([done, Task(Path("c"), Path("d"), size=50)])
     15.0
@@ -107,10 +83,8 @@ def seconds_left(tasks: Sequence[Task]) -> float | None:
 
 
 def outcome_words(tasks: Sequence[Task]) -> str:
-    """Return in words what came of a batch.
+    """Return the outcome of a batch in words.
 
-    Examples
-    --------
     >>> a, b = Path("a.h5"), Path("b.h5")
     >>> outcome_words([Task(a, b, state="done"), Task(b, a, state="failed")])
     '1 done, 1 failed'

@@ -21,42 +21,25 @@ from .sources import Sources
 from .task import State, Task
 
 WRITING = 0.95
-"""Share of a file's work that is done when its result is written."""
+"""Completed share of the work on a file when its result is written."""
 Make = Callable[..., Denoised]
 """``make(path, on_progress=..., should_stop=...)`` reads a file and denoises it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is done to every file of a batch.
-
-    Parameters
-    ----------
-    asked : mapping
-        What tells it from another job, see `batch_record.asked_for`.
-    sources : Sources
-    make : callable
-    resume : bool
-        Whether a result that is there already is kept.
-    """
+    """What to do with every file of a batch."""
 
     asked: Mapping[str, Any]
+    """What distinguishes it from another job, see `record.asked_for`."""
     sources: Sources
     make: Make
     resume: bool
+    """Whether existing results are kept."""
 
 
-class Work:
-    """Does the job with one file.
-
-    Parameters
-    ----------
-    task : Task
-    job : Job
-    show : callable
-        Told of every change of the task.
-    should_stop : callable, optional
-    """
+class TaskRunner:
+    """Does the job with one file; `show` is called on every change of its task."""
 
     def __init__(
         self,
@@ -72,14 +55,14 @@ class Work:
         self._began = time.monotonic()
 
     def run(self) -> None:
-        """Bring the task to an end, whatever happens."""
+        """Work on the file until its task has ended, whatever happens."""
         self._show(state="running", stage="looking for an earlier result")
         try:
             self._work()
         except Cancelled:
             self._end("stopped", "Stopped; nothing was written.")
         except Exception as error:
-            # Also those that nobody expects: the other files shall not suffer from this one.
+            # Unexpected errors too: they must not stop the other files.
             text = in_words(error, self.task.source)
             expected = isinstance(error, DataError | SettingsError | ImportError | OSError)
             self._end("failed", text, text if expected else f"{text}\n\n{traceback.format_exc()}")
@@ -96,14 +79,14 @@ class Work:
             if not self.task.overwrite:
                 why = f" and {difference}" if difference else ""
                 raise FileExistsError(
-                    f"{target.name} exists already{why}; allow it to be replaced "
+                    f"{target.name} exists already{why}; allow overwriting "
                     "(--overwrite), or choose another folder"
                 )
         self._show(stage="reading")
         result = self._job.make(source, on_progress=self._follow, should_stop=self._should_stop)
         self._show(stage="writing", fraction=WRITING)
-        if stated := self._job.sources.stated(source):
-            record["input"] = dict(stated)
+        if options := self._job.sources.read_options(source):
+            record["input"] = dict(options)
         past = result.image.metadata.get("denoising", {})
         metadata = {**result.image.metadata, "denoising": {**past, RECORD: record}}
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +95,7 @@ class Work:
 
     def _skip(self, image: SpectrumImage) -> None:
         report = report_from_dict(image.metadata["denoising"].get("report") or {})
-        self._finish("skipped", report, "was there already: same file, same settings")
+        self._finish("skipped", report, "already there: same file, same settings")
 
     def _follow(self, progress: Progress) -> None:
         self._show(stage=progress.stage, fraction=WRITING * progress.fraction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,35 +20,21 @@ from napari_xrf_denoise.core.errors import (
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.denoising.settings import Method, Pairs, Preset
 
-from .inputs import (
-    AlignOption,
-    ColumnsOption,
-    DatasetOption,
-    EnergyAxisOption,
-    EnergyOption,
-    Files,
-    GainOption,
-    Input,
-    ManyFiles,
-    MaskOption,
-    OffsetOption,
-    RebinOption,
-    RepeatAxisOption,
-    RepeatKindOption,
-    RepeatsOption,
-    RowsOption,
-    UnitOption,
-)
+from .inputs import Input, Reading
 from .messages import complain, each, warn
-from .outputs import (
+from .options import (
     DeviceOption,
-    FormatOption,
+    Files,
+    ManyFiles,
     OutputOption,
     OverwriteOption,
-    ResumeOption,
-    check_device,
+    Results,
+    options_from_fields,
+)
+from .outputs import (
     check_format,
-    check_target,
+    check_model_file,
+    check_result,
     find_target,
     print_report,
     progress_bars,
@@ -58,7 +45,7 @@ from .values import parse_settings
 if TYPE_CHECKING:
     from napari_xrf_denoise.denoising import Model
 
-    from .batch import Order
+    from .batch import Request
 
 app = typer.Typer(
     name="xrf-denoise",
@@ -70,17 +57,17 @@ app = typer.Typer(
 )
 
 EXPECTED_ERRORS = (DataError, SettingsError, MissingDependencyError, Cancelled, OSError)
-"""Errors whose message tells a user all there is to know; others show where they came from."""
+"""Errors whose message says everything a user needs; others show a traceback."""
 
 INTERRUPTED = 130
-"""Exit status that typer gives when Ctrl-C was pressed."""
+"""Typer's exit status after Ctrl-C."""
 
 OPTIONS = {name: f"the option --{name}" for name in ("method", "preset", "pairs", "seed", "device")}
-"""Settings that have an option of their own."""
+"""Settings with an option of their own."""
 
 
 def main() -> None:
-    """Run the command line; every expected error is one message, and the exit status 1."""
+    """Run the command line; an expected error is one message and the exit status 1."""
     try:
         app()
     except SystemExit as end:
@@ -94,7 +81,7 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    show: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Denoise X-ray fluorescence spectra and maps, learning from the noisy counts alone."""
     if show:
@@ -105,10 +92,10 @@ def version(
 @app.command()
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for data and figures.")
+        Path, typer.Option("--output", "-o", help="Output folder for data and figures.")
     ] = Path("xrf-denoise-demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the simulation and of the training.")] = 0,
-    napari: Annotated[bool, typer.Option("--napari", help="Show the outcome in napari.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed of simulation and training.")] = 0,
+    napari: Annotated[bool, typer.Option("--napari", help="Show the results in napari.")] = False,
 ) -> None:
     """Simulate spectra and a map, denoise both, and compare with the known truth.
 
@@ -125,29 +112,20 @@ def demo(
 
 
 @app.command()
-def info(
-    files: Files,
-    energy_axis: EnergyAxisOption = None,
-    repeat_axis: RepeatAxisOption = None,
-    repeat_kind: RepeatKindOption = None,
-    energy_offset: OffsetOption = None,
-    energy_gain: GainOption = None,
-    dataset: DatasetOption = None,
-) -> None:
-    """Say what a file holds: layout, axes, calibration, repeats, counts, whether it is Poisson."""
+@options_from_fields
+def info(files: Files, reading: Reading) -> None:
+    """Show layout, axes, calibration, repeats and counts of files, and whether they are Poisson."""
     from napari_xrf_denoise.io import describe
 
     from .info import describe_image
 
-    given = Input(energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset)
-
     def show(path: Path) -> None:
         reported: list[str] = []
-        image = given.read(path, reported.append)
+        image = reading.read(path, reported.append)
         typer.echo(f"{path}\n  layout: {describe(path)}")
         for line in describe_image(image):
             typer.echo(f"  {line}")
-        # Warnings that the image has itself are among its lines.
+        # Warnings of the image itself are among its lines.
         for text in reported:
             if not text.endswith(tuple(image.metadata.get("warnings", ()))):
                 warn(text)
@@ -156,58 +134,41 @@ def info(
 
 
 @app.command()
+@options_from_fields
 def denoise(
     files: ManyFiles,
+    *,
     output: OutputOption = None,
-    method: Annotated[Method, typer.Option(help="How to denoise.")] = "auto",
+    method: Annotated[Method, typer.Option(help="Denoising method.")] = "auto",
     preset: Annotated[
-        Preset, typer.Option(help="How much time to spend; tutorial is the published job.")
+        Preset,
+        typer.Option(help="How much time to spend; tutorial reproduces the published tutorial."),
     ] = "balanced",
     pairs: Annotated[
-        Pairs, typer.Option(help="Where independent noisy versions come from.")
+        Pairs, typer.Option(help="How to obtain independent noisy versions.")
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: DeviceOption = "auto",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="One setting of the method, as name=value; repeatable."),
+        typer.Option("--set", help="Setting of the method, as name=value; repeatable."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Apply this model instead of learning from each file.")
+        Path | None, typer.Option(help="Apply this model instead of training on each file.")
     ] = None,
-    repeats: RepeatsOption = None,
-    y: RowsOption = None,
-    x: ColumnsOption = None,
-    energy: EnergyOption = None,
-    mask: MaskOption = None,
-    rebin: RebinOption = None,
-    align: AlignOption = False,
-    unit: UnitOption = None,
-    energy_axis: EnergyAxisOption = None,
-    repeat_axis: RepeatAxisOption = None,
-    repeat_kind: RepeatKindOption = None,
-    energy_offset: OffsetOption = None,
-    energy_gain: GainOption = None,
-    dataset: DatasetOption = None,
+    given: Input,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of data, training and result.")
+        Path | None, typer.Option(help="Folder for figures of data, training and result.")
     ] = None,
     save_model: Annotated[
         Path | None, typer.Option(help="File (.safetensors) for the trained model.")
     ] = None,
-    suffix: FormatOption = ".h5",
-    overwrite: OverwriteOption = False,
-    resume: ResumeOption = False,
+    results: Results,
 ) -> None:
-    """Denoise files. The result is NAME_denoised.h5 in the present folder, or --output.
+    """Denoise files. The result is NAME_denoised.h5 in the current folder, or --output.
 
-    Several files, folders and patterns are one batch: a file that fails does not stop the others.
+    Several files, folders and patterns form a batch: a file that fails does not stop the others.
     """
-    given = Input(
-        energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align, seed, unit,
-    )  # fmt: skip
-    check_device(device)
     options: dict[str, Any] = {"method": method, "preset": preset, "pairs": pairs, "seed": seed}
     try:
         options |= parse_settings(settings or [], OPTIONS)
@@ -215,57 +176,36 @@ def denoise(
         raise SettingsError(f"--set: {error}") from error
     how = options if model is None else _load_instead(model, options, save_model)
     if save_model is not None:
-        check_target(save_model, overwrite, suffix=".safetensors")
+        check_model_file(save_model, results.overwrite)
     if figures is not None:
         check_folder(figures)
-    from .batch import Order
+    from .batch import Request
 
-    order = Order(given, how, device, figures)
-    order.check()
-    _carry_out(order, files, output, suffix, overwrite, resume, save_model)
+    request = Request(replace(given, seed=seed), how, device, figures)
+    _carry_out(request, files, output, results, save_model)
 
 
 @app.command()
+@options_from_fields
 def apply(
-    model: Annotated[Path, typer.Argument(help="Model that denoise --save-model wrote.")],
+    model: Annotated[Path, typer.Argument(help="Model written by denoise --save-model.")],
     files: ManyFiles,
+    *,
     output: OutputOption = None,
     device: DeviceOption = "auto",
-    repeats: RepeatsOption = None,
-    y: RowsOption = None,
-    x: ColumnsOption = None,
-    energy: EnergyOption = None,
-    mask: MaskOption = None,
-    rebin: RebinOption = None,
-    align: AlignOption = False,
-    unit: UnitOption = None,
-    energy_axis: EnergyAxisOption = None,
-    repeat_axis: RepeatAxisOption = None,
-    repeat_kind: RepeatKindOption = None,
-    energy_offset: OffsetOption = None,
-    energy_gain: GainOption = None,
-    dataset: DatasetOption = None,
-    suffix: FormatOption = ".h5",
-    overwrite: OverwriteOption = False,
-    resume: ResumeOption = False,
+    given: Input,
+    results: Results,
 ) -> None:
-    """Denoise files with a model that was trained before."""
+    """Denoise files with a trained model."""
     from napari_xrf_denoise.denoising import Model
 
-    from .batch import Order
+    from .batch import Request
 
-    given = Input(
-        energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align, unit=unit,
-    )  # fmt: skip
-    check_device(device)
-    order = Order(given, Model.load(model), device)
-    order.check()
-    _carry_out(order, files, output, suffix, overwrite, resume)
+    _carry_out(Request(given, Model.load(model), device), files, output, results)
 
 
 def _load_instead(model: Path, options: dict[str, Any], save_model: Path | None) -> Model:
-    """Return the trained model, unless something else is asked for beside it."""
+    """Return the trained model, unless options for training are given as well."""
     from napari_xrf_denoise.batch.record import DEFAULTS
     from napari_xrf_denoise.denoising import Model
 
@@ -273,82 +213,67 @@ def _load_instead(model: Path, options: dict[str, Any], save_model: Path | None)
     extra = [name for name in options if name != "seed" and options[name] != DEFAULTS.get(name)]
     if extra or save_model is not None:
         raise SettingsError(
-            f"--model: a trained model has its settings; leave out "
-            f"{', '.join(extra) or '--save-model'}, or --model to learn from each file"
+            f"--model: a trained model has its own settings; leave out "
+            f"{', '.join(extra) or '--save-model'}, or leave out --model to train on each file"
         )
     return Model.load(model)
 
 
 def _carry_out(
-    order: Order,
+    request: Request,
     entries: list[Path],
     output: Path | None,
-    suffix: str,
-    overwrite: bool,
-    resume: bool,
+    results: Results,
     save_model: Path | None = None,
 ) -> None:
-    """Denoise one file, with all that there is to say of it, or several as a batch."""
+    """Denoise one file with a full report, or several as a batch."""
     from napari_xrf_denoise.batch.sources import find_files
 
     from .batch import run_batch
 
+    request.check()
     files = find_files(entries)
-    if len(files) == 1 and set(files) == set(entries) and not resume:
-        target = find_target(files[0], output, suffix, overwrite)
-        if not overwrite:
-            order.check_pictures(files)
-        each(files, partial(_run_one, order, target, overwrite, save_model), EXPECTED_ERRORS)
+    if len(files) == 1 and set(files) == set(entries) and not results.resume:
+        target = find_target(files[0], output, results)
+        if not results.overwrite:
+            request.check_figures(files)
+        run = partial(_run_one, request, target, results.overwrite, save_model)
+        each(files, run, EXPECTED_ERRORS)
         return
     if save_model is not None:
-        raise SettingsError("--save-model takes one file; several files make several models")
-    run_batch(order, files, output, suffix=suffix, overwrite=overwrite, resume=resume)
+        raise SettingsError("--save-model: expected one file, since each file has its own model")
+    run_batch(request, files, output, results)
 
 
 def _run_one(
-    order: Order, target: Path, overwrite: bool, save_model: Path | None, path: Path
+    request: Request, target: Path, overwrite: bool, save_model: Path | None, path: Path
 ) -> None:
     with progress_bars() as show:
         move = show(f"Denoising {path.name}")
-        image, rest = order.given.read_part(path)
+        image, rest = request.given.read_part(path)
         check_format(image, target)
-        result = order.denoise(image, rest, on_progress=move)
+        result = request.denoise(image, rest, on_progress=move)
     print_report(result)
     save(result.image, target, overwrite)
     if save_model is not None:
         typer.echo(f"model: {result.model.save(save_model, overwrite=overwrite)}")
-    for picture in order.draw(path, image, rest, result):
-        typer.echo(f"figure: {picture}")
+    for figure in request.draw(path, image, rest, result):
+        typer.echo(f"figure: {figure}")
 
 
 @app.command()
+@options_from_fields
 def convert(
     file: Annotated[Path, typer.Argument(help="File with spectra or a map.")],
-    target: Annotated[Path, typer.Argument(help="File to write; its ending says the format.")],
-    repeats: RepeatsOption = None,
-    y: RowsOption = None,
-    x: ColumnsOption = None,
-    energy: EnergyOption = None,
-    mask: MaskOption = None,
-    rebin: RebinOption = None,
-    align: AlignOption = False,
-    unit: UnitOption = None,
-    energy_axis: EnergyAxisOption = None,
-    repeat_axis: RepeatAxisOption = None,
-    repeat_kind: RepeatKindOption = None,
-    energy_offset: OffsetOption = None,
-    energy_gain: GainOption = None,
-    dataset: DatasetOption = None,
+    target: Annotated[Path, typer.Argument(help="Output file; its ending sets the format.")],
+    *,
+    given: Input,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write a file, or a part of it, in another format."""
     from napari_xrf_denoise.io import write
 
-    given = Input(
-        energy_axis, repeat_axis, repeat_kind, energy_offset, energy_gain, dataset,
-        repeats, y, x, energy, mask, rebin, align, unit=unit,
-    )  # fmt: skip
-    check_target(target, overwrite, file)
+    check_result(target, overwrite, file)
 
     def carry_over(path: Path) -> None:
         image, _ = given.read_part(path)

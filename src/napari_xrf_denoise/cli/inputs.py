@@ -1,4 +1,4 @@
-"""What the command line reads: options of input files, and the part of them that is asked for."""
+"""How the command line reads files: their axes and calibration, and which part is used."""
 
 from __future__ import annotations
 
@@ -9,154 +9,60 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.errors import SettingsError
+from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.io.base.signatures import kind_of_content
+from napari_xrf_denoise.io.images import npy, tiff
+from napari_xrf_denoise.io.options import ReadOptions
 
 from .messages import warn
 from .values import parse_factors, parse_slice, parse_window, slice_within
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
-import numpy as np
-from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.io.base.signatures import kind_of_content
-from napari_xrf_denoise.io.images import npy, tiff
-from napari_xrf_denoise.io.options import ReadOptions
-
-Files = Annotated[list[Path], typer.Argument(help="Files with spectra or maps.")]
-ManyFiles = Annotated[
-    list[Path],
-    typer.Argument(help="Files with spectra or maps; also folders, and patterns in quotes."),
-]
-EnergyAxisOption = Annotated[
-    int | None,
-    typer.Option("--energy-axis", help="Which axis of the array is the energy; -1 is the last."),
-]
-RepeatAxisOption = Annotated[
-    int | None, typer.Option("--repeat-axis", help="Which axis holds repeats of one measurement.")
-]
-RepeatKindOption = Annotated[
-    str | None,
-    typer.Option(
-        "--repeat-kind", help="What repeats are: scan (averaged), or frame or detector (added up)."
-    ),
-]
-OffsetOption = Annotated[
-    float | None, typer.Option("--energy-offset", help="Energy of channel 0, in keV.")
-]
-GainOption = Annotated[
-    float | None, typer.Option("--energy-gain", help="Width of a channel, in keV.")
-]
-DatasetOption = Annotated[
-    str | None, typer.Option("--dataset", help="Path of the counts inside an HDF5 file.")
-]
-RepeatsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--repeats",
-        help="Which repeats to use, as first:last+1 (0:4). Where a run learns from scans, the "
-        "other scans score its result.",
-    ),
-]
-RowsOption = Annotated[str | None, typer.Option("--y", help="Which rows to use, as first:last+1.")]
-ColumnsOption = Annotated[
-    str | None, typer.Option("--x", help="Which columns to use, as first:last+1.")
-]
-EnergyOption = Annotated[
-    str | None, typer.Option("--energy", help="Which energies to use, as low:high in keV.")
-]
-MaskOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--mask", help="Picture (.npy or .tif) that is above 0 in the pixels to use; others get 0."
-    ),
-]
-RebinOption = Annotated[
-    str | None,
-    typer.Option("--rebin", help="Neighbours to add up, as y,x,energy (1,1,2)."),
-]
-AlignOption = Annotated[
-    bool,
-    typer.Option(
-        "--align",
-        help="Bring detector elements or scans onto one energy scale first, photon by photon.",
-    ),
-]
-UnitOption = Annotated[
-    float | None,
-    typer.Option(
-        "--unit",
-        help="What one photon is in the file, where all counts are multiples of it (0.5).",
-    ),
-]
 LARGEST_GAIN = 1.0
 """keV a channel: above, energies are hardly those of X-rays."""
+MASK_SUFFIXES = (".npy", ".tif", ".tiff")
 
 
-@dataclass(frozen=True)
-class Input:
-    """How files are read, and which part of each is used.
-
-    The fields are the options of the command line, as they were typed; `seed` is that of `align`.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How files are read; each field is an option of the command line, as it was typed.
 
     Raises
     ------
     SettingsError
-        If an option could not be meant for any file.
+        If an option cannot be right for any file.
     """
 
-    energy_axis: int | None = None
-    repeat_axis: int | None = None
-    repeat_kind: str | None = None
-    energy_offset: float | None = None
-    energy_gain: float | None = None
-    dataset: str | None = None
-    repeats: str | None = None
-    y: str | None = None
-    x: str | None = None
-    energy: str | None = None
-    mask: Path | None = None
-    rebin: str | None = None
-    align: bool = False
-    seed: int = 0
-    unit: float | None = None
+    energy_axis: Annotated[
+        int | None, typer.Option(help="Index of the energy axis; -1 is the last.")
+    ] = None
+    repeat_axis: Annotated[
+        int | None, typer.Option(help="Index of the axis that holds repeats of one measurement.")
+    ] = None
+    repeat_kind: Annotated[
+        str | None,
+        typer.Option(help="Kind of repeats: scan (averaged), or frame or detector (summed)."),
+    ] = None
+    energy_offset: Annotated[float | None, typer.Option(help="Energy of channel 0, in keV.")] = None
+    energy_gain: Annotated[float | None, typer.Option(help="Width of a channel, in keV.")] = None
+    dataset: Annotated[str | None, typer.Option(help="Path of the counts inside an HDF5 file.")] = (
+        None
+    )
 
     def __post_init__(self) -> None:
         if self.repeat_kind not in (None, "scan", "frame", "detector"):
             raise SettingsError(
                 f"--repeat-kind: expected scan, frame or detector, found {self.repeat_kind!r}"
             )
-        for text, option in ((self.repeats, "--repeats"), (self.y, "--y"), (self.x, "--x")):
-            parse_slice(text, option)
-        parse_window(self.energy, "--energy")
-        parse_factors(self.rebin, "--rebin")
-        if self.unit is not None and not (isfinite(self.unit) and self.unit > 0):
-            raise SettingsError(f"--unit: expected a number above 0, found {self.unit:g}")
-        if self.mask is not None:
-            from .inputs import check_mask
 
-            check_mask(self.mask)
-
-    def stated(self) -> dict[str, Any]:
-        """Return what is said about files beyond what they say themselves, as plain values."""
-        stated = {
-            entry.name: getattr(self, entry.name)
-            for entry in fields(self)
-            if entry.name != "seed" and getattr(self, entry.name) != entry.default
-        }
-        if self.align:
-            stated["seed"] = self.seed
-        if self.mask is not None:
-            from napari_xrf_denoise.batch.record import source_record
-
-            stated["mask"] = source_record(self.mask)  # the same name may hold another picture
-        return stated
-
-    def read(self, path: Path, tell: Callable[[str], object] = warn) -> SpectrumImage:
-        """Read a whole file; its warnings are told."""
+    def read(self, path: Path, report: Callable[[str], object] = warn) -> SpectrumImage:
+        """Read a whole file, and report its warnings."""
         from napari_xrf_denoise.io import read
 
         with warnings.catch_warnings(record=True) as caught:
@@ -171,7 +77,7 @@ class Input:
                 repeat_kind=cast("RepeatKind | None", self.repeat_kind),
             )
         for entry in caught:
-            tell(str(entry.message))
+            report(str(entry.message))
         if self.energy_gain is None or self.energy_gain <= LARGEST_GAIN:
             return image
         hint = (
@@ -179,20 +85,81 @@ class Input:
             f"{image.energy.centers[-1]:,.6g} keV; if eV are meant, give --energy-gain "
             f"{self.energy_gain / 1000:g}"
         )
-        tell(f"{path}: {hint}")
+        report(f"{path}: {hint}")
         return image.with_metadata(warnings=(*image.metadata.get("warnings", ()), hint))
 
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Reading):
+    """How files are read, and which part of each is used; `seed` is that of `align`."""
+
+    repeats: Annotated[
+        str | None,
+        typer.Option(
+            help="Repeats to use, as first:last+1 (0:4). When training on scans, the other scans "
+            "score the result.",
+        ),
+    ] = None
+    y: Annotated[str | None, typer.Option(help="Rows to use, as first:last+1.")] = None
+    x: Annotated[str | None, typer.Option(help="Columns to use, as first:last+1.")] = None
+    energy: Annotated[str | None, typer.Option(help="Energies to use, as low:high in keV.")] = None
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="Picture (.npy or .tif) above 0 in the pixels to use; others get 0."),
+    ] = None
+    rebin: Annotated[
+        str | None, typer.Option(help="How many neighbours to add up, as y,x,energy (1,1,2).")
+    ] = None
+    align: Annotated[
+        bool,
+        typer.Option(
+            "--align",
+            help="First align detector elements or scans to one energy scale, photon by photon.",
+        ),
+    ] = False
+    unit: Annotated[
+        float | None,
+        typer.Option(help="Value of one photon, if all counts are multiples of it (0.5)."),
+    ] = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for text, option in ((self.repeats, "--repeats"), (self.y, "--y"), (self.x, "--x")):
+            parse_slice(text, option)
+        parse_window(self.energy, "--energy")
+        parse_factors(self.rebin, "--rebin")
+        if self.unit is not None and not (isfinite(self.unit) and self.unit > 0):
+            raise SettingsError(f"--unit: expected a number above 0, found {self.unit:g}")
+        if self.mask is not None:
+            check_mask(self.mask)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as plain values."""
+        record = {
+            entry.name: getattr(self, entry.name)
+            for entry in fields(self)
+            if entry.name != "seed" and getattr(self, entry.name) != entry.default
+        }
+        if self.align:
+            record["seed"] = self.seed
+        if self.mask is not None:
+            from napari_xrf_denoise.batch.record import source_record
+
+            record["mask"] = source_record(self.mask)  # the same name may hold another picture
+        return record
+
     def read_part(
-        self, path: Path, tell: Callable[[str], object] = warn
+        self, path: Path, report: Callable[[str], object] = warn
     ) -> tuple[SpectrumImage, SpectrumImage | None]:
-        """Read the part of a file that is asked for.
+        """Read the selected part of a file.
 
         Returns
         -------
         image, rest
-            The repeats to use; the others, which can score a result, if they are scans.
+            The repeats to use; the others if they are scans, which can score a result.
         """
-        whole = self.read(path, tell)
+        whole = self.read(path, report)
         if self.unit is not None:
             from napari_xrf_denoise.processing.photon_units import to_photon_counts
 
@@ -208,7 +175,7 @@ class Input:
             y=slice_within(self.y, "--y", height, "rows"),
             x=slice_within(self.x, "--x", width, "columns"),
             energy=parse_window(self.energy, "--energy"),
-            mask=self._mask((height, width)),
+            mask=None if self.mask is None else read_mask(self.mask, (height, width)),
         )
         if factors := parse_factors(self.rebin, "--rebin"):
             y, x, energy = factors
@@ -221,47 +188,20 @@ class Input:
             return image, None
         return image, whole.replace(counts=whole.counts[rest])
 
-    def _mask(self, shape: tuple[int, int]) -> Any:
-        if self.mask is None:
-            return None
-        from .inputs import read_mask
-
-        return read_mask(self.mask, shape)
-
-
-SUFFIXES = (".npy", ".tif", ".tiff")
-
 
 def check_mask(path: Path) -> None:
-    """Refuse a mask that is missing, or a picture of a kind that is not read.
-
-    Raises
-    ------
-    SettingsError
-    """
+    """Refuse a mask that is missing or has an unsupported format."""
     if not path.is_file():
         raise SettingsError(f"--mask {path}: there is no such file")
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in MASK_SUFFIXES:
         raise SettingsError(
             f"--mask {path}: expected .npy or .tif, found {kind_of_content(path)}; save the "
-            "picture in one of these"
+            "picture in one of these formats"
         )
 
 
 def read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the pixels of a map that a picture is above 0 in.
-
-    Parameters
-    ----------
-    path : Path
-    shape : tuple of int
-        (y, x) of the map.
-
-    Raises
-    ------
-    SettingsError
-        If the picture cannot be read, or has another shape.
-    """
+    """Return where a picture is above 0, for a map of this shape (y, x)."""
     check_mask(path)
     layout = npy if path.suffix.lower() == ".npy" else tiff
     try:

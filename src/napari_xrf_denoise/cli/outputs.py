@@ -2,123 +2,77 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from napari_xrf_denoise.batch.results import result_name, save_or_rescue
-from napari_xrf_denoise.core.atomic_write import check_folder
+from napari_xrf_denoise.core.atomic_write import check_folder, check_target
 from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.quantities import about_seconds
 
 from .messages import warn
-from .progress_table import duration, log_progress
+from .progress_table import log_progress
 
 if TYPE_CHECKING:
     from napari_xrf_denoise.core.progress import OnProgress, Progress
     from napari_xrf_denoise.core.spectrum_image import SpectrumImage
     from napari_xrf_denoise.denoising import Denoised
 
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda or mps: where networks are computed.")
-]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that are already there.")
-]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File to write, or folder for several.")
-]
-FormatOption = Annotated[
-    str,
-    typer.Option("--format", help="Ending of NAME_denoised, which says its format."),
-]
-ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Go on with a batch, of napari too: results of the same file and settings are kept.",
-    ),
-]
-DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+    from .options import Results
 
 
-def check_device(name: str) -> None:
-    """Refuse a device that torch has nowhere, before torch is loaded.
-
-    Raises
-    ------
-    SettingsError
-    """
-    if not DEVICES.fullmatch(name):
-        raise SettingsError(f"--device: expected auto, cpu, cuda or mps, found {name!r}")
-
-
-def find_target(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Path:
-    """Return where a file's result goes, refusing what would fail after hours of work.
-
-    Raises
-    ------
-    SettingsError, OSError
-        If the result would replace its source or a file that it may not, or its folder cannot be
-        written.
-    """
+def find_target(source: Path, output: Path | None, results: Results) -> Path:
+    """Return where a file's result goes, refusing what would fail after hours of work."""
     if output is not None and output.suffix and not output.is_dir():
         target = output
     else:
         folder = Path() if output is None else output
-        target = folder / result_name(source, suffix)
+        target = folder / result_name(source, results.suffix)
         check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    check_target(target, overwrite, source)
+    check_result(target, results.overwrite, source)
     return target
 
 
-def check_target(
-    target: Path, overwrite: bool, source: Path | None = None, suffix: str | None = None
-) -> None:
-    """Refuse a file that could not be written, or that must not be replaced.
-
-    Parameters
-    ----------
-    target : Path
-    overwrite : bool
-    source : Path, optional
-        The file that was read: a measurement is never replaced by its own result.
-    suffix : str, optional
-        The ending that the name must have; one of the writable ones by default.
-    """
+def check_result(target: Path, overwrite: bool, source: Path | None = None) -> None:
+    """Refuse a result that could not be written, or that would replace what it must not."""
     from napari_xrf_denoise.io import check_packages, writable_suffixes
+    from napari_xrf_denoise.io.images import ome_zarr
 
-    allowed = (suffix,) if suffix else writable_suffixes()
-    if not target.name.lower().endswith(tuple(allowed)):
-        raise SettingsError(f"{target}: expected a name that ends in {', '.join(allowed)}")
-    if suffix is None:
-        check_packages(target)
+    check_suffix(target, writable_suffixes())
+    check_packages(target)
     if source is not None and target.resolve() == source.resolve():
         raise SettingsError(f"{target}: the result would replace its source; choose another name")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target}: exists already; add --overwrite to replace it")
-    if not target.resolve().parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first")
+    is_folder = target.name.lower().endswith(ome_zarr.SUFFIXES)
+    check_target(target, overwrite, ome_zarr.is_own if is_folder else None)
     check_folder(target.resolve().parent)
 
 
-def check_format(image: SpectrumImage, target: Path) -> None:
-    """Refuse a format that cannot hold the result, before there is one.
+def check_model_file(target: Path, overwrite: bool) -> None:
+    """Refuse a file that no model could be written to."""
+    check_suffix(target, (".safetensors",))
+    check_target(target, overwrite)
+    check_folder(target.resolve().parent)
 
-    Raises
-    ------
-    DataError
-    """
+
+def check_suffix(target: Path, allowed: tuple[str, ...]) -> None:
+    """Refuse a name with any other ending."""
+    if not target.name.lower().endswith(allowed):
+        raise SettingsError(f"{target}: expected a name that ends in {', '.join(allowed)}")
+
+
+def check_format(image: SpectrumImage, target: Path) -> None:
+    """Refuse a format that cannot hold the result, before there is one."""
     if target.suffix.lower() == ".csv" and image.is_map:
         raise DataError(f"{target}: CSV holds spectra, not maps; choose a name ending in .h5")
 
 
 def save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
-    """Write the result; where that fails, to a temporary folder, since hours may be in it."""
+    """Write the result; if that fails, to a temporary folder, since hours may be in it."""
     save_or_rescue(image, target, overwrite)
     typer.echo(f"result: {target}")
 
@@ -141,9 +95,9 @@ def print_report(result: Denoised) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
-    """Give a function that makes a progress bar with a title and returns what moves it.
+    """Give ``start(title)``, which adds a progress bar and returns the function that moves it.
 
-    Where nobody sees bars, as in a log, there is a line now and then.
+    Without a terminal, as in a log, lines are printed now and then instead.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
@@ -166,11 +120,11 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
 
             def move(progress: Progress) -> None:
                 left = progress.seconds_left
-                reported = "" if left is None else f"{duration(left)} left, "
+                remaining = "" if left is None else f"{about_seconds(left)} left, "
                 bars.update(
                     task,
                     completed=progress.fraction,
-                    left=f"{reported}{progress.stage}",
+                    left=f"{remaining}{progress.stage}",
                     visible=progress.fraction < 1,
                 )
 

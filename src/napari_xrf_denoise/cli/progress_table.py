@@ -1,4 +1,4 @@
-"""How far the files of a batch are, on a terminal as a table, elsewhere as plain lines."""
+"""Progress of a batch: a table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 
 from napari_xrf_denoise.batch.task import Task, seconds_left
+from napari_xrf_denoise.core.quantities import about_seconds
 
 from .messages import warn
 
@@ -21,22 +22,17 @@ if TYPE_CHECKING:
     from napari_xrf_denoise.core.progress import OnProgress, Progress
 
 LINE_SECONDS = 30
-"""Least time between two lines about one file that is being denoised."""
+"""Least time between two lines about one file."""
 BAR_WIDTH = 10
 WITH_BARS = 110
-"""Columns of a terminal that has room for bars beside the figures."""
+"""Columns of a terminal with room for bars beside the numbers."""
 STYLES = {"failed": "red", "done": "green", "running": "bold"}
 FRAME_LINES = 7
-"""Lines of the table that are no rows, and the one below it."""
+"""Lines of the table other than rows, and the caption."""
 
 
 class BatchView(AbstractContextManager["BatchView"]):
-    """Shows the tasks of a batch while it runs; this one as plain lines, for logs.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    """
+    """The tasks of a batch while it runs, as plain lines for a log."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = list(tasks)
@@ -48,17 +44,17 @@ class BatchView(AbstractContextManager["BatchView"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave nothing behind."""
+        """End; there is nothing to clean up."""
 
     def show(self, index: int, task: Task) -> None:
-        """Take over a task that has changed."""
+        """Print what has changed about a task."""
         before, self.tasks[index] = self.tasks[index], task
         if task.state == "running":
-            self._tell_progress(index, task, began=before.state != "running")
+            self._print_progress(index, task, began=before.state != "running")
         elif task.has_ended:
-            tell_outcome(task)
+            print_outcome(task)
 
-    def _tell_progress(self, index: int, task: Task, *, began: bool) -> None:
+    def _print_progress(self, index: int, task: Task, *, began: bool) -> None:
         if not began and time.monotonic() - self._last < LINE_SECONDS:
             return
         self._last = time.monotonic()
@@ -67,13 +63,7 @@ class BatchView(AbstractContextManager["BatchView"]):
 
 
 class LiveTable(BatchView):
-    """The same as a table that is drawn anew ten times a second, as high as the terminal.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    console : rich.console.Console
-    """
+    """The tasks of a batch as a table, redrawn ten times a second and as high as the terminal."""
 
     def __init__(self, tasks: Sequence[Task], console: Console) -> None:
         from rich.live import Live
@@ -88,19 +78,19 @@ class LiveTable(BatchView):
         )
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *about: Any) -> None:
-        """Leave the complete table behind, and all that is wrong, which no cell has room for."""
+        """Leave the complete table behind, and all problems, for which no cell has room."""
         self._live.stop()
         self._console.print(self._table(self.tasks))
         for task in self.tasks:
-            _tell_problems(task)
+            _print_problems(task)
 
     def show(self, index: int, task: Task) -> None:
-        """Take over a task that has changed; it is drawn in its time."""
+        """Show a task that has changed at the next redraw."""
         self.tasks[index] = task
 
     def _now(self) -> Table:
@@ -111,8 +101,8 @@ class LiveTable(BatchView):
         table = self._table(tasks[first : first + rows])
         ended = sum(task.has_ended for task in tasks)
         left = seconds_left(tasks)
-        reported = "" if left is None else f", {duration(left)} left for all"
-        table.caption = f"{ended} of {len(tasks)} files{reported}"
+        remaining = "" if left is None else f", {about_seconds(left)} left for all"
+        table.caption = f"{ended} of {len(tasks)} files{remaining}"
         return table
 
     def _table(self, tasks: Sequence[Task]) -> Table:
@@ -142,7 +132,7 @@ class LiveTable(BatchView):
 
 
 def log_progress(title: str) -> OnProgress:
-    """Print that one job begins, and return what prints now and then how far it is."""
+    """Print that a job starts; return the function that prints its progress now and then."""
     typer.echo(title, err=True)
     last = time.monotonic()
 
@@ -157,7 +147,7 @@ def log_progress(title: str) -> OnProgress:
 
 
 def batch_view(tasks: Sequence[Task]) -> BatchView:
-    """Return what shows a batch: a table where somebody sees it, else plain lines."""
+    """Return a table if somebody sees it, else plain lines."""
     from rich.console import Console
 
     console = Console()
@@ -165,20 +155,15 @@ def batch_view(tasks: Sequence[Task]) -> BatchView:
     return LiveTable(tasks, console) if is_seen else BatchView(tasks)
 
 
-def tell_outcome(task: Task) -> None:
-    """Print what came of a file: one line, and its warnings."""
+def print_outcome(task: Task) -> None:
+    """Print the outcome of a file: one line, and its warnings."""
     if task.has_result:
         gain = f"dose gain: {task.gain_words}"
         typer.echo(f"{task.source}: {task.state}, {gain}, result: {task.target}")
-    _tell_problems(task)
+    _print_problems(task)
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words, no more exact than an estimate is."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _tell_problems(task: Task) -> None:
+def _print_problems(task: Task) -> None:
     if task.state == "failed":
         typer.secho(f"error: {task.source}: {task.short_message}", fg="red", err=True)
     for warning in task.warnings:

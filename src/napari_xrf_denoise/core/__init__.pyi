@@ -8,5 +8,5 @@ from .errors import SettingsError as SettingsError
 from .factored_counts import FactoredCounts as FactoredCounts
 from .progress import Preview as Preview
 from .progress import Progress as Progress
+from .repeats import stack_repeats as stack_repeats
 from .spectrum_image import SpectrumImage as SpectrumImage
-from .spectrum_image import stack_repeats as stack_repeats

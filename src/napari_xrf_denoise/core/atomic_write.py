@@ -1,4 +1,4 @@
-"""Files and folders that are complete or absent: written beside their place, then moved into it."""
+"""Files and folders that are complete or absent: written to a temporary path, then renamed."""
 
 from __future__ import annotations
 
@@ -16,30 +16,12 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary path in the same folder that becomes `path` when all went well.
+    """Give a temporary path in the same folder that becomes `path` on success.
 
-    On any failure, also when interrupted, the temporary file goes and an older file stays as it
-    was: moving within a folder is atomic, while writing into the old file is not.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where the file shall be; of a link its target, so that the link stays.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Yields
-    ------
-    temporary : pathlib.Path
-        A path where nothing is yet.
-
-    Raises
-    ------
-    FileExistsError
-        If there is a file and it may not be replaced.
-    OSError
-        If the folder is missing or may not be written, or the disk is full; the message names
-        the file and what to do.
+    On any failure, also an interrupt, the temporary file is removed and an older file is
+    unchanged: renaming within a folder is atomic, writing into the old file is not. A link stays,
+    and its target is replaced. Errors are those of `check_target`, or an OSError that names the
+    file and the remedy.
     """
     target = path.resolve()
     check_target(path, overwrite)
@@ -48,7 +30,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         if not overwrite:
-            # Somebody else may have written the file in the meantime.
+            # Another program may have written the file in the meantime.
             check_target(path, overwrite)
         os.replace(temporary, target)  # noqa: PTH105  (Path.replace; the name says it better)
     except OSError as error:
@@ -61,33 +43,12 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
 def replacing_folder(
     path: Path, *, overwrite: bool, may_replace: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """Give a temporary path beside `path` where a folder is made that then becomes `path`.
+    """Give a temporary path beside `path` for a folder that becomes `path` on success.
 
-    On any failure, also when interrupted, the temporary folder goes and what was there stays. A
-    folder cannot be put in the place of another in one step: the older one is moved aside first,
-    and back again if the new one cannot take its place.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where the folder shall be; of a link its target, so that the link stays.
-    overwrite : bool
-        Whether what is there may be replaced.
-    may_replace : callable
-        ``may_replace(folder)`` is true of folders that are what this one will be. All others are
-        left alone, whatever `overwrite` says: a slip must not cost somebody their documents.
-
-    Yields
-    ------
-    temporary : pathlib.Path
-        A path where nothing is yet.
-
-    Raises
-    ------
-    FileExistsError
-        If something is there and may not be replaced.
-    OSError
-        If the parent folder is missing or not writable, or the disk is full.
+    On any failure, also an interrupt, the temporary folder is removed and the older one stays. A
+    folder cannot replace another one in one step: the older one is moved aside first, and back
+    if the new one cannot take its place. Only folders for which ``may_replace(folder)`` is true
+    are ever replaced, whatever `overwrite` says: a slip must not cost somebody their documents.
     """
     target = path.resolve()
     check_target(path, overwrite, may_replace)
@@ -113,30 +74,20 @@ def replacing_folder(
 def check_target(
     path: Path, overwrite: bool, may_replace: Callable[[Path], bool] | None = None
 ) -> None:
-    """Refuse a path where nothing may be written, with words that say what to do.
+    """Refuse a path where nothing may be written, with an OSError that says what to do.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    overwrite : bool
-        Whether what is there may be replaced.
-    may_replace : callable, optional
-        Which folders may be replaced by a folder; without it the path is one of a file.
-
-    Raises
-    ------
-    IsADirectoryError, FileExistsError, FileNotFoundError
+    With `may_replace`, the path is that of a folder, and may replace folders for which it is true.
     """
     target = path.resolve()
     if may_replace is None and target.is_dir():
         raise IsADirectoryError(
-            errno.EISDIR, f"{path}: expected a name for a file, found a folder; add a file name"
+            errno.EISDIR, f"{path}: expected a file name, found a folder; add a file name"
         )
     if target.exists() and not overwrite:
         raise FileExistsError(
             errno.EEXIST,
-            f"{path}: the file exists and is left as it is; give overwrite=True (--overwrite) to "
-            "replace it, or choose another name",
+            f"{path}: exists already; use overwrite=True (--overwrite) to replace it, or choose "
+            "another name",
         )
     if may_replace is not None and target.is_dir() and not may_replace(target):
         raise FileExistsError(
@@ -151,18 +102,13 @@ def check_target(
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or cannot be made; nothing is left behind.
-
-    Raises
-    ------
-    NotADirectoryError, PermissionError
-    """
+    """Refuse a folder that cannot be written or created; nothing is left behind."""
     asked = folder.resolve()
     place = next((parent for parent in (asked, *asked.parents) if parent.exists()), asked)
     named = f"{folder}" if place == asked else f"{folder}: {place}"
     if not place.is_dir():
         raise NotADirectoryError(f"{named} is no folder; choose another folder")
-    # Permissions do not tell of every folder: some hold no files of users, or no more files.
+    # Permissions are not enough: some folders take no files of users, or no more files.
     probe = place / f".{uuid4().hex}.part"
     try:
         probe.touch()
@@ -172,7 +118,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold the content before the name does."""
+    """Flush the content to disk before the file gets its name."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -195,7 +141,7 @@ def _move(temporary: Path, target: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the disk hold the content before the name does."""
+    """Flush the content to disk before the file gets its name."""
     for file in folder.rglob("*"):
         if file.is_file():
             _flush(file)

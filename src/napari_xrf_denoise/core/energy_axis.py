@@ -1,4 +1,4 @@
-"""The energy axis: what energy, in keV, the centre of each channel has."""
+"""The energy axis: the energy of each channel's centre, in keV."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ NO_CALIBRATION = (
 )
 
 ROUNDING = 1e-6
-"""Channels by which the end of a window may miss the centre that it was taken from."""
+"""Channels by which the end of a window may differ from a channel centre by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class EnergyAxis:
     """Energies of the channels of a spectrum.
 
-    A linear axis is ``offset + gain * channel``. An axis that is not linear is made by
-    `from_centers`; it keeps its true centres, and ``offset`` and ``gain`` are its best line.
+    A linear axis is ``offset + gain * channel``. `from_centers` makes axes that are not linear:
+    they keep their exact centres, and ``offset`` and ``gain`` are the best line.
 
     Parameters
     ----------
@@ -128,6 +128,15 @@ class EnergyAxis:
         return self.offset + self.gain * np.arange(self.size, dtype=np.float64)
 
     @property
+    def borders(self) -> NDArray[np.float64]:
+        """Energies of the borders of channels, half-way between centres, shape (size + 1,)."""
+        centers = self.centers
+        if self.size == 1:
+            return np.asarray(centers[0] + self.gain * np.array([-0.5, 0.5]))
+        inner = (centers[1:] + centers[:-1]) / 2
+        return np.concatenate([[2 * centers[0] - inner[0]], inner, [2 * centers[-1] - inner[-1]]])
+
+    @property
     def unit(self) -> str:
         """``"keV"``, or ``"channel"`` when the axis is not calibrated."""
         return "keV" if self.calibrated else "channel"
@@ -139,8 +148,8 @@ class EnergyAxis:
     def channels(self, low: float, high: float) -> slice:
         """Return the channels of a window: those with centres in ``low <= energy < high``.
 
-        So windows side by side share no channel and miss none. An end that is a centre but for
-        rounding is that centre.
+        Adjacent windows thus share no channel and miss none. An end that equals a centre within
+        rounding is taken as that centre.
 
         Parameters
         ----------
@@ -160,7 +169,8 @@ class EnergyAxis:
         """
         if not low < high:  # also for NaN
             raise DataError(
-                f"energy axis: a window begins below its end, found {low:g} to {high:g} {self.unit}"
+                f"energy axis: expected a window that begins below its end, found {low:g} to "
+                f"{high:g} {self.unit}"
             )
         centers, slack = self.centers, ROUNDING * self.gain
         start, stop = np.searchsorted(centers, [low - slack, high - slack], side="left")
@@ -173,12 +183,12 @@ class EnergyAxis:
         return slice(int(start), int(stop))
 
     def edges(self, channels: slice) -> tuple[float, float]:
-        """Return where a range of channels begins and ends, half a channel beyond their centres.
+        """Return the borders of a range of channels, half a channel beyond its outer centres.
 
         Parameters
         ----------
         channels : slice
-            As `channels` returns it.
+            As returned by `channels`.
 
         Returns
         -------
@@ -190,12 +200,8 @@ class EnergyAxis:
         >>> EnergyAxis(0.0, 0.5, 16).edges(slice(2, 4))
         (0.75, 1.75)
         """
-        centers = self.centers
-        # Half-way to the neighbours; the first and last channel are as wide as those beside them.
-        inner = (centers[1:] + centers[:-1]) / 2 if self.size > 1 else centers + self.gain / 2
-        ends = np.concatenate([2 * centers[:1] - inner[:1], inner, 2 * centers[-1:] - inner[-1:]])
         start, stop, _ = channels.indices(self.size)
-        return float(ends[start]), float(ends[stop])
+        return float(self.borders[start]), float(self.borders[stop])
 
     def __getitem__(self, window: slice) -> EnergyAxis:
         """Return the axis of a contiguous range of channels."""
@@ -211,7 +217,7 @@ class EnergyAxis:
         )
 
     def rebin(self, factor: int) -> EnergyAxis:
-        """Return the axis after each ``factor`` neighbouring channels became one."""
+        """Return the axis with each ``factor`` neighbouring channels merged into one."""
         size = self.size // factor
         if self._centers is not None:
             means = self._centers[: size * factor].reshape(size, factor).mean(axis=1)
@@ -226,7 +232,7 @@ class EnergyAxis:
         return bool(np.max(np.abs(self.centers - other.centers)) <= tolerance * self.gain)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what JSON needs to make this axis again with `from_dict`."""
+        """Return plain values from which `from_dict` restores the axis."""
         content: dict[str, Any] = {
             "offset": self.offset,
             "gain": self.gain,
@@ -239,7 +245,7 @@ class EnergyAxis:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> EnergyAxis:
-        """Make the axis that `as_dict` described."""
+        """Return the axis of `as_dict`."""
         calibrated = bool(content["calibrated"])
         if "centers" in content:
             return cls.from_centers(content["centers"], calibrated=calibrated, tolerance=1e-9)

@@ -1,4 +1,4 @@
-"""Errors that a user may meet: each says where, what was expected and found, and what to do."""
+"""Errors for users: each names the place, the expected and actual value, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ class DataError(ValueError):
 
 
 class FormatError(DataError):
-    """A file that is missing its content, is damaged, or has a layout that is not known."""
+    """A file that lacks its content, is damaged, or has an unknown layout."""
 
 
 class SettingsError(ValueError):
-    """A setting that does not exist, or that cannot work with the data at hand."""
+    """A setting that does not exist, or does not suit the data."""
 
 
 class Cancelled(Exception):  # noqa: N818  (the name users know)
-    """A run that was stopped by its ``should_stop``; nothing of it is left behind."""
+    """A run that was stopped by its ``should_stop``; it leaves nothing behind."""
 
 
 class MissingDependencyError(ImportError):
-    """An optional package that is needed for what was asked, and how to install it."""
+    """An optional package is missing; the message says how to install it."""
 
 
 class CalibrationWarning(UserWarning):
@@ -30,16 +30,8 @@ class CalibrationWarning(UserWarning):
 
 
 def in_words(error: BaseException, source: Path | None = None) -> str:
-    """Return an error as one sentence.
+    """Return an error, of work on a file, as one sentence.
 
-    Parameters
-    ----------
-    error : BaseException
-    source : pathlib.Path, optional
-        The file that was worked on.
-
-    Examples
-    --------
     >>> in_words(FileNotFoundError(2, "No such file or directory", "gold.h5"))
     'No such file or directory: gold.h5'
     """
@@ -51,10 +43,10 @@ def in_words(error: BaseException, source: Path | None = None) -> str:
             f"{named}not enough memory ({error}). Crop or rebin the map, or use a larger machine."
         )
     if isinstance(error, OSError):
-        # An error with a number begins with it, which tells a user nothing.
+        # The text of such an error begins with a number that means nothing to a user.
         reason = str(error.strerror or error)
         names = [Path(error.filename).name] if isinstance(error.filename, str) else []
         names += [] if source is None else [source.name]
-        is_told = not names or any(name in reason for name in names if name)
-        return reason if is_told or error.filename is None else f"{reason}: {error.filename}"
+        is_named = not names or any(name in reason for name in names if name)
+        return reason if is_named or error.filename is None else f"{reason}: {error.filename}"
     return f"{named}{type(error).__name__}: {error}. Please report this as a bug."

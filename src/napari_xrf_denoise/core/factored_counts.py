@@ -1,4 +1,4 @@
-"""Counts that are kept as a product of two factors, and computed where they are looked at.
+"""Counts kept as a product of two factors, and computed where they are accessed.
 
 A denoised map of few components is scores times spectra: 1000 × 1000 pixels of 2048 channels are
 8 GB, their 16 scores a pixel 64 MB. The picture at one energy is one column of the product, the
@@ -24,22 +24,16 @@ __all__ = ["FactoredCounts", "Factors"]
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """What the counts of a map are computed from; make it with `checked`.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray, shape (y, x, rank)
-    spectra : numpy.ndarray, shape (rank, energy)
-    places : numpy.ndarray of int, shape (2, n)
-        y and x of the pixels that are given by themselves.
-    rows : numpy.ndarray, shape (n, energy)
-        Spectra of these pixels.
-    """
+    """Factors of the counts of a map; make them with `checked`."""
 
     scores: NDArray[np.float32]
+    """Shape (y, x, rank)."""
     spectra: NDArray[np.float32]
+    """Shape (rank, energy)."""
     places: NDArray[np.intp]
+    """y and x of the pixels with spectra of their own, shape (2, n)."""
     rows: NDArray[np.float32]
+    """Spectra of these pixels, shape (n, energy)."""
 
     @classmethod
     def checked(
@@ -49,16 +43,8 @@ class Factors:
         places: ArrayLike | None = None,
         rows: ArrayLike | None = None,
     ) -> Factors:
-        """Return factors that go together; see `FactoredCounts` for the parameters.
+        """Return factors that fit together; parameters and errors are those of `FactoredCounts`.
 
-        Raises
-        ------
-        DataError
-            If shapes do not go together, a value is NaN or infinite, a count in `rows` is
-            negative, or `places` are not ascending pixels of the picture.
-
-        Examples
-        --------
         >>> factors = Factors.checked([[[1, 2], [3, -4]]], [[1, 0, 1], [0, 1, 1]])
         >>> factors.product()
         array([[[1., 2., 3.],
@@ -82,7 +68,7 @@ class Factors:
         whole = flat.dtype.kind in "iu" or flat.size == 0
         if not whole or np.any(np.diff(flat, prepend=-1, append=height * width) < 1):
             raise DataError(
-                "factors: expected places to be whole numbers that ascend from 0 to at most "
+                "factors: expected places to be ascending whole numbers from 0 to "
                 f"{height * width - 1}, found {flat}"
             )
         for name, values in (("scores", scores), ("spectra", spectra), ("rows", rows)):
@@ -114,7 +100,7 @@ class Factors:
     def product(self) -> NDArray[np.float32]:
         """Return the counts, shape (y, x, energy)."""
         height, width, rank = self.scores.shape
-        # One product of contiguous matrices, since NumPy is slow at others.
+        # One product of contiguous matrices: NumPy is slow for others.
         pixels = np.ascontiguousarray(self.scores).reshape(height * width, rank)
         product = pixels @ np.ascontiguousarray(self.spectra)
         counts = np.maximum(product, 0, out=product).reshape(self.shape)
@@ -122,14 +108,14 @@ class Factors:
         return counts
 
     def row_numbers(self) -> NDArray[np.intp]:
-        """Return for each pixel which of the rows it is, or -1, shape (y, x, 1)."""
+        """Return the index of each pixel in `rows`, or -1, shape (y, x, 1)."""
         numbers = np.full((*self.shape[:2], 1), -1)
         numbers[*self.places, 0] = np.arange(len(self.rows))
         return numbers
 
 
 def _within(at: NDArray[np.intp], kept: range) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return where indices are in a part of the axis, and whether they are in it."""
+    """Return the positions of indices in a part of the axis, and whether they are in it."""
     position, between = np.divmod(at - kept.start, kept.step)
     return position, (between == 0) & (position >= 0) & (position < len(kept))
 
@@ -139,8 +125,8 @@ CHUNK_BYTES = 32 * 2**20
 ENERGY = 2
 """Among the axes (y, x, energy) of the factors' product."""
 Layout = tuple[int | None, ...]
-"""What each axis that one sees is: one of the product's, or None for one that is there only to be
-of length 1. Axes of the product that one does not see are of length 1."""
+"""For each visible axis that of the product, or None for an added one of length 1. Hidden axes of
+the product have length 1."""
 
 
 def _reduction(name: str) -> Any:
@@ -158,7 +144,7 @@ def _reduction(name: str) -> Any:
         options: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
         if dtype is not None:
             options["dtype"] = dtype
-        # Not in threads, each of which would hold a band; the product itself uses all cores.
+        # Without threads, each of which would hold a band; the product itself uses all cores.
         return getattr(self.to_dask(), name)(**options).compute(scheduler="synchronous")
 
     reduced.__doc__ = f"Return the {name} over some axes or all, as NumPy does, band by band."
@@ -171,21 +157,20 @@ class FactoredCounts(NDArrayOperatorsMixin):
     ``counts[0, y, x, e]`` is the sum of ``scores[y, x, r] * spectra[r, e]`` over the components
     r, or 0 where that is negative.
 
-    It is indexed as a NumPy array is. Slices are views, which cost nothing: ``counts[0]``,
-    ``counts[:, 10:20]``. What is smaller by an axis, or picked by index arrays, is computed at
-    once: a spectrum, the picture at one energy, a row, the pixels of a mask are NumPy arrays, so
-    that all of NumPy works with them. To be exact: integers on axes longer than 1, index arrays,
-    and results of at most one axis compute; ``np.asarray`` computes a view. The last digits of a
-    count depend on what is computed with it.
+    They are indexed like a NumPy array. Slices are views and cost nothing: ``counts[0]``,
+    ``counts[:, 10:20]``. Integers on axes longer than 1, index arrays, and results of at most one
+    axis are computed at once: a spectrum, the picture at one energy, a row, or the pixels of a
+    mask are NumPy arrays. ``np.asarray`` computes a view. The last digits of a count depend on
+    which counts are computed together.
 
     Transposing, and reshaping that only adds or removes axes of length 1, give views too. Other
     shapes, other types and arithmetic (``counts * mask``) give dask arrays, which compute band by
-    band. Functions of NumPy that are neither, such as ``np.median``, expand all counts.
+    band. Other functions of NumPy, such as ``np.median``, expand all counts.
 
     Parameters
     ----------
     scores : array_like, shape (y, x, rank)
-        Held as float32, without a copy if they are and lie in this order.
+        Held as float32, without a copy if they are contiguous float32 already.
     spectra : array_like, shape (rank, energy)
         Spectra of the components.
     places : array_like of int, shape (n,), optional
@@ -197,7 +182,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
     Raises
     ------
     DataError
-        If shapes do not go together, a value is NaN or infinite, a count in `rows` is negative,
+        If shapes do not fit together, a value is NaN or infinite, a count in `rows` is negative,
         or `places` are not ascending pixels of the picture.
 
     Examples
@@ -267,7 +252,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("these counts are computed when asked for, which copy=False forbids")
+            raise ValueError("these counts are computed on access, which copy=False forbids")
         counts = self._arranged(self._factors.product())
         return counts if dtype is None else counts.astype(dtype, copy=False)
 
@@ -298,7 +283,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
                 raise IndexError(f"index {part} is out of bounds for axis {number} of size {size}")
             if axis is not None:
                 cuts[axis] = part
-            elif not range(1)[part]:  # nothing is left of an axis that the factors do not have
+            elif not range(1)[part]:  # an empty part of an axis that the factors do not have
                 return self._picked(parts)
         view = _view(self._factors.cut(*cuts), tuple(layout))
         return np.asarray(view)[()] if computes or view.ndim < 2 else view
@@ -314,7 +299,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
         return _view(self._factors, tuple(self._layout[axis] for axis in order))
 
     def reshape(self, *shape: Any) -> Any:
-        """Return a view that has more or fewer axes of length 1; of other shapes a dask array."""
+        """Return a view with more or fewer axes of length 1; a dask array for other shapes."""
         if len(shape) == 1 and isinstance(shape[0], Sequence):
             return self.reshape(*shape[0])
         known = max(1, -math.prod(shape))  # of all lengths but the one that is -1
@@ -327,7 +312,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
         return _view(self._factors, tuple(None if n == 1 else next(axes) for n in target))
 
     def astype(self, dtype: DTypeLike, copy: bool = False) -> Any:
-        """Return these counts if they are to be float32, or else a dask array."""
+        """Return these counts for float32, a dask array for other types."""
         return self if np.dtype(dtype) == self.dtype else self.to_dask().astype(dtype)
 
     def to_dask(self) -> Any:
@@ -341,7 +326,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
                 row = self.nbytes // sizes[axis]
                 chunks[number] = min(sizes[axis], max(1, CHUNK_BYTES // row))
                 break
-        # A name of its own, since dask would read both factors to make one up.
+        # name=False, since dask would read both factors to make a name.
         meta = np.empty((0,) * self.ndim, self.dtype)
         return dask.array.from_array(_Computing(self), chunks=chunks, name=False, meta=meta)
 
@@ -351,19 +336,19 @@ class FactoredCounts(NDArrayOperatorsMixin):
         gaps = [number for number, part in enumerate(parts) if part is Ellipsis]
         used = sum(_axes_of(part) for part in parts)
         if used > self.ndim or len(gaps) > 1:
-            raise IndexError(f"{key} is no index of an array of {self.ndim} axes")
+            raise IndexError(f"{key} does not index an array of {self.ndim} axes")
         gap = gaps[0] if gaps else len(parts)
         return [*parts[:gap], *[slice(None)] * (self.ndim - used), *parts[gap + 1 :]]
 
     def _arranged(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values on (y, x, energy), any of them of length 1, with the axes one sees."""
+        """Return values on (y, x, energy), each perhaps of length 1, with the visible axes."""
         seen = [axis for axis in self._layout if axis is not None]
         hidden = [axis for axis in range(3) if axis not in seen]
         shape = [1 if axis is None else values.shape[axis] for axis in self._layout]
         return values.transpose(hidden + seen).reshape(shape)
 
     def _picked(self, parts: list[Any]) -> NDArray[np.float32]:
-        """Return what index arrays pick: NumPy picks from the factors, and those are multiplied."""
+        """Return counts at index arrays: NumPy indexes the factors, which are then multiplied."""
         if ENERGY not in self._layout:
             view = _view(self._factors, (*self._layout, ENERGY))
             return view._picked([*parts, slice(None)])[..., 0]
@@ -373,7 +358,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
         if not isinstance(energy, slice):
             return self._picked_one_by_one(tuple(parts))
         key = (*parts[:place], slice(None), *parts[place + 1 :])
-        # Where NumPy puts the axis of energies: the one that is longer where there are more.
+        # The axis at which NumPy puts energies is the one that grows with their number.
         one, two = (
             self._arranged(np.broadcast_to(np.int8(0), (*self._factors.shape[:2], n)))[key].shape
             for n in (1, 2)
@@ -386,7 +371,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
         return np.moveaxis(counts, -1, at)
 
     def _picked_one_by_one(self, key: tuple[Any, ...]) -> NDArray[np.float32]:
-        """Return counts whose energies are picked too, which is no product of matrices."""
+        """Return counts at index arrays that include energies: not a product of matrices."""
         factors = self._factors
 
         def pick(values: NDArray[Any]) -> NDArray[Any]:
@@ -406,7 +391,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
 
 
 class _Computing:
-    """Factored counts for dask, which would take a view for an array that is computed already."""
+    """Factored counts for dask, which would take a view for a computed array."""
 
     def __init__(self, counts: FactoredCounts) -> None:
         self._counts = counts
@@ -417,7 +402,7 @@ class _Computing:
 
 
 def _view(factors: Factors, layout: Layout) -> FactoredCounts:
-    # Not through the constructor, which looks at all values.
+    # Not through the constructor, which checks all values.
     view = FactoredCounts.__new__(FactoredCounts)
     view._factors, view._layout = factors, layout
     return view
@@ -436,7 +421,7 @@ def _part(part: Any) -> Any:
 
 
 def _axes_of(part: Any) -> int:
-    """Return how many axes an entry of a key is for."""
+    """Return the number of axes that an entry of a key indexes."""
     if part is None or part is Ellipsis:
         return 0
     return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1

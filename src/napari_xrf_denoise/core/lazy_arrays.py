@@ -1,4 +1,4 @@
-"""Where the values of an array are: in memory, on disk, or not yet computed."""
+"""Arrays in memory, on disk, or not yet computed."""
 
 from __future__ import annotations
 
@@ -19,26 +19,16 @@ def is_dask(array: Any) -> bool:
 
 
 def is_lazy(array: Any) -> bool:
-    """Whether the values of an array are computed only when they are asked for."""
+    """Whether the values of an array are computed only when needed."""
     return is_dask(array) or isinstance(array, FactoredCounts)
 
 
 def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
-    """Yield bands of rows (axis 1) as they are best read from disk or computed.
+    """Yield bands of rows (axis 1) of an array (repeat, y, x, energy) as they are best read.
 
-    A dask array computes whole chunks even where a part of one is asked for, so that going over it
-    in smaller steps would read everything several times.
-
-    Parameters
-    ----------
-    array : array, shape (repeat, y, x, energy)
-    most_bytes : int
-        Where bands would be larger, or nothing is lazy, the array itself is the only one.
-
-    Yields
-    ------
-    rows : slice
-    band : array
+    A dask array computes whole chunks even for a part of one, so smaller steps would read
+    everything several times. Where bands would exceed `most_bytes`, or nothing is lazy, the array
+    itself is the only band.
     """
     height = array.shape[1]
     ends = np.cumsum([0, *array.chunks[1]]).tolist() if is_dask(array) else [0, height]
@@ -49,7 +39,7 @@ def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
         return
     bands: list[Callable[[], NDArray[Any]]]
     if array.npartitions == len(groups):
-        # Its graph is made once, and reading needs no scheduler: half of the time of what follows.
+        # Building the graph once and reading without a scheduler takes half the time.
         parts = array.to_delayed().ravel()
         bands = [partial(part.compute, scheduler="synchronous") for part in parts]
     else:
@@ -59,7 +49,7 @@ def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
 
 
 def as_lazy(array: Any) -> Any:
-    """Return a dask array, so that what is on disk or not computed stays so until it is used."""
+    """Return a dask array: values on disk or not yet computed stay so until used."""
     import dask.array
 
     if isinstance(array, FactoredCounts):

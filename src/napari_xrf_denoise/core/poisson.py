@@ -1,6 +1,6 @@
-"""The chance of Poisson counts: of one departure from a rate, and of the largest of many.
+"""Poisson statistics: deviance residuals and tail probabilities, also of the largest of many.
 
-All functions take arrays of any one shape.
+All functions take arrays of one shape.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_RATE = 1e-6
-"""Counts; where nothing is expected, one count is then already a departure of five."""
+"""Least expected counts; a single count where none is expected then has a residual of five."""
 OVERLAP = 0.7
 """Independent windows for each window, where each shares half its channels with the next. Found
 on Poisson counts of known rate; see docs/score.md."""
 LEAST_CHANCE = 1e-300
-"""Smallest chance that is told from none."""
+"""Smallest probability distinguished from zero."""
 
 
 def deviance_residual(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
-    """Return how far counts lie from their rate, in about standard normal numbers.
+    """Return the deviance residual of counts, about standard normal.
 
     The signed root of the deviance, ± √(2·(n·ln(n/λ) − n + λ)), follows the tails of a Poisson
     distribution down to rates below one. P. McCullagh and J. A. Nelder, Generalized Linear
     Models, 2nd ed. (1989), section 2.4.
 
-    Examples
-    --------
-    >>> departure(np.array([4.0, 100.0]), np.array([4.0, 70.0])).round(1)
+    >>> deviance_residual(np.array([4.0, 100.0]), np.array([4.0, 70.0])).round(1)
     array([0. , 3.4])
     """
     rate = np.maximum(rate, LEAST_RATE)
@@ -39,7 +37,7 @@ def deviance_residual(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
     deviance *= counts
     deviance -= excess
     deviance *= 2
-    # Rounding leaves a little less than 0 where there is no departure.
+    # Rounding can give slightly less than 0.
     np.maximum(deviance, 0, out=deviance)
     np.sqrt(deviance, out=deviance)
     return np.asarray(np.copysign(deviance, excess))
@@ -48,21 +46,12 @@ def deviance_residual(counts: NDArray[Any], rate: NDArray[Any]) -> NDArray[Any]:
 def tail_probability(
     counts: NDArray[Any], rate: NDArray[Any], *, above: bool, middle: bool = False
 ) -> NDArray[np.float64]:
-    """Return the chance of at least, or at most, so many counts.
+    """Return the probability of at least (`above`) or at most these counts.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray
-        May be fractions, of which the chance is interpolated.
-    rate : numpy.ndarray
-    above : bool
-        At least so many, else at most.
-    middle : bool
-        Count half of the chance of exactly so many, so that the mean over Poisson counts is ½.
+    Fractions of counts are interpolated. `middle` counts half the probability of exactly these
+    counts, so that the mean over Poisson counts is ½.
 
-    Examples
-    --------
-    >>> float(tail(np.array(3.0), np.array(0.5), above=True).round(4))
+    >>> float(tail_probability(np.array(3.0), np.array(0.5), above=True).round(4))
     0.0144
     """
     from scipy.special import gammainc, gammaincc, gammaln, xlogy
@@ -84,22 +73,15 @@ def largest_of_many(
     rates: NDArray[Any],
     departures: NDArray[Any],
 ) -> NDArray[np.float64]:
-    """Return the largest departure of each pixel as the standard normal number of its chance.
+    """Return the largest residual of each pixel as a standard normal number, shape (pixel,).
 
-    The chance that the largest of many windows departs so far is that of one times the number of
-    windows that can: a window with a rate of 0.01 has a count once in a hundred times, and can
-    have no smaller departure upwards. R. E. Tarone, Biometrics 46 (1990) 515.
+    The probability for the largest of many windows is that of one times the number of windows
+    that can reach it: a window with a rate of 0.01 has a count once in a hundred times, and no
+    smaller positive residual. R. E. Tarone, Biometrics 46 (1990) 515.
 
-    Parameters
-    ----------
-    counts, expected, rates, departures : numpy.ndarray, shape (pixel, window)
-        Counts, their prediction, the rates that they are compared with, and how far they are from
-        these. Neighbouring windows overlap by half.
-
-    Returns
-    -------
-    numpy.ndarray, shape (pixel,)
-        Positive where counts are above the rate.
+    All arguments have the shape (pixel, window): counts, their prediction, the rates they are
+    compared with, and their residuals. Neighbouring windows overlap by half. The result is
+    positive where counts are above the rate.
     """
     from scipy.special import ndtri
 

@@ -1,4 +1,4 @@
-"""How a run tells where it is, and how it is stopped: plain callables, no Qt."""
+"""Progress and cancellation of a run, by plain callables without Qt."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a network makes of the counts while it still learns; the result will be better.
+    """Prediction of a network during training; the result will be better.
 
     Parameters
     ----------
     counts : array, shape (y, x, energy)
-        Expected counts of all repeats together. It may be lazy: index what is looked at.
+        Expected counts of all repeats together, perhaps lazy: index only what is shown.
     rows, columns : slice, optional
-        Part of the map that it covers; None where it is the spectrum of any one pixel.
+        Part of the map that it covers; None if it is the spectrum of a single pixel.
     """
 
     counts: Any
@@ -32,20 +32,20 @@ class Preview:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is.
+    """State of a run.
 
     Parameters
     ----------
     stage : str
-        What is being done, in words for a user.
+        Current activity, for display.
     fraction : float
-        How much of the whole run is done, 0 to 1.
+        Completed share of the whole run, 0 to 1.
     seconds_left : float, optional
         Estimated time to the end of the run; None until it can be estimated.
     figures : mapping of str to float
-        Losses and dose gains of the moment, by name; losses have the names that they have in the
-        report. The dose gain of a network that still learns is that of one pass of it over a part
-        of the counts, by counts that it did not see: the result, made of all, is better.
+        Current losses and dose gains; losses are named as in the report. The dose gain during
+        training is that of one pass over a part of the counts, scored by held-out counts: the
+        final result is better.
     preview : Preview, optional
     """
 
@@ -57,14 +57,10 @@ class Progress:
 
 
 class Watch:
-    """Reports the progress of a run, or of a part of it, and ends it when it shall stop.
+    """Reports the progress of a run, or of a part of it, and cancels it on request.
 
-    Parameters
-    ----------
-    on_progress : callable, optional
-        Called with a `Progress`, at most about 20 times a second and once at the end.
-    should_stop : callable, optional
-        Returns True when the run shall end; asked at every step.
+    `on_progress` is called with a `Progress` at most about 20 times a second and once at the end,
+    `should_stop` at every step.
     """
 
     def __init__(
@@ -77,7 +73,7 @@ class Watch:
         self._low, self._span = 0.0, 1.0
 
     def part(self, start: float, stop: float) -> Watch:
-        """Return a watch whose 0 to 1 is this part of the present one."""
+        """Return a watch whose range 0 to 1 is this part of the present one."""
         part = Watch.__new__(Watch)
         part.__dict__.update(self.__dict__)
         part._low = self._low + self._span * start
@@ -95,19 +91,9 @@ class Watch:
         figures: Mapping[str, float] | None = None,
         preview: Callable[[], Preview | None] | None = None,
     ) -> None:
-        """Say where the run is.
+        """Report the state of the run; `fraction` is that of this part of it.
 
-        Parameters
-        ----------
-        stage, fraction, figures
-            As in `Progress`; the fraction is that of this part of the run.
-        preview : callable, optional
-            Makes the preview, at once, where somebody listens.
-
-        Raises
-        ------
-        Cancelled
-            If the run shall stop.
+        `preview` is called at once if somebody listens. Raises Cancelled if the run shall stop.
         """
         if self._should_stop is not None and self._should_stop():
             raise Cancelled(f"stopped while {stage}; nothing was changed")

@@ -12,15 +12,15 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .counts import AXES, check_counts, check_shape, readonly, sum_dtype
 from .energy_axis import EnergyAxis
 from .errors import DataError
 from .factored_counts import FactoredCounts
-from .lazy_arrays import as_lazy, is_lazy, is_on_disk, is_whole, row_groups
+from .lazy_arrays import as_lazy, is_lazy, is_on_disk, row_groups
 
 __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
 RepeatKind = Literal["scan", "frame", "detector"]
-AXES = ("repeat", "y", "x", "energy")
 READ_BYTES = 128 * 2**20
 """Largest part of a lazy cube that is computed at once, to be given out in smaller blocks."""
 _NO_AMOUNT = re.compile(r"^[xy]$|rate|factor|fraction|posit|dtf", re.IGNORECASE)
@@ -83,9 +83,9 @@ class SpectrumImage:
     repeat_energies: tuple[EnergyAxis, ...] | None = None
 
     def __post_init__(self) -> None:
-        counts = self.counts if is_lazy(self.counts) else _readonly(self.counts, self.name)
+        counts = self.counts if is_lazy(self.counts) else readonly(self.counts, self.name)
         object.__setattr__(self, "counts", counts)
-        _check_shape(counts, self.name)
+        check_shape(counts, self.name)
         if cast("EnergyAxis | None", self.energy) is None:
             object.__setattr__(self, "energy", EnergyAxis.uncalibrated(counts.shape[-1]))
         if self.energy.size != counts.shape[-1]:
@@ -259,14 +259,6 @@ class SpectrumImage:
                     check_counts(band, self.name, first_row=start)
                 yield rows, band
 
-    def is_integer(self) -> bool:
-        """Whether every count is a whole number; judged by value, since some files hold
-        whole counts as floats.
-        """
-        if self.counts.dtype.kind in "iu":
-            return True
-        return all(is_whole(band) for _, band in self.blocks())
-
     def sum_spectrum(self) -> NDArray[np.float64]:
         """Return the counts of each channel, summed over repeats and pixels, shape (energy,)."""
         total = np.zeros(self.shape[3])
@@ -290,7 +282,7 @@ class SpectrumImage:
         if self.n_repeats == 1:
             return self
         if self.combination == "sum":
-            dtype = _sum_dtype(self.counts.dtype, self.n_repeats)
+            dtype = sum_dtype(self.counts.dtype, self.n_repeats)
             counts = self.counts.sum(axis=0, keepdims=True, dtype=dtype)
         else:
             counts = self.counts.mean(axis=0, keepdims=True, dtype=np.float32)
@@ -407,7 +399,7 @@ class SpectrumImage:
         (n_y, n_x, n_e) = (size // factor for size, factor in zip(sizes, factors, strict=True))
         cut = self.counts[:, : n_y * y, : n_x * x, : n_e * energy]
         split = cut.reshape(repeats, n_y, y, n_x, x, n_e, energy)
-        counts = split.sum(axis=(2, 4, 6), dtype=_sum_dtype(self.counts.dtype, y * x * energy))
+        counts = split.sum(axis=(2, 4, 6), dtype=sum_dtype(self.counts.dtype, y * x * energy))
         scalers = {}
         for name, values in self.scalers.items():
             cells = values[..., : n_y * y, : n_x * x].reshape(*values.shape[:-2], n_y, y, n_x, x)
@@ -430,102 +422,6 @@ def _typed(part: slice) -> str:
     return ":".join("" if end is None else str(end) for end in ends)
 
 
-def stack_repeats(images: list[SpectrumImage]) -> SpectrumImage:
-    """Join images of the same thing into one whose repeats they are.
-
-    Raises
-    ------
-    DataError
-        If shapes or energy axes differ.
-    """
-    first = images[0]
-    for other in images[1:]:
-        if other.shape[1:] != first.shape[1:]:
-            raise DataError(
-                f"repeats must have the same shape: {first.name} is {first.shape[1:]} "
-                f"(y, x, energy), {other.name} is {other.shape[1:]}; crop or rebin them first"
-            )
-        if other.repeat_kind != first.repeat_kind and 1 not in (other.n_repeats, first.n_repeats):
-            raise DataError(
-                f"repeats must be of one kind: {first.name} has {first.repeat_kind}s, {other.name} "
-                f"{other.repeat_kind}s; combine those of one of them first (combine_repeats)"
-            )
-        if not other.energy.is_close(first.energy):
-            raise DataError(
-                f"repeats must have the same energy axis: {first.name} begins at "
-                f"{first.energy.offset:g} with {first.energy.gain:g} {first.energy.unit} a channel,"
-                f" {other.name} at {other.energy.offset:g} with {other.energy.gain:g} "
-                f"{other.energy.unit}"
-            )
-    if len(images) == 1:
-        return first
-    arrays = [image.counts for image in images]
-    if any(is_lazy(array) or is_on_disk(array) for array in arrays):
-        import dask.array
-
-        counts = dask.array.concatenate([as_lazy(array) for array in arrays], axis=0)
-    else:
-        counts = np.concatenate(arrays, axis=0)
-    common = set.intersection(*(set(image.scalers) for image in images))
-    energies = None
-    if any(image.repeat_energies is not None for image in images):
-        energies = tuple(
-            axis
-            for image in images
-            for axis in image.repeat_energies or (image.energy,) * image.n_repeats
-        )
-    return first.replace(
-        counts=counts,
-        scalers={
-            name: np.concatenate(
-                [np.broadcast_to(image.scalers[name], image.shape[:3]) for image in images]
-            )
-            for name in first.scalers
-            if name in common
-        },
-        repeat_energies=energies,
-    )
-
-
-def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None:
-    """Refuse counts that no detector gives.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape (repeat, y, x, energy)
-    name : str
-        What to call the data in the message.
-    first_row : int
-        Row of the whole map where `counts` begins.
-
-    Raises
-    ------
-    DataError
-        If a count is negative, NaN or infinite; the message says where.
-    """
-    if counts.dtype.kind == "u" or counts.size == 0:
-        return
-    low, high = counts.min(), counts.max()
-    if low >= 0 and np.isfinite(high):
-        return
-    bad = ~np.isfinite(counts) | (counts < 0)
-    where = [int(i) for i in np.unravel_index(int(np.argmax(bad)), counts.shape)]
-    value = counts[tuple(where)]
-    where[1] += first_row
-    place = ", ".join(f"{axis} {index}" for axis, index in zip(AXES, where, strict=True))
-    remedy = (
-        "export counts from which no background was subtracted"
-        if value < 0
-        else "pixels that were not measured must hold 0 in the file (numpy.nan_to_num), and can be "
-        "left out with a mask then"
-    )
-    n_pixels = int(bad.any(axis=(0, 3)).sum())
-    raise DataError(
-        f"{name}: expected counts that are finite and not negative, found {value} at {place} "
-        f"({int(bad.sum())} such values, in {n_pixels} pixels); {remedy}"
-    )
-
-
 def _scaler(image: SpectrumImage, name: str, values: Any) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64)
     if array.shape not in (image.shape[1:3], image.shape[:3]):
@@ -537,27 +433,6 @@ def _scaler(image: SpectrumImage, name: str, values: Any) -> NDArray[np.float64]
     return array
 
 
-def _readonly(counts: Any, name: str) -> NDArray[Any]:
-    array = np.asanyarray(counts)
-    if array.dtype.kind not in "iuf":
-        raise DataError(f"{name}: expected whole or real counts, found values of {array.dtype}")
-    view: NDArray[Any] = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _check_shape(counts: Any, name: str) -> None:
-    shape = tuple(counts.shape)
-    if len(shape) != 4:
-        raise DataError(
-            f"{name}: expected the four axes (repeat, y, x, energy), found shape {shape}; "
-            "use SpectrumImage.from_array(array, energy_axis=..., repeat_axis=...)"
-        )
-    for axis, size in zip(AXES, shape, strict=True):
-        if size == 0:
-            raise DataError(f"{name}: axis {axis!r} is empty (shape {shape})")
-
-
 def _axis_index(array: Any, axis: int, keyword: str, name: str) -> int:
     if not -array.ndim <= axis < array.ndim:
         raise DataError(
@@ -565,10 +440,3 @@ def _axis_index(array: Any, axis: int, keyword: str, name: str) -> int:
             f"expected {-array.ndim} to {array.ndim - 1}"
         )
     return axis % int(array.ndim)
-
-
-def _sum_dtype(dtype: np.dtype[Any], number: int) -> type:
-    """Type in which sums of so many counts cannot wrap around, as those of uint8 maps would."""
-    if dtype.kind not in "iu":
-        return np.float64
-    return np.uint32 if np.iinfo(dtype).max * number < 2**32 else np.uint64

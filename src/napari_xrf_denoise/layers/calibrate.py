@@ -1,4 +1,4 @@
-"""Energies for the channels of a napari layer, without importing napari."""
+"""Energy calibration of a napari layer, without importing napari."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from napari_xrf_denoise.core.spectrum_image import AXES
 from napari_xrf_denoise.core.version import __version__
 
 from .convert import METADATA_KEY, is_layer
+from .spectral_layer import SpectralLayer
 
 __all__ = ["calibrate_layer", "calibrated_labels", "is_countable"]
 
 
 def calibrate_layer(
-    layer: Any,
+    layer: SpectralLayer,
     axis: EnergyAxis,
+    *,
     energy_axis: int | None = None,
     repeat_axis: int | None = None,
-    *,
     record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give the channels of a napari layer their energies.
+    """Calibrate the energy axis of a napari layer.
 
-    Axis labels, scale, translate, units and metadata of the layer change, its counts stay as they
-    are. It may be done again to correct it.
+    Changes axis labels, scale, translate, units and metadata of the layer, not its counts. Call
+    again to correct a calibration.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        Of counts.
+        With counts.
     axis : EnergyAxis
         Energies in keV, as many as the layer has channels; see `calibration_from_peaks`.
     energy_axis : int, optional
-        Which axis of the layer's data is the energy. By default the one that is labelled so, with
-        its repeats; without labels the only one that is as long as `axis`.
+        Index of the energy axis of the layer's data. By default the one labelled "energy", and
+        that of the repeats "repeat"; without labels the only one as long as `axis`.
     repeat_axis : int, optional
-        Which axis holds repeats of the same measurement.
+        Index of the axis that holds repeats of the same measurement.
     record : mapping, optional
         How the calibration was made, in plain values, for ``metadata["energy_calibration"]``.
 
     Raises
     ------
     DataError
-        If this is no image of counts, such as one in colours or of several resolutions, it has no
-        such axes, more than two are left for pixels, or the energy axis has another length than
-        `axis`. The layer is then as it was.
+        If this is not an image of counts (but RGB or multiscale, for example), it lacks such axes,
+        more than two axes remain for pixels, or the energy axis and `axis` differ in length. The
+        layer is then unchanged.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def calibrate_layer(
     if not is_countable(layer):
         raise DataError(
             f"layer {getattr(layer, 'name', '')!r}: expected an image of real or whole numbers "
-            "with two to four axes, no colours and one resolution, found "
+            "with two to four axes, not RGB or multiscale, found "
             f"{_kind(layer)}; choose a layer of counts"
         )
     if energy_axis is None:
@@ -83,12 +84,12 @@ def calibrate_layer(
         if label == "energy":
             step, start, unit = axis.gain, axis.offset, "keV" if axis.calibrated else "pixel"
         elif label == "repeat" or before in ("energy", "repeat"):
-            step, start, unit = 1.0, 0.0, "pixel"  # what it was is no distance
+            step, start, unit = 1.0, 0.0, "pixel"  # not a distance
         scale.append(float(step))
         translate.append(float(start))
         units.append(str(unit))
     metadata = dict(layer.metadata)
-    # Calibrations of single repeats belong to the former axis.
+    # Calibrations of single repeats belong to the earlier axis.
     own = {**metadata.get(METADATA_KEY, {}), "energy": axis.as_dict(), "repeat_energies": None}
     made = {**(record or {}), "version": __version__, **axis.as_dict()}
     metadata |= {METADATA_KEY: own, "energy_calibration": made}
@@ -102,12 +103,7 @@ def calibrate_layer(
 
 
 def is_countable(layer: Any) -> bool:
-    """Whether a layer is an image whose numbers may be counts, of two to four axes.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-    """
+    """Whether a layer is an image of two to four axes whose values may be counts."""
     return (
         _is_image(layer)
         and not layer.rgb
@@ -119,36 +115,25 @@ def is_countable(layer: Any) -> bool:
 
 
 def _is_image(layer: Any) -> bool:
-    """Whether this is an image layer of napari: of all layers only those can have colours."""
+    """Whether this is a napari image layer: no other kind has `rgb`."""
     return is_layer(layer) and hasattr(layer, "rgb")
 
 
 def _kind(layer: Any) -> str:
-    """Return what a layer is that cannot be of counts."""
+    """Describe a layer that cannot hold counts."""
     if not _is_image(layer):
         return type(layer).__name__
     if layer.rgb:
-        return "a picture in colours (RGB)"
+        return "an RGB picture"
     if layer.multiscale:
-        return "several resolutions (multiscale)"
+        return "a multiscale image"
     return f"{layer.data.dtype} of shape {tuple(layer.data.shape)}"
 
 
 def calibrated_labels(
-    layer: Any, energy_axis: int | None, repeat_axis: int | None
+    layer: SpectralLayer, energy_axis: int | None, repeat_axis: int | None
 ) -> tuple[str, ...]:
-    """Return the labels of a layer's axes when these are energy and repeats.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    energy_axis, repeat_axis : int or None
-
-    Raises
-    ------
-    DataError
-        If an axis does not exist, the same one is both, or more than two are left for pixels.
-    """
+    """Return the axis labels of a layer with this energy axis and these repeats."""
     old = tuple(layer.axis_labels)
     ndim = len(layer.data.shape)
     if energy_axis is None:
@@ -177,8 +162,8 @@ def calibrated_labels(
     return tuple(names[axis] for axis in range(ndim))
 
 
-def _own_axes(layer: Any, axis: EnergyAxis) -> tuple[int, int | None]:
-    """Return the positions of energy and repeats that the layer itself tells."""
+def _own_axes(layer: SpectralLayer, axis: EnergyAxis) -> tuple[int, int | None]:
+    """Return the positions of energy and repeats according to the layer's labels or shape."""
     labels, shape = tuple(layer.axis_labels), tuple(layer.data.shape)
     if "energy" in labels:
         return labels.index("energy"), labels.index("repeat") if "repeat" in labels else None
@@ -192,7 +177,7 @@ def _own_axes(layer: Any, axis: EnergyAxis) -> tuple[int, int | None]:
     return as_long[0], None
 
 
-def _position(layer: Any, axis: int) -> int:
+def _position(layer: SpectralLayer, axis: int) -> int:
     ndim = len(layer.data.shape)
     if not -ndim <= axis < ndim:
         raise DataError(

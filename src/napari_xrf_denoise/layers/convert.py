@@ -1,15 +1,15 @@
 """Spectrum images as napari layers and back, without importing napari.
 
-A map is a layer (energy, y, x), with the repeats in front where there are several, so that napari
-shows a picture with an energy slider. A list of spectra is a picture (repeat, energy). Layers hold
-views of the counts, never copies. What axis labels, units, scale and translate cannot say about
-the measurement is in ``layer.metadata["xrf"]``.
+A map is a layer (energy, y, x), preceded by repeats if there are several, so that napari shows a
+picture with an energy slider. A list of spectra is a picture (repeat, energy). Layers hold views of
+the counts, never copies. Facts that axis labels, units, scale and translate cannot express are in
+``layer.metadata["xrf"]``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 
 from .geometry import layer_transform
+from .spectral_layer import SpectralLayer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 
 METADATA_KEY = "xrf"
-"""Where a layer's metadata keeps what belongs to the measurement."""
+"""Key of the measurement in a layer's metadata."""
 
 
 def layer_data(image: SpectrumImage) -> LayerData:
-    """Return what napari makes a layer of: the data, its attributes, and the layer type.
+    """Return an image as napari layer data: the data, attributes, and layer type.
 
     Parameters
     ----------
@@ -90,21 +91,9 @@ def layer_data(image: SpectrumImage) -> LayerData:
 def picture_data(
     image: SpectrumImage, values: Any, name: str, record: Mapping[str, Any]
 ) -> LayerData:
-    """Return a picture (y, x) that was computed from a spectrum image, as layer data.
+    """Return a picture (y, x) computed from a spectrum image as layer data.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-        Where the pixels come from.
-    values : array, shape (y, x)
-    name : str
-    record : mapping
-        How the picture was made, for the layer's metadata.
-
-    Returns
-    -------
-    tuple
-        Data, attributes and layer type.
+    `record` says how the picture was made, for the layer's metadata.
     """
     unit = image.pixel_unit if _is_unit(image.pixel_unit) else "pixel"
     high = float(np.quantile(values, 0.999)) if np.size(values) else 1.0
@@ -119,14 +108,14 @@ def picture_data(
     return values, attributes, "image"
 
 
-def to_layer(image: SpectrumImage, like: Any = None) -> Image:
+def to_layer(image: SpectrumImage, like: SpectralLayer | None = None) -> Image:
     """Return a napari image layer of a spectrum image.
 
     Parameters
     ----------
     image : SpectrumImage
     like : napari layer, optional
-        Where it shall lie, such as the layer that was denoised: a map is moved and turned as that.
+        A layer whose position a map shall have, such as the one that was denoised.
 
     Raises
     ------
@@ -139,12 +128,9 @@ def to_layer(image: SpectrumImage, like: Any = None) -> Image:
     return new_layer(data, attributes)
 
 
-def moved_like(layer: Any, axes: Sequence[str]) -> dict[str, Any]:
-    """Return scale, translate and affine of a layer with these axes that lies where another does.
-
-    The other's units stay its own.
-    """
-    place = layer_transform(layer, axes)
+def moved_like(layer: SpectralLayer, axes: Sequence[str]) -> dict[str, Any]:
+    """Return scale, translate and affine that place a layer with these axes like another one."""
+    place = layer_transform(layer, axes=axes)
     return {name: place[name] for name in ("scale", "translate", "affine")}
 
 
@@ -165,7 +151,7 @@ def new_layer(data: Any, attributes: Mapping[str, Any]) -> Image:
     return Image(data, **attributes)
 
 
-def is_layer(data: Any) -> bool:
+def is_layer(data: Any) -> TypeGuard[SpectralLayer]:
     """Whether this is a napari layer."""
     return all(hasattr(data, name) for name in ("data", "axis_labels", "metadata", "translate"))
 
@@ -175,7 +161,7 @@ def is_spectral(layer: Any) -> bool:
     return is_layer(layer) and _is_spectral(layer.data, layer_attributes(layer))
 
 
-def image_from_layer(layer: Any) -> SpectrumImage:
+def image_from_layer(layer: SpectralLayer) -> SpectrumImage:
     """Return the counts of a napari layer as a spectrum image, as a view.
 
     Parameters
@@ -186,7 +172,7 @@ def image_from_layer(layer: Any) -> SpectrumImage:
     Returns
     -------
     SpectrumImage
-        Calibrated by the layer's scale and translate, so that a changed layer counts.
+        Calibrated by the layer's scale and translate, so that changes of the layer apply.
 
     Raises
     ------
@@ -196,8 +182,8 @@ def image_from_layer(layer: Any) -> SpectrumImage:
     return image_from_layer_data(layer.data, layer_attributes(layer))
 
 
-def layer_energy(layer: Any) -> EnergyAxis:
-    """Return the energy axis of a spectral layer, without a look at its counts."""
+def layer_energy(layer: SpectralLayer) -> EnergyAxis:
+    """Return the energy axis of a spectral layer, without reading its counts."""
     labels = tuple(layer.axis_labels)
     starts, steps = (
         dict(zip(labels, map(float, values), strict=True))
@@ -209,22 +195,10 @@ def layer_energy(layer: Any) -> EnergyAxis:
 
 
 def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumImage:
-    """Return a spectrum image of a layer's data and attributes, the inverse of `layer_data`.
+    """Return the spectrum image of a layer's data and attributes, the inverse of `layer_data`.
 
-    Parameters
-    ----------
-    data : array
-    attributes : mapping
-        Name, axis labels, scale, translate, units and metadata, as napari hands them to writers.
-
-    Returns
-    -------
-    SpectrumImage
-
-    Raises
-    ------
-    DataError
-        If no axis is labelled ``energy``, or the counts cannot be used.
+    `attributes` are name, axis labels, scale, translate, units and metadata, as napari hands them
+    to writers.
     """
     labels = tuple(attributes["axis_labels"])
     name = attributes["name"]
@@ -253,7 +227,7 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
         pixel_unit=_pixel_unit(own.get("pixel_unit"), units.get("x", units.get("y"))),
         name=name,
         metadata=metadata,
-        # A layer that was cropped has other pixels.
+        # A cropped layer has other pixels.
         scalers={
             name: values
             for name, values in own.get("scalers", {}).items()
@@ -263,8 +237,8 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
     )
 
 
-def layer_attributes(layer: Any) -> dict[str, Any]:
-    """Return what `image_from_layer_data` needs to know of a layer, as it is now."""
+def layer_attributes(layer: SpectralLayer) -> dict[str, Any]:
+    """Return the present attributes of a layer that `image_from_layer_data` takes."""
     names = ("name", "axis_labels", "scale", "translate", "units", "metadata")
     attributes = {name: getattr(layer, name) for name in names}
     # A copy: napari changes the dictionary itself when a layer gets other metadata.
@@ -308,22 +282,19 @@ def _energy(
 
 
 def _unit_name(unit: Any) -> str:
-    """Return the short name of a unit, which napari hands over as text or as pint's."""
+    """Return the short name of a unit, which napari gives as text or as a unit of pint."""
     return unit if isinstance(unit, str) else f"{unit:~}"
 
 
 def _pixel_unit(own: str | None, unit: str | None) -> str:
-    """Return the pixels' unit: the layer's, or the file's where napari knows no such unit."""
+    """Return the unit of pixels: the layer's, or the file's if napari does not know it."""
     if unit is None or (unit in ("pixel", "px") and own is not None and not _is_unit(own)):
         return own or "pixel"
     return {"px": "pixel"}.get(unit, unit)
 
 
 def _first_look(image: SpectrumImage) -> tuple[tuple[float, float], int]:
-    """Return contrast limits for the strongest line, and its channel.
-
-    Both are found in a few rows instead of the whole cube.
-    """
+    """Return contrast limits for the strongest line, and its channel, from a few rows."""
     rows = np.unique(np.linspace(0, image.shape[1] - 1, 8).astype(int))
     sample = np.asarray(image.counts[:, rows])
     high = float(np.quantile(sample.max(axis=-1), 0.995)) if sample.size else 1.0
@@ -332,5 +303,5 @@ def _first_look(image: SpectrumImage) -> tuple[tuple[float, float], int]:
 
 
 def _is_unit(unit: str) -> bool:
-    # napari checks units with pint; the unit names of files that it would refuse are kept aside.
+    # napari checks units with pint; unit names that it would refuse are kept in the metadata.
     return unit in {"pixel", "nm", "µm", "um", "mm", "cm", "m", "Å", "angstrom", "pm"}

@@ -1,4 +1,4 @@
-"""Where the pixels of a napari layer lie in the viewer's world, without importing napari."""
+"""Positions of a layer's pixels in the viewer's world, without importing napari."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .spectral_layer import SpectralLayer
 
-def unit_factors(layer: Any, units: Any) -> NDArray[np.float64]:
-    """Return what turns the world's coordinates into a layer's, axis by axis.
 
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-    units : sequence of units or None
-        Of the world's last axes: the viewer's, None when its layers do not agree about them, or
-        those of another layer. Where the layer has more axes, its own units stay; where units have
-        nothing in common, as pixels and µm, numbers stay.
+def unit_factors(layer: SpectralLayer, units: Any) -> NDArray[np.float64]:
+    """Return the factors from the world's coordinates to a layer's, shape (ndim,).
+
+    `units` are those of the world's last axes: the viewer's, None when its layers disagree, or
+    those of another layer. Further axes of the layer keep their own units; incompatible units,
+    such as pixels and µm, have the factor 1.
     """
     factors = np.ones(layer.ndim)
     for axis in range(-min(layer.ndim, len(units or ())), 0):
@@ -26,16 +24,10 @@ def unit_factors(layer: Any, units: Any) -> NDArray[np.float64]:
     return factors
 
 
-def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.float64]:
-    """Return the matrix from a layer's pixels (y, x, 1) to the world's (y, x, 1).
+def plane(layer: SpectralLayer, axes: tuple[int, int], units: Any = None) -> NDArray[np.float64]:
+    """Return the matrix (3, 3) from a layer's pixels (y, x, 1) to the world's.
 
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-    axes : tuple of int
-        Which axes are y and x, counted from the last.
-    units : sequence of units, optional
-        Of the world's axes, as `unit_factors` takes them.
+    `axes` are the positions of y and x, counted from the last; `units` as for `unit_factors`.
     """
     factors = unit_factors(layer, units)
 
@@ -51,30 +43,30 @@ def plane(layer: Any, axes: tuple[int, int], units: Any = None) -> NDArray[np.fl
 
 
 def _factor(one: Any, own: Any) -> float:
-    """Return what turns the world's unit into the layer's."""
+    """Return the factor from the world's unit to the layer's own."""
     if one == own or not one.is_compatible_with(own):
         return 1.0
     return float((1 * one).to(own).magnitude)
 
 
-def layer_transform(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
-    """Return what a new layer must be given to lie where another one lies.
+def layer_transform(layer: SpectralLayer, *, axes: Sequence[str] = ("y", "x")) -> dict[str, Any]:
+    """Return the attributes that place a new layer where another one is.
 
     Parameters
     ----------
     layer : napari.layers.Layer
         With names of axes.
     axes : sequence of str
-        Axes of the new layer, in their order. One that the layer lacks has steps of 1 from 0, in
-        the unit of the others.
+        Axes of the new layer, in order. One that the layer lacks has steps of 1 from 0, in the
+        unit of the others.
 
     Returns
     -------
     dict
         ``axis_labels``, ``units``, ``scale``, ``translate`` and ``affine``, for napari's
         ``add_image`` and ``add_labels``. Scale and translate are the layer's own, so that pixels
-        keep their size and energies their calibration; whatever else moves, turns or shears the
-        layer is in ``affine``. A turn that mixes these axes with others is left out.
+        keep their size and energies their calibration; any further translation, rotation or shear
+        is in ``affine``. Rotations that mix these axes with others are left out.
 
     Examples
     --------
@@ -94,7 +86,7 @@ def layer_transform(layer: Any, axes: Sequence[str] = ("y", "x")) -> dict[str, A
     scale, translate = np.ones(len(axes)), np.zeros(len(axes))
     scale[known] = np.asarray(layer.scale)[places]
     translate[known] = np.asarray(layer.translate)[places]
-    # Where the origin and one step along each axis are: all that napari does to the layer.
+    # The origin and one step along each axis contain every transform of the layer.
     corner = np.zeros(len(labels))
     start = np.asarray(layer.data_to_world(corner))
     steps = [np.asarray(layer.data_to_world(corner + unit)) - start for unit in np.eye(len(labels))]

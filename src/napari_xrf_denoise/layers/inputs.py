@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage, stack_repeats
+from napari_xrf_denoise.core.repeats import stack_repeats
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .convert import image_from_layer, is_layer
 

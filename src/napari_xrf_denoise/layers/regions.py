@@ -1,6 +1,7 @@
-"""What is drawn in napari's Shapes and Labels layers, as pixels of a layer with spectra.
+"""Regions drawn in napari's Shapes and Labels layers, as masks of a layer with spectra.
 
-Layers are taken as they are, without importing napari.
+napari is not imported. Its `Shapes.to_masks` knows only the pixels of its own layer, and polygons
+of scikit-image count a pixel centre on the side that two shapes share in both: neither is used.
 """
 
 from __future__ import annotations
@@ -17,22 +18,23 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import DataError
 
 from .geometry import plane
+from .spectral_layer import SpectralLayer
 
 __all__ = ["region_masks"]
 
 Mask = NDArray[np.bool_]
 
 ELLIPSE_CORNERS = 128
-"""Corners of the polygon that an ellipse is drawn as."""
+"""Corners of the polygon that stands for an ellipse."""
 
 
-def region_masks(drawing: Any, layer: Any) -> Mapping[str, Mask]:
-    """Return the pixels of a layer with spectra that each shape or label of another layer covers.
+def region_masks(drawing: Any, layer: SpectralLayer) -> Mapping[str, Mask]:
+    """Return masks of the pixels of a spectral layer that each shape or label covers.
 
-    A pixel belongs to a shape that encloses its centre, or to a line that runs over it, and to the
-    label at its centre. Scale, translation, rotation and units of both layers count; one in
-    pixels of its own counts in the units of the other. What is drawn in a layer with more axes
-    than the picture counts on every plane of it.
+    A pixel belongs to a shape that encloses its centre, to a line that crosses it, and to the
+    label at its centre. Scale, translation, rotation and units of both layers are respected; a
+    layer in pixels has the units of the other. Regions of a layer with more axes than the picture
+    apply to every plane.
 
     Parameters
     ----------
@@ -43,13 +45,13 @@ def region_masks(drawing: Any, layer: Any) -> Mapping[str, Mask]:
     Returns
     -------
     mapping of str to numpy.ndarray of bool, shape (y, x)
-        By ``"shape 1"`` or ``"label 7"``. Each mask is made when it is asked for: a segmentation
-        may have thousands.
+        By ``"shape 1"`` or ``"label 7"``. Each mask is made when it is read: a segmentation may
+        have thousands.
 
     Raises
     ------
     DataError
-        If nothing can be drawn in `drawing`, or the layers have no plane in common.
+        If `drawing` is not a layer of regions, or the layers have no plane in common.
 
     Examples
     --------
@@ -78,13 +80,7 @@ def region_masks(drawing: Any, layer: Any) -> Mapping[str, Mask]:
 
 
 class RegionMasks(Mapping[str, Mask]):
-    """Masks by the name of their region, each made when it is asked for.
-
-    Parameters
-    ----------
-    makers : dict of str to callable
-        Each returns a mask.
-    """
+    """Masks by the name of their region, each made when it is read."""
 
     def __init__(self, makers: dict[str, Callable[[], Mask]]) -> None:
         self._makers = makers
@@ -104,35 +100,26 @@ class RegionMasks(Mapping[str, Mask]):
 
 @dataclass(frozen=True, eq=False)
 class DrawnRegions:
-    """What is drawn in a layer, for a thread that turns it into pixels.
+    """Regions of a layer, for a thread that turns them into masks.
 
     Outlines are copies. Labels are not: painted meanwhile, they are read again for the next
     `signature`.
-
-    Parameters
-    ----------
-    layer_id : int
-    outlines : tuple of (str, numpy.ndarray)
-        Kind of each shape, and its corners (n, 2) in pixels (y, x) of the spectral layer.
-    labels : array, optional
-        Of a Labels layer, in the layer's own axes.
-    axes : tuple of int
-        Which axes of `labels` are y and x, counted from the last.
-    to_labels : numpy.ndarray, shape (3, 3)
-        From pixels of the spectral layer to those of the labels.
-    signature : tuple
-        Differs when what is drawn differs.
     """
 
     layer_id: int
     outlines: tuple[tuple[str, NDArray[np.float64]], ...]
+    """Kind of each shape, and its corners (n, 2) in pixels (y, x) of the spectral layer."""
     labels: Any
+    """Array of a Labels layer, in the layer's own axes; None for shapes."""
     axes: tuple[int, int]
+    """Positions of y and x in `labels`, counted from the last."""
     to_labels: NDArray[np.float64]
+    """Matrix (3, 3) from pixels of the spectral layer to those of the labels."""
     signature: tuple[Any, ...]
+    """Differs whenever the regions differ."""
 
     def masks(self, shape: tuple[int, int]) -> RegionMasks:
-        """Return the pixels of each region on a grid of this shape (y, x); slow for labels."""
+        """Return the masks on a grid of this shape (y, x); slow for labels."""
         makers: dict[str, Callable[[], Mask]]
         if self.labels is None:
             makers = {
@@ -147,7 +134,7 @@ class DrawnRegions:
 
 
 def is_region_layer(layer: Any) -> bool:
-    """Whether regions can be drawn in a layer: whether it holds shapes or labels."""
+    """Whether a layer holds shapes or labels."""
     return hasattr(layer, "shape_type") or _holds_labels(layer)
 
 
@@ -156,28 +143,13 @@ def _holds_labels(layer: Any) -> bool:
 
 
 def drawn_regions(
-    layer: Any, spectral: Any, units: Any = None, revision: int = 0
+    layer: Any, spectral: SpectralLayer, units: Any = None, revision: int = 0
 ) -> DrawnRegions | None:
-    """Return what is drawn in a Shapes or Labels layer, seen from a spectral layer.
+    """Return the regions of a Shapes or Labels layer, or None without a plane in common.
 
-    Scale, translation and rotation of both layers count. Shapes and labels of layers with more
-    axes than the picture count on every plane of them.
-
-    Parameters
-    ----------
-    layer : napari.layers.Shapes or napari.layers.Labels
-    spectral : napari.layers.Image
-        With the axes y and x.
-    units : sequence of units, optional
-        Of the axes in which they meet: the viewer's, None when its layers do not agree about
-        them, since napari then draws them without, or those of a layer.
-    revision : int
-        Another number whenever labels were painted, which changes an array in its place.
-
-    Returns
-    -------
-    DrawnRegions or None
-        None where the layers have no plane in common.
+    `units` are those of the axes in which the layers meet: the viewer's, or None when its layers
+    disagree (napari then ignores units). `revision` differs whenever labels were painted, which
+    changes an array in place.
     """
     names = tuple(spectral.axis_labels)
     if "y" not in names or "x" not in names:
@@ -204,19 +176,10 @@ def drawn_regions(
 
 
 def shape_mask(kind: str, corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
-    """Return the pixels of a shape: those whose centre it encloses, or that a line runs over.
+    """Return the pixels (y, x) whose centre a shape encloses, or that a line crosses.
 
-    Parameters
-    ----------
-    kind : str
-        napari's: ``"rectangle"``, ``"ellipse"``, ``"polygon"``, ``"path"`` or ``"line"``.
-    corners : numpy.ndarray, shape (n, 2)
-        Points (y, x); of an ellipse the four corners of the box around it.
-    shape : tuple of int
-        Of the grid (y, x).
+    `kind` is that of napari; `corners` are points (y, x), of an ellipse those of its box.
 
-    Examples
-    --------
     >>> box = np.array([[-0.5, 0.5], [-0.5, 2.5], [1.5, 2.5], [1.5, 0.5]])
     >>> shape_mask("rectangle", box, (3, 4)).astype(int)
     array([[0, 1, 1, 0],
@@ -229,7 +192,10 @@ def shape_mask(kind: str, corners: NDArray[np.float64], shape: tuple[int, int]) 
 
 
 def _enclosed(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
-    """Fill a polygon row by row, between every other crossing of its sides with the row."""
+    """Fill a polygon row by row, between every other crossing of its sides with the row.
+
+    A centre on a side belongs to one of the two shapes that share it, never to both.
+    """
     mask = np.zeros(shape, bool)
     y, x = corners.T
     next_y, next_x = np.roll(y, -1), np.roll(x, -1)
@@ -266,7 +232,7 @@ def _under_line(points: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
 def _labels_on_grid(
     labels: Any, axes: tuple[int, int], to_labels: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[np.integer]:
-    """Return the label at the centre of each pixel, 0 outside; planes lie over each other."""
+    """Return the label at the centre of each pixel, 0 outside; planes are projected."""
     others = tuple(axis for axis in range(-labels.ndim, 0) if axis not in axes)
     flat = np.asarray(labels.max(axis=others) if others else labels)
     if axes[0] > axes[1]:

@@ -27,6 +27,7 @@ SIDE = 0.5
 
 def element_map(
     image: SpectrumImage,
+    /,
     element: str,
     line: str = "Ka",
     *,
@@ -51,19 +52,19 @@ def element_map(
         Line or group of lines: ``"Ka"``, ``"Kb"``, ``"La"``, ``"Lb"``, ``"Ma"`` or one of
         Siegbahn's names, such as ``"Ka1"``; ``"auto"`` for the one of `best_line`.
     background : bool
-        Whether to subtract a straight line between two windows beside the line's. Each is half
-        as wide, a quarter of the width away, and counts by its mean per channel; at an end of
-        the energy axis the other one is taken alone. The result has noise from
-        both and may be negative where there is little of the element: it is not clipped, since
-        that would add counts on average. Another element's line beside this one is taken for
-        background (Cu Ka, 8.0 keV, beside W La, 8.4 keV) and makes the result far too low.
+        Whether to subtract a linear background between two windows beside the line's. Each is
+        half as wide, a quarter of the width away, and enters with its mean per channel; at an end
+        of the energy axis only one is used. The result contains the noise of both and can be
+        negative where the element is scarce: it is not clipped, which would bias it upwards. A
+        nearby line of another element is mistaken for background (Cu Ka, 8.0 keV, beside W La,
+        8.4 keV) and biases the result low.
     width : float, optional
         Full width of the window in keV; by default twice the FWHM of a good silicon drift
         detector at the line's energy, which holds 98 % of the counts of a single line.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
-        What the counts of each pixel are multiplied by, as `normalization` gives it.
+        Factor by which the counts of each pixel are multiplied, see `normalization_factor`.
     should_stop : callable, optional
-        Asked before each band of rows; where it returns True, the map is not wanted any more.
+        Called before each band of rows; returns True to cancel.
 
     Returns
     -------
@@ -75,9 +76,9 @@ def element_map(
         If the energy axis is not calibrated, or the factor has another shape.
     SettingsError
         If the element or line does not exist, the line lies outside the energy axis, the width
-        is not above 0, or there is no channel beside the line to take the background from.
+        is not above 0, or no channel beside the line is left for the background.
     Cancelled
-        If it was stopped.
+        If `should_stop` returned True.
 
     Examples
     --------
@@ -94,6 +95,7 @@ def element_map(
 
 def window_map(
     image: SpectrumImage,
+    /,
     low: float,
     high: float,
     *,
@@ -112,11 +114,11 @@ def window_map(
         The channels with centres in ``low <= energy < high`` count (see `EnergyAxis.channels`),
         in keV; in channels where the energy axis is not calibrated.
     background : bool
-        Whether to subtract a straight line between the `background_windows`.
+        Whether to subtract a linear background between windows beside this one.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
-        What the counts of each pixel are multiplied by, as `normalization` gives it.
+        Factor by which the counts of each pixel are multiplied, see `normalization_factor`.
     should_stop : callable, optional
-        Asked before each band of rows; where it returns True, the map is not wanted any more.
+        Called before each band of rows; returns True to cancel.
 
     Returns
     -------
@@ -127,10 +129,10 @@ def window_map(
     DataError
         If the factor has another shape than the image.
     SettingsError
-        If `low` is not below `high`, no channel lies between them, or there is none beside them
-        to take the background from.
+        If `low` is not below `high`, no channel lies between them, or no channel beside them is
+        left for the background.
     Cancelled
-        If it was stopped.
+        If `should_stop` returned True.
 
     Examples
     --------
@@ -155,15 +157,12 @@ def line_window(
 
     Parameters
     ----------
-    element : str
-        Symbol.
-    line : str
-        Line or group of lines, or ``"auto"``, as in `element_map`. The window of a group is
-        around its intensity-weighted mean energy.
+    element, line : str
+        As in `element_map`. The window of a group is around its intensity-weighted mean energy.
     energy_axis : EnergyAxis
-        A calibrated axis.
+        Calibrated.
     width : float, optional
-        Full width in keV instead of 2 FWHM (see `detector_fwhm`).
+        Full width in keV instead of 2 FWHM of a good silicon drift detector.
 
     Returns
     -------
@@ -175,7 +174,7 @@ def line_window(
     DataError
         If the energy axis is not calibrated.
     SettingsError
-        If the element or line does not exist, lies outside the axis, or the width is not
+        If the element or line does not exist, the line lies outside the axis, or the width is not
         above 0.
 
     Examples
@@ -187,28 +186,10 @@ def line_window(
 
 
 def best_line(element: str, energy_axis: EnergyAxis) -> str:
-    """Return the group of lines that maps an element best: Kα, else Lα, else Mα.
+    """Return the best group of lines for a map: the first of Ka, La, Ma within the axis (keV).
 
-    Parameters
-    ----------
-    element : str
-        Symbol.
-    energy_axis : EnergyAxis
-        In keV.
+    Whether the excitation reaches that shell is not known here.
 
-    Returns
-    -------
-    str
-        The first of ``"Ka"``, ``"La"`` and ``"Ma"`` that lies within the axis. Whether the
-        excitation reaches that shell is not known here: where it does not, name another line.
-
-    Raises
-    ------
-    SettingsError
-        If the element does not exist, or none of these lines lies within the axis.
-
-    Examples
-    --------
     >>> axis = EnergyAxis(0.0, 0.01, 2048)
     >>> best_line("Fe", axis), best_line("Pb", axis)
     ('Ka', 'La')
@@ -225,22 +206,10 @@ def best_line(element: str, energy_axis: EnergyAxis) -> str:
 
 
 def background_windows(window: slice, energy_axis: EnergyAxis) -> tuple[slice, ...]:
-    """Return the channels beside a window that tell its background.
+    """Return the windows below and above a window from which its background is estimated.
 
-    Parameters
-    ----------
-    window : slice
-        Channels of the window.
-    energy_axis : EnergyAxis
+    Each is half as wide and a quarter of the width away; at an end of the axis one is missing.
 
-    Returns
-    -------
-    tuple of slice
-        The one below and the one above, each half as wide as the window and a quarter of its
-        width away; only one, or none, where the axis ends.
-
-    Examples
-    --------
     >>> background_windows(slice(40, 60), EnergyAxis(0.0, 0.01, 100))
     (slice(25, 35, None), slice(65, 75, None))
     """
@@ -255,7 +224,7 @@ def background_windows(window: slice, energy_axis: EnergyAxis) -> tuple[slice, .
 def _weights(
     image: SpectrumImage, window: slice, words: str, background: bool
 ) -> NDArray[np.float64]:
-    """Weight of each channel in the map of a window, which messages call by `words`."""
+    """Return the weight of each channel in the map of a window, called `words` in messages."""
     weights = np.zeros(image.energy.size)
     weights[window] = 1.0
     if background:
@@ -266,7 +235,7 @@ def _weights(
 def _named_window(
     element: str, line: str, axis: EnergyAxis, width: float | None, name: str
 ) -> slice:
-    """Window of a line; `name` is the data's, for messages."""
+    """Return the window of a line of the data called `name` in messages."""
     if not axis.calibrated:
         raise DataError(
             f"{name}: an element map needs energies in keV, but the energy axis is not calibrated "
@@ -292,11 +261,13 @@ def _named_window(
 
 
 def _split(element: str, line: str) -> tuple[str, str]:
-    """Take apart ``"Pb La"``."""
+    """Split ``"Pb La"``."""
     symbol, _, named = element.strip().partition(" ")
     named = named.strip()
     if named and line not in ("Ka", AUTO, named):
-        raise SettingsError(f"two lines are asked for: {element!r} and line={line!r}; give one")
+        raise SettingsError(
+            f"expected one line, found two: {element!r} and line={line!r}; leave one out"
+        )
     return symbol, named or line
 
 
@@ -306,7 +277,7 @@ def _in_range(energy: float, axis: EnergyAxis) -> bool:
 
 
 def _other_lines(element: str, axis: EnergyAxis) -> str:
-    """Say which groups of lines of the element the axis does hold."""
+    """List the groups of lines of the element that lie within the axis."""
     names = {line.name for line in lines(element)}
     groups = [alias for alias in ALIASES if any(name.startswith(alias) for name in names)]
     inside = [
@@ -322,13 +293,13 @@ def _other_lines(element: str, axis: EnergyAxis) -> str:
 def _background_weights(
     window: slice, axis: EnergyAxis, words: str, name: str
 ) -> NDArray[np.float64]:
-    """Weights that turn a spectrum into the straight line's counts in the window."""
+    """Return the weights that give the linear background in the window."""
     size = window.stop - window.start
     sides = background_windows(window, axis)
     if not sides:
         raise SettingsError(
             f"{name}: no channel beside the window of {words} (channels {window.start} to "
-            f"{window.stop - 1} of {axis.size}) to take a background from; "
+            f"{window.stop - 1} of {axis.size}) for the background; "
             "use background=False or a smaller width"
         )
     shares = [1.0]
@@ -349,7 +320,7 @@ def _weighted_sum(
     factor: ArrayLike | None,
     should_stop: Callable[[], bool] | None,
 ) -> NDArray[np.float32]:
-    """Sum of the channels times their weights, repeats combined."""
+    """Return the weighted sum over the channels of each pixel, with repeats combined."""
     scale = np.ones((1, 1, 1)) if factor is None else np.asarray(factor, dtype=np.float64)
     if factor is not None and scale.shape not in (image.shape[1:3], image.shape[:3]):
         raise DataError(
@@ -365,7 +336,7 @@ def _weighted_sum(
     share = 1 / image.n_repeats if image.combination == "mean" else 1.0
     for rows, band in cut.blocks():
         if should_stop is not None and should_stop():
-            raise Cancelled(f"{image.name}: the map is not wanted any more")
+            raise Cancelled(f"{image.name}: the map was cancelled")
         # Added up in float64, in which sums of whole counts are exact.
         maps = (band.astype(np.float64) @ weights[part]) * scale[:, rows]
         result[rows] = share * maps.sum(axis=0)

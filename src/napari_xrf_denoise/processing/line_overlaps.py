@@ -1,4 +1,4 @@
-"""Lines of other elements that a detector cannot tell from the one that is mapped."""
+"""Lines of other elements that a detector cannot separate from the mapped one."""
 
 from __future__ import annotations
 
@@ -19,40 +19,23 @@ _SYMBOLS = (
     "Sn Sb I Ba La Ce Nd W Pt Au Hg Pb Bi Th U"
 )
 COMMON_ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
-"""Elements that are often found in minerals, tissue, alloys, paint, air, and around a detector.
+"""Elements often found in minerals, tissue, alloys, paint, air, and around a detector.
 
-Asking all elements for overlaps would name a rare earth for nearly every line.
+Among all elements, nearly every line would overlap one of a rare earth.
 """
 LEAST_SHARE = 0.1
-"""Share of a family's photons below which a group of lines is too weak to be warned of."""
+"""Share of a family's photons below which a group of lines is too weak for a warning."""
 
 
 def lines_between(
     low: float, high: float, *, among: Iterable[str] | None = None
 ) -> tuple[XrayLine, ...]:
-    """Return the groups of lines whose mean energy lies in a window.
+    """Return the groups of lines whose mean energy lies in a window (keV).
 
-    Parameters
-    ----------
-    low, high : float
-        Ends of the window in keV.
-    among : iterable of str, optional
-        Symbols of the elements to look at; `COMMON_ELEMENTS` when left out.
+    `among` are the symbols to consider, `COMMON_ELEMENTS` by default. Of each group, such as Ka,
+    one line is returned: `energy` is the group's mean in keV, `intensity` its share of the family,
+    at least 10 %. The largest shares come first.
 
-    Returns
-    -------
-    tuple of XrayLine
-        One for each group, such as ``"Ka"``, the groups with the largest share of their family
-        first: `energy` is the group's mean in keV, `intensity` its share of the family. Groups
-        with less than 10 % are left out.
-
-    Raises
-    ------
-    SettingsError
-        If an element does not exist.
-
-    Examples
-    --------
     >>> [(line.element, line.name) for line in lines_between(10.4, 10.7)]
     [('As', 'Ka'), ('Pb', 'La')]
     """
@@ -72,25 +55,26 @@ def overlapping_lines(
 ) -> tuple[XrayLine, ...]:
     """Return the lines of other elements that lie in the window of a line.
 
-    What an element map shows may be these elements instead, wholly or in part: neither a window
-    nor a background from its sides can tell lines apart that are closer than the detector
-    resolves. Another line of each of them (Pb Lβ for Pb Lα in As Kα) tells whether it is there.
+    An element map may show these elements instead, wholly or in part: neither a window nor the
+    background beside it can separate lines closer than the detector resolves. Another line of
+    each element (Pb Lβ for Pb Lα in As Kα) shows whether it is present.
 
     Parameters
     ----------
     element : str
-        Symbol of the element that is mapped.
+        Symbol of the mapped element.
     line : str
         Line or group of lines, or ``"auto"``, as in `element_map`.
     energy_axis : EnergyAxis
-        A calibrated axis.
+        Calibrated.
     among : iterable of str, optional
-        Symbols of the elements that may be there; `COMMON_ELEMENTS` when left out.
+        Symbols of elements that may be present; `COMMON_ELEMENTS` by default.
 
     Returns
     -------
     tuple of XrayLine
-        Groups of lines as `lines_between` gives them.
+        One for each group, such as ``"Ka"``, those with the largest share of their family first:
+        `energy` is the group's mean in keV, `intensity` its share, at least 10 %.
 
     Raises
     ------
@@ -116,10 +100,10 @@ def overlapping_lines(
 
 @lru_cache(maxsize=128)
 def _groups(element: str) -> tuple[XrayLine, ...]:
-    """Return an element's groups of lines that are strong enough to matter."""
+    """Return the groups of lines of an element that are strong enough to matter."""
     known = lines(element)
     if not known:
-        raise SettingsError(f"the tables have no line of {element}; leave it out")
+        raise SettingsError(f"no line of {element} is tabulated; leave it out")
     found = []
     for alias in ALIASES:
         members = [line for line in known if line.name.startswith(alias)]

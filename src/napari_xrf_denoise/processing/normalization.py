@@ -1,7 +1,7 @@
-"""What counts would be in a steady beam and without dead time: a factor kept beside them.
+"""Normalization for beam intensity and dead time, as a factor kept beside the counts.
 
-Counts times a factor are no Poisson counts any more, so that the engine gets them as they were
-measured. Pictures made of them, raw or denoised, are multiplied when they are made.
+Counts times a factor are no longer Poisson counts, so the engine gets them as they were measured.
+Maps, raw or denoised, are multiplied when they are computed.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ Array = NDArray[np.float64]
 
 
 def normalization_factor(
-    image: SpectrumImage, *, monitor: str | None = None, dead_time: bool = False
+    image: SpectrumImage, /, *, monitor: str | None = None, dead_time: bool = False
 ) -> Array:
-    """Return what counts are multiplied by for a steady beam, and for no dead time.
+    """Return the factor that corrects counts for beam intensity and dead time.
 
     Parameters
     ----------
     image : SpectrumImage
-        With the scalers that are asked for.
+        With the scalers needed.
     monitor : str, optional
-        Name of the scaler that follows the beam, such as ``"I0"``. The factor is its mean over its
-        value, so that counts keep their size.
+        Name of the scaler that measures the beam, such as ``"I0"``. The factor is its mean over
+        its value, so that the scale of the counts is kept.
     dead_time : bool
-        Whether to correct for photons that came while the detector was busy: by ``real_time`` over
+        Whether to correct for photons lost while the detector was busy: by ``real_time`` over
         ``live_time``, or else by ``input_counts`` over ``output_counts`` of the pulse processor.
 
     Returns
     -------
     numpy.ndarray, shape (y, x) or (repeat, y, x), float64
-        NaN where a scaler is zero or below, or not a number: nothing was measured there.
+        NaN where a scaler is not a number above 0: nothing was measured there.
 
     Raises
     ------
     DataError
-        If the image has no such scaler; the message lists those that it has.
+        If the image has no such scaler; the message lists those it has.
 
     Examples
     --------
     >>> beam = np.array([[1.0, 2.0, 3.0]])
     >>> image = SpectrumImage(np.ones((1, 1, 3, 100)), scalers={"I0": beam})
-    >>> normalization(image, monitor="I0").tolist()
+    >>> normalization_factor(image, monitor="I0").tolist()
     [[2.0, 1.0, 0.6666666666666666]]
     """
     factor = np.ones(image.shape[1:3])

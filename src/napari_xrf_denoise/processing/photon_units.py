@@ -1,4 +1,4 @@
-"""Counts that were divided or multiplied, as single photons again."""
+"""Photon counts from counts that were scaled by a factor."""
 
 from __future__ import annotations
 
@@ -15,36 +15,34 @@ __all__ = ["to_photon_counts"]
 
 ROUGHLY = 1e-3
 """How far from whole photons a count may be: float32 keeps 7 digits, and a typed unit fewer."""
-
-
 MOST = 2**32 - 1
 """Largest number of photons that the result holds."""
 
 
-def to_photon_counts(image: SpectrumImage, unit: float) -> SpectrumImage:
-    """Return the whole photons of counts that are multiples of a unit.
+def to_photon_counts(image: SpectrumImage, /, unit: float) -> SpectrumImage:
+    """Return the photon counts of an image whose counts are multiples of a unit.
 
-    Files hold such counts after a mean of two (multiples of 0.5), or where each photon was written
-    as several counts. Poisson statistics, and with them thinning, need the photons themselves.
+    Files hold such counts after averaging two scans (multiples of 0.5), or if each photon was
+    written as several counts. Poisson statistics, and with them thinning, need photon counts.
 
     Parameters
     ----------
     image : SpectrumImage
     unit : float
-        What one photon is in the counts, above 0.
+        Value of one photon in the counts, above 0.
 
     Returns
     -------
     SpectrumImage
-        With whole counts, computed where they are used; the unit is in
-        ``metadata["photon_unit"]``, times that of before.
+        With whole counts, computed lazily; ``metadata["photon_unit"]`` is the unit, times an
+        earlier one.
 
     Raises
     ------
     SettingsError
         If the unit is not above 0.
     DataError
-        If counts are no multiples of the unit, or more than 2³² - 1 photons.
+        If counts are not multiples of the unit, or exceed 2³² - 1 photons.
 
     Examples
     --------
@@ -61,7 +59,7 @@ def to_photon_counts(image: SpectrumImage, unit: float) -> SpectrumImage:
 
 
 def unit_of(image: SpectrumImage) -> float:
-    """Return what one count of the image is in its file: 1, unless `to_photon_counts` made it."""
+    """Return the value of one count of the image in its file: 1 without `to_photon_counts`."""
     return float(image.metadata.get("photon_unit", 1.0))
 
 
@@ -80,5 +78,5 @@ def _check(counts: NDArray[Any], unit: float, name: str) -> None:
     if off.any():
         raise DataError(
             f"{name}: expected counts that are multiples of {unit:g}, found "
-            f"{counts[off][0]:g}; give the unit that all are multiples of, or the raw counts"
+            f"{counts[off][0]:g}; give a unit of which all are multiples, or use the raw counts"
         )

@@ -1,7 +1,7 @@
-"""What denoising took away from the counts, in standard deviations of photons.
+"""Residuals of denoising, in standard deviations of the photon counts.
 
-`denoising.residuals` judges a run by photons that were held out from it; here two layers or files
-are compared as they are, whatever made them.
+`denoising.quality.residuals` judges a run by held-out counts; here two layers or files are
+compared as they are, wherever they come from.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.convert import LayerData, new_layer, picture_data
 from napari_xrf_denoise.layers.geometry import layer_transform
 from napari_xrf_denoise.layers.inputs import as_image
+from napari_xrf_denoise.layers.spectral_layer import SpectralLayer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["StandardResiduals", "standard_residuals"]
 
 CHANCE = 3.0
-"""Standard deviations that chance hardly exceeds where counts are many: 3 times in 1,000."""
+"""Standard deviations that noise rarely exceeds at high counts: 3 times in 1,000."""
 OTHER_TOTAL = 0.02
-"""Share of the counts by which two images may differ before it is worth a word."""
+"""Share of the counts by which two images may differ without a warning."""
 KEPT = 0.05
 """Standard deviations below which a residual map shows nothing."""
 LIMIT = 5.0
@@ -48,7 +49,7 @@ class StandardResiduals:
     map : numpy.ndarray, shape (y, x), float32
         Of the counts in the window.
     spectrum : numpy.ndarray, shape (energy,)
-        Of the counts of all pixels together, channel by channel, inside the window and beside it.
+        Of the counts of all pixels together in each channel, also outside the window.
     energy : EnergyAxis
         Of the spectrum.
     window : tuple of float, optional
@@ -58,10 +59,10 @@ class StandardResiduals:
     count_ratio : float
         Total counts of the denoised image over those of the raw one; NaN where there are none.
     is_photons : bool
-        Whether all raw counts are whole numbers, as photons are.
+        Whether all raw counts are whole numbers, as photon counts are.
     chance : float
-        Share of the pixels, 0 to 1, that photons alone put beyond ± 3 standard deviations, where
-        the denoised counts are the true ones.
+        Share of the pixels, 0 to 1, expected beyond ± 3 standard deviations from photon noise
+        alone, if the denoised counts are the true ones.
     """
 
     map: NDArray[np.float32]
@@ -88,7 +89,7 @@ class StandardResiduals:
         return f"{low:.5g} to {high:.5g} {self.energy.unit}"
 
     def summary(self) -> str:
-        """Return what the residuals say, and what to be careful about, one sentence a line."""
+        """Return the findings and warnings, one sentence a line."""
         lines = []
         if self.raw.is_map:
             lines.append(
@@ -98,30 +99,29 @@ class StandardResiduals:
             )
             if float(np.abs(self.map).max()) < KEPT:
                 lines.append(
-                    "Each pixel kept its counts in this window, as some methods do with totals; "
-                    "choose the window of a line to see more."
+                    "The method preserved the counts of each pixel in this window, as some do with "
+                    "totals; choose the window of a line."
                 )
         if abs(self.count_ratio - 1) > OTHER_TOTAL:
             lines.append(
-                f"Careful: “{self.denoised.name}” holds {self.count_ratio:.3f} times the counts of "
-                f"“{self.raw.name}” (repeats as their {self.raw.combination}). It may be the "
-                "result of other repeats."
+                f"Careful: “{self.denoised.name}” has {self.count_ratio:.3f} times the counts of "
+                f"“{self.raw.name}” ({self.raw.combination} of its repeats). It may be the result "
+                "of other repeats."
             )
         raw, denoised = self.raw.energy, self.denoised.energy
         if raw.calibrated and denoised.calibrated and not raw.is_close(denoised):
             lines.append(
-                f"Careful: “{self.denoised.name}” and “{self.raw.name}” have other energies; their "
-                "channels are compared one by one, and the window is that of the raw counts."
+                f"Careful: “{self.denoised.name}” and “{self.raw.name}” have different energy "
+                "axes; channels are compared one by one, in the window of the raw counts."
             )
         if not self.is_photons:
             lines.append(
-                "Careful: the raw counts are not whole numbers, so that their standard deviations "
-                "may not be those of photons."
+                "Careful: the raw counts are not whole numbers, so their noise may not be Poisson."
             )
         return "\n".join(lines)
 
     def layer_data(self) -> LayerData:
-        """Return what napari makes the layer of the map of: data, attributes and type."""
+        """Return the map as napari layer data: data, attributes and layer type."""
         record = {
             "before": self.raw.name,
             "after": self.denoised.name,
@@ -135,13 +135,13 @@ class StandardResiduals:
         colors = {"contrast_limits": (-LIMIT, LIMIT), "colormap": COLORMAP}
         return data, attributes | colors, kind
 
-    def to_layer(self, like: Any = None) -> Image:
+    def to_layer(self, like: SpectralLayer | None = None) -> Image:
         """Return the map as a napari layer, blue to red from -5 to 5 standard deviations.
 
         Parameters
         ----------
         like : napari layer, optional
-            Where it shall lie: the layer of the raw counts, which may be moved or turned.
+            The layer of the raw counts, whose position and rotation the map shall have.
 
         Raises
         ------
@@ -168,22 +168,22 @@ class _Sums:
 def standard_residuals(
     raw: Any,
     denoised: Any,
-    window: tuple[float, float] | None = None,
     *,
+    window: tuple[float, float] | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> StandardResiduals:
-    """Return what denoising took away from each pixel and channel, in standard deviations.
+    """Return what denoising removed from each pixel and channel, in standard deviations.
 
     A residual is (raw counts - denoised counts) / sqrt(variance). Raw repeats are combined as
     ``image.combination`` says: the sum of frames or detector elements has the variance of the
-    expected counts, the mean of n scans an nth of that. Expected are the denoised counts. What is
-    left should be noise: no shapes of the sample in the map, no line in the spectrum.
+    expected counts, the mean of n scans an nth of it. The denoised counts are the expected ones.
+    Good residuals are noise: no shapes of the sample in the map, no line in the spectrum.
 
     Parameters
     ----------
     raw, denoised : SpectrumImage, Denoised, array_like or napari layer
-        With the same pixels and energies. Of plain arrays the last axis is the energy. They are
+        With the same pixels and energies. The last axis of plain arrays is the energy. They are
         read band by band and may be larger than memory.
     window : tuple of float, optional
         (low, high) of the map: the channels with centres in ``low <= energy < high`` (see
@@ -192,7 +192,7 @@ def standard_residuals(
     on_progress : callable, optional
         Called with a `Progress`.
     should_stop : callable, optional
-        Returns True when the computation shall end.
+        Returns True to cancel.
 
     Returns
     -------
@@ -248,24 +248,16 @@ def standardized(
 ) -> NDArray[np.float64]:
     """Return the residuals of the mean of `n_scans` Poisson counts, in standard deviations.
 
-    A photon where none was expected is a large residual, not an infinite one.
+    A photon where none was expected gives a large residual, not an infinite one.
     """
     return np.asarray((raw - expected) / np.sqrt(np.maximum(expected, LEAST_RATE) / n_scans))
 
 
 def chance_beyond(expected: NDArray[np.float64], n_scans: int) -> NDArray[np.float64]:
-    """Return how likely the mean of `n_scans` Poisson counts is beyond ± `CHANCE` deviations.
+    """Return the probability that the mean of `n_scans` counts is beyond ± `CHANCE` deviations.
 
-    Where counts are many it is 0.3 %; where they are few a single photon may be beyond.
+    It is 0.3 % at high counts; at low counts, a single photon may be beyond.
 
-    Parameters
-    ----------
-    expected : numpy.ndarray
-        Expected counts.
-    n_scans : int
-
-    Examples
-    --------
     >>> chance_beyond(np.array([0.05, 1e6]), 1).round(3)
     array([0.049, 0.003])
     """
@@ -284,7 +276,7 @@ def _sums(image: SpectrumImage, channels: slice, watch: Watch) -> _Sums:
     stage = f"adding up {image.name}"
     watch.step(stage, 0.0)
     for rows, band in image.blocks():
-        # Sums in float64 of the counts as they are stored: no copy of the band is made.
+        # Summed in float64 without converting a copy of the band.
         picture[rows] = band[..., channels].sum(axis=(0, 3), dtype=np.float64)
         spectrum += band.sum(axis=(0, 1, 2), dtype=np.float64)
         whole = whole and is_whole(band)

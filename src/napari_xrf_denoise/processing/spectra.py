@@ -1,7 +1,6 @@
-"""One spectrum of many pixels: their sum, their mean or the highest of them.
+"""One spectrum of many pixels: their sum, mean or maximum.
 
-Counts are added up band by band, so that a map that is larger than memory is read once and never
-held as a whole.
+Counts are added up band by band: a map larger than memory is read once and never held as a whole.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ Kind = Literal["sum", "mean", "max"]
 
 def spectrum(
     image: SpectrumImage,
+    /,
     kind: Kind = "sum",
     *,
     mask: ArrayLike | None = None,
@@ -38,16 +38,16 @@ def spectrum(
     Parameters
     ----------
     image : SpectrumImage
-        Of a single pixel give ``image.select(y=4, x=7)``.
+        For a single pixel, pass ``image.select(y=4, x=7)``.
     kind : {"sum", "mean", "max"}
         The sum of the pixels' spectra, their mean, or the maximum-pixel spectrum: in each channel
-        the counts of the pixel that has most of them there. It shows elements of a few pixels, see
+        the counts of the pixel with the most there. It reveals elements in only a few pixels, see
         Bright & Newbury (2004), Journal of Microscopy 216, 186.
     mask : array_like of bool, shape (y, x), optional
-        The pixels to take, such as one of `region_masks`; all when left out. Only rows that have
-        one of them are read.
+        Pixels to use, such as one of `region_masks`; all by default. Only rows with one of them
+        are read.
     should_stop : callable, optional
-        Asked at every band; returns True to end early.
+        Called before each band of rows; returns True to cancel.
 
     Returns
     -------
@@ -77,43 +77,33 @@ def spectrum(
         return whole_sums(image, should_stop).spectrum(kind)
     (sums,) = region_sums(image, [np.asarray(mask)], should_stop)
     if not sums.pixels:
-        raise DataError(f"{image.name}: the mask has no pixel, so that there is no spectrum of it")
+        raise DataError(f"{image.name}: the mask selects no pixel; expected at least one")
     return sums.spectrum(kind)
 
 
 @dataclass(frozen=True, eq=False)
 class PixelSums:
-    """What the pixels of a place count together, all repeats added.
-
-    Parameters
-    ----------
-    total : numpy.ndarray, shape (energy,)
-        Counts of each channel, added over the pixels.
-    highest : numpy.ndarray, shape (energy,)
-        Counts of each channel in the pixel that has most of them there.
-    pixels : int
-        How many pixels there are.
-    scans : int
-        Of how many repeats the mean is taken; 1 where their sum is.
-    is_whole : bool
-        Whether all counts are whole numbers, as those of photons are.
-    """
+    """Counts of a set of pixels, all repeats added."""
 
     total: NDArray[np.float64]
+    """Counts per channel, summed over the pixels, shape (energy,)."""
     highest: NDArray[np.float64]
+    """Counts per channel of the pixel with the most in that channel, shape (energy,)."""
     pixels: int
     scans: int
+    """Number of repeats whose mean is taken; 1 if their sum is."""
     is_whole: bool
+    """Whether all counts are whole numbers, as those of photons are."""
 
     @classmethod
     def of_pixel(cls, repeats: NDArray[np.generic], combination: str) -> PixelSums:
-        """Return what one pixel counts, of its repeats (repeat, energy)."""
+        """Return the sums of one pixel from its repeats (repeat, energy)."""
         total = np.asarray(repeats).sum(axis=0, dtype=np.float64)
         scans = len(repeats) if combination == "mean" else 1
         return cls(total, total, 1, scans, is_whole(repeats))
 
     def divisor(self, kind: Kind) -> int:
-        """Return what the counts are divided by to be a spectrum of this kind."""
+        """Return the divisor that makes a spectrum of this kind of the counts."""
         return self.scans * max(1, self.pixels) if kind == "mean" else self.scans
 
     def spectrum(self, kind: Kind) -> NDArray[np.float64]:
@@ -123,28 +113,7 @@ class PixelSums:
 
 
 def whole_sums(image: SpectrumImage, should_stop: Callable[[], bool] = lambda: False) -> PixelSums:
-    """Return the sums over all pixels of an image, reading it once and band by band.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    should_stop : callable, optional
-        Asked at every band.
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` returned True.
-    DataError
-        If counts on disk cannot be used.
-
-    Examples
-    --------
-    >>> image = SpectrumImage(np.arange(12).reshape(1, 2, 2, 3))
-    >>> sums = whole_sums(image)
-    >>> sums.total, sums.highest
-    (array([18., 22., 26.]), array([ 9., 10., 11.]))
-    """
+    """Return the sums over all pixels of an image, read once and band by band."""
     everywhere = np.ones(image.shape[1:3], bool)
     return region_sums(image, [everywhere], should_stop)[0]
 
@@ -154,25 +123,10 @@ def region_sums(
     masks: Sequence[NDArray[np.bool_]],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[PixelSums]:
-    """Return the sums over several sets of pixels; only rows that one of them has are read.
+    """Return the sums over several sets of pixels (y, x), which may overlap.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-    masks : sequence of numpy.ndarray of bool, shape (y, x)
-        They may overlap.
-    should_stop : callable, optional
-        Asked at every band.
+    Only rows with one of them are read.
 
-    Raises
-    ------
-    Cancelled
-        If `should_stop` returned True.
-    DataError
-        If a mask has another shape or is not of bool, or counts on disk cannot be used.
-
-    Examples
-    --------
     >>> image = SpectrumImage(np.arange(12).reshape(1, 2, 2, 3))
     >>> (left,) = region_sums(image, [np.array([[True, False], [True, False]])])
     >>> left.total, left.pixels
@@ -193,11 +147,11 @@ def region_sums(
         for rows, band in image.select(y=slice(first, last)).blocks():
             for number, mask in enumerate(masks):
                 if should_stop():
-                    raise Cancelled(f"{image.name}: the sum is not wanted any more")
+                    raise Cancelled(f"{image.name}: the sum was cancelled")
                 inside = mask[first + rows.start : first + rows.stop]
                 if not inside.any():
                     continue
-                # Without a copy where the band is inside as a whole.
+                # No copy where the whole band is inside.
                 counts = band.reshape(len(band), -1, size) if inside.all() else band[:, inside]
                 totals[number] += counts.sum(axis=(0, 1), dtype=np.float64)
                 whole[number] = whole[number] and is_whole(counts)

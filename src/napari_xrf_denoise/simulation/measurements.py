@@ -1,8 +1,8 @@
 """Simulated measurements whose true rate is known: point spectra and a map.
 
-The spectra follow the physics of a measurement: which lines the excitation produces in each element
-(`xray_lines`), what passes to the detector and how the detector spreads it (`detector`), scatter
-of the excitation, pile-up, and photon counting: every count is an independent Poisson draw.
+The spectra follow the physics of a measurement: the lines excited in each element (`xray_lines`),
+absorption and the response of the detector (`detector`), scatter of the excitation, pile-up, and
+photon counting: every count is an independent Poisson draw.
 """
 
 from __future__ import annotations
@@ -26,32 +26,25 @@ __all__ = ["Excitation", "element_spectrum", "simulate_map", "simulate_spectra"]
 ELECTRON_MASS = 510.999
 """Rest energy of the electron in keV."""
 BLOCK_BYTES = 16 * 2**20
-"""Size of a band of the rate, as float64, from which counts are drawn at once."""
+"""Size of a band of the rate, as float64, for which counts are drawn at once."""
 
 
 @dataclass(frozen=True)
 class Excitation:
-    """A monochromatic beam and the angle at which the detector sees the sample.
+    """A monochromatic beam, and the scattering angle at which the detector is placed.
 
-    Parameters
-    ----------
-    energy : float
-        keV.
-    angle : float
-        Scattering angle in degrees.
-
-    Examples
-    --------
     >>> round(Excitation(18.0, 90.0).compton, 2)
     17.39
     """
 
     energy: float
+    """In keV."""
     angle: float = 90.0
+    """In degrees."""
 
     @property
     def compton(self) -> float:
-        """Energy in keV of a photon that an electron at rest has scattered."""
+        """Energy in keV of a photon scattered by an electron at rest."""
         recoil = self.energy / ELECTRON_MASS * (1 - np.cos(np.radians(self.angle)))
         return float(self.energy / (1 + recoil))
 
@@ -59,26 +52,10 @@ class Excitation:
 def element_spectrum(
     element: str, axis: EnergyAxis, excitation: Excitation, detector: Detector
 ) -> NDArray[np.float64]:
-    """Return the spectrum of one element, with its K, L and M lines in their true proportions.
+    """Return the spectrum (channels,) of one element, with its lines in their true proportions.
 
-    Parameters
-    ----------
-    element : str
-        Symbol.
-    axis : EnergyAxis
-        Channels, in keV.
-    excitation : Excitation
-    detector : Detector
-
-    Returns
-    -------
-    numpy.ndarray, shape (channels,)
-        Expected counts for 1 photon detected within the axis.
-
-    Raises
-    ------
-    SettingsError
-        If the element does not exist or has no line within the axis that is excited.
+    It is normalised to 1 photon detected within the axis. Raises SettingsError if the element does
+    not exist, or has no excited line within the axis.
     """
     lines = fluorescence_lines(element, excitation.energy)
     energies = np.array([line.energy for line in lines])
@@ -98,21 +75,11 @@ def element_spectrum(
 def scatter_spectrum(
     kind: str, axis: EnergyAxis, excitation: Excitation, detector: Detector
 ) -> NDArray[np.float64]:
-    """Return the spectrum of one kind of scatter for 1 photon detected within the axis.
+    """Return the spectrum (channels,) of one kind of scatter, for 1 photon within the axis.
 
-    Parameters
-    ----------
-    kind : {"compton", "rayleigh", "continuum"}
-        Compton: shifted, broadened by the motion of the bound electrons, with a shoulder of photons
-        that were scattered twice. Rayleigh: at the energy of the beam. Continuum: bremsstrahlung
-        of photoelectrons and multiple scatter, falling with energy as Kramers' law does.
-    axis : EnergyAxis
-    excitation : Excitation
-    detector : Detector
-
-    Returns
-    -------
-    numpy.ndarray, shape (channels,)
+    "compton": shifted, broadened by the motion of the bound electrons, with a shoulder of photons
+    scattered twice. "rayleigh": at the energy of the beam. "continuum": bremsstrahlung of
+    photoelectrons and multiple scatter, falling with energy by Kramers' law.
     """
     energy = excitation.energy
     if kind == "compton":
@@ -130,9 +97,9 @@ def scatter_spectrum(
     return np.asarray(spectrum / total) if total > 0 else spectrum
 
 
-# Counts of 0.1 s on a brass part in front of a detector with a zirconium collimator, much like the
-# public point spectra of the auto-denoise tutorial. Argon is in the air, molybdenum in the beam's
-# way; the scatter of the 25 keV beam lies above the range and makes most of the overflow.
+# Counts of 0.1 s on a brass part and a detector with a zirconium collimator, much like the public
+# point spectra of the auto-denoise tutorial. Argon is in the air, molybdenum in the beam path; the
+# scatter of the 25 keV beam lies above the range and is most of the overflow.
 SPOT_COUNTS = {
     "Ar": 14.0,
     "K": 2.0,
@@ -150,7 +117,7 @@ SPOT_COUNTS = {
 }
 SPOT_SCATTER = {"compton": 800.0, "rayleigh": 215.0}
 SPOT_FLAT = 500.0
-"""Counts between threshold and overflow, evenly: scatter that lost part of its energy."""
+"""Uniform counts between threshold and overflow: scatter that lost part of its energy."""
 SPOT_NOISE = 1.6
 """Counts between 0 and the threshold."""
 SPOT_PILE_UP = 0.02
@@ -160,24 +127,24 @@ SPOT_DETECTOR = Detector(
     noise=0.095, tail=0.04, tail_slope=0.35, shelf=0.002, threshold=1.09, air_path=6.0
 )
 SPOT_OFFSET, SPOT_RANGE = -0.020, 20.52
-"""keV: energy of channel 0, and all channels together, that of the overflow included."""
+"""Energy of channel 0, and range of all channels including the overflow, in keV."""
 
 
 def simulate_spectra(
-    n_repeats: int = 32, n_channels: int = 4096, seed: int = 0
+    *, n_repeats: int = 32, n_channels: int = 4096, seed: int = 0
 ) -> tuple[SpectrumImage, NDArray[np.float64]]:
-    """Simulate repeated exposures of one spot: about 24,000 counts each, most of them in few lines.
+    """Simulate repeated exposures of one spot: about 24,000 counts each, mostly in a few lines.
 
     Parameters
     ----------
     n_repeats : int
         Number of exposures, independent Poisson draws of one rate.
     n_channels : int
-        Channels of the detector over 20.5 keV. The last one holds all counts above the range;
-        as `read` does, the result leaves it out and keeps its counts in
-        ``metadata["overflow_counts"]``, one number a repeat.
+        Channels of the detector over 20.5 keV. The last one holds all counts above the range; like
+        `read`, the result omits it and keeps its counts in ``metadata["overflow_counts"]``, one
+        number per repeat.
     seed : int
-        Seed of the counts; the rate is always the same.
+        Random seed of the counts; the rate is always the same.
 
     Returns
     -------
@@ -189,7 +156,7 @@ def simulate_spectra(
     Raises
     ------
     SettingsError
-        If there is no repeat or there are fewer than 64 channels.
+        If there are no repeats or fewer than 64 channels.
 
     Examples
     --------
@@ -219,8 +186,8 @@ def simulate_spectra(
 
 
 def _spot_rate(axis: EnergyAxis) -> tuple[NDArray[np.float64], float]:
-    """Expected counts of one exposure in each channel, and those above the range."""
-    # Pulses add up, so pile-up needs the energies above the range as well, twice as far.
+    """Return the expected counts of one exposure in each channel, and those above the range."""
+    # Pulses add up, so pile-up needs energies up to twice the range.
     full = EnergyAxis(axis.offset, axis.gain, int(2.2 * SPOT_EXCITATION.energy / axis.gain))
     single = np.zeros(full.size)
     for element, counts in SPOT_COUNTS.items():
@@ -235,7 +202,7 @@ def _spot_rate(axis: EnergyAxis) -> tuple[NDArray[np.float64], float]:
 
 
 def _pile_up(single: NDArray[np.float64], axis: EnergyAxis, share: float) -> NDArray[np.float64]:
-    """Let a share of the pulses be sums of two: the spectrum convolved with itself."""
+    """Return the spectrum with a share of pulses summed in pairs, by its self-convolution."""
     from scipy.signal import fftconvolve
 
     pairs = np.clip(fftconvolve(single, single), 0, None) / single.sum()
@@ -253,15 +220,16 @@ MAP_DETECTOR = Detector()
 
 def simulate_map(
     shape: tuple[int, int] = (96, 96),
+    *,
     n_channels: int = 1024,
     counts_per_pixel: float = 300,
     seed: int = 0,
 ) -> tuple[SpectrumImage, NDArray[np.float32]]:
-    """Simulate a fluorescence map with everything that makes maps hard to denoise.
+    """Simulate a fluorescence map with the features that make maps hard to denoise.
 
     Grains with sharp borders, smooth gradients, thin veins, correlated elements, minor elements
     from a few counts a pixel to far below one, and single pixels of rare elements. The seed
-    decides shapes, elements and counts.
+    determines shapes, elements and counts.
 
     Parameters
     ----------
@@ -270,18 +238,17 @@ def simulate_map(
     n_channels : int
         Channels over 20.48 keV, at least 64.
     counts_per_pixel : float
-        Mean of the expected counts of a pixel, all channels together; above 0.
+        Mean expected counts of a pixel, all channels together; above 0.
     seed : int
-        Same seed, same result.
+        Random seed.
 
     Returns
     -------
     image : SpectrumImage
-        Counts of shape (1, y, x, n_channels), uint16 or, where that is too small, uint32. Its
-        metadata names elements, excitation and detector, and lists ``hot_spots`` with element,
-        y, x and expected counts.
+        Counts of shape (1, y, x, n_channels), uint16, or uint32 if needed. The metadata hold
+        elements, excitation, detector, and ``hot_spots`` with element, y, x and expected counts.
     true_rate : numpy.ndarray, shape (y, x, n_channels), float32
-        Expected counts: exactly the rates from which the counts were drawn.
+        Expected counts: exactly the rates of the Poisson draws.
 
     Raises
     ------
@@ -345,7 +312,7 @@ def _draw(
 ) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.float32]]:
     """Mix the spectra in each pixel and draw counts, band by band.
 
-    Draws run through pixels and channels in order, so the bands do not change the result.
+    Pixels and channels are drawn in order, so the bands do not change the result.
     """
     _, height, width = abundances.shape
     size = spectra.shape[1]
@@ -363,7 +330,7 @@ def _draw(
 
 
 def _smallest(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger[Any]]:
-    """Counts as uint16 if they fit, else as uint32."""
+    """Return counts as uint16 if they fit, else as uint32."""
     fits = counts.max(initial=0) <= np.iinfo(np.uint16).max
     return counts.astype(np.uint16 if fits else np.uint32)
 

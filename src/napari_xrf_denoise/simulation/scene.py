@@ -1,9 +1,9 @@
-"""Where the elements of a simulated map are: grains, gradients, veins, minor elements, hot spots.
+"""The elements of a simulated map: grains, gradients, veins, minor elements, hot spots.
 
-The picture is made of fields over (y, x), one for each component of the spectrum. What real maps
-are difficult for is there on purpose: sharp borders and thin veins that smoothing blurs, elements
-that go together (so that one helps to denoise the other), elements far below one count a pixel,
-and single pixels of an element that is nowhere else, which a denoiser must not take for noise.
+Each component of the spectrum has a field over (y, x). The difficulties of real maps are included
+on purpose: sharp borders and thin veins that smoothing blurs, correlated elements (so that one
+helps to denoise the other), elements far below one count a pixel, and single pixels of an element
+found nowhere else, which a denoiser must not mistake for noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["SCATTER", "HotSpot", "Scene", "compose_scene"]
 
 SCATTER = ("compton", "rayleigh", "continuum")
-"""Components that are not an element: scattered excitation and the background under all lines."""
+"""Components that are not elements: scattered excitation and the background under all lines."""
 
 ASSEMBLAGES: tuple[dict[str, float], ...] = (
     {"Ca": 1.0, "Sr": 0.12, "Mg": 0.01},
@@ -45,56 +45,31 @@ MOST_HOT_SPOTS = 500
 
 @dataclass(frozen=True)
 class HotSpot:
-    """One pixel with an element that its neighbours do not have.
-
-    Parameters
-    ----------
-    element : str
-    y, x : int
-        Pixel.
-    counts : float
-        Expected counts of the element in that pixel.
-    """
+    """One pixel with an element that its neighbours do not have."""
 
     element: str
     y: int
     x: int
     counts: float
+    """Expected counts of the element in that pixel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Expected counts of each component in each pixel.
-
-    Parameters
-    ----------
-    components : tuple of str
-        Elements and `SCATTER`.
-    abundances : numpy.ndarray, shape (components, y, x)
-        Expected counts, all channels together.
-    hot_spots : tuple of HotSpot
-        The single pixels that are part of `abundances`.
-    """
+    """Expected counts of each component in each pixel."""
 
     components: tuple[str, ...]
+    """Elements and `SCATTER`."""
     abundances: NDArray[np.float64]
+    """Expected counts, all channels together, shape (components, y, x)."""
     hot_spots: tuple[HotSpot, ...]
+    """The single pixels, which are part of `abundances`."""
 
 
 def compose_scene(
     shape: tuple[int, int], counts_per_pixel: float, rng: np.random.Generator
 ) -> Scene:
-    """Make the fields of a random map.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (y, x), each at least 1.
-    counts_per_pixel : float
-        Mean of the expected counts, all components together.
-    rng : numpy.random.Generator
-        Decides elements, shapes and places.
-    """
+    """Return the fields of a random map of this shape (y, x) and mean of expected counts."""
     fields: dict[str, NDArray[np.float64]] = {}
     thickness = _thickness(shape, rng)
     _add_grains(fields, thickness, rng)
@@ -114,19 +89,13 @@ def compose_scene(
 def smooth_field(
     shape: tuple[int, int], length: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return a Gaussian random field of mean 0 and variance about 1.
+    """Return a Gaussian random field (y, x) of mean 0, variance about 1, and correlation `length`.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (y, x).
-    length : float
-        Correlation length in pixels.
-    rng : numpy.random.Generator
+    The length is in pixels.
     """
     from scipy.ndimage import gaussian_filter
 
-    # A coarse grid is enough for a field without details, and quick on large maps.
+    # A coarse grid suffices for a smooth field, and is fast on large maps.
     step = max(1, int(length / 4))
     margin = int(3 * length / step) + 1
     coarse = tuple(-(-size // step) + 2 * margin + 1 for size in shape)
@@ -139,7 +108,7 @@ def smooth_field(
 def _interpolate(
     field: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Bilinear values of a field at rows `y` and columns `x`."""
+    """Return bilinear values of a field at rows `y` and columns `x`."""
     top, left = y.astype(int), x.astype(int)
     down, right = (y - top)[:, None], (x - left)[None, :]
     rows = field[top] * (1 - down) + field[top + 1] * down
@@ -147,7 +116,7 @@ def _interpolate(
 
 
 def _thickness(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mass in the beam: slow variations and a slope from side to side."""
+    """Return the mass in the beam: slow variations and a slope."""
     y, x = (np.linspace(-0.5, 0.5, size) for size in shape)
     slope = rng.uniform(-0.5, 0.5, 2)
     slow = 0.2 * smooth_field(shape, max(shape) / 4, rng)
@@ -159,7 +128,7 @@ def _add_grains(
     thickness: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """Give each of a few phases some grains with sharp, curved borders."""
+    """Add grains of a few phases, with sharp, curved borders."""
     shape = thickness.shape
     n_phases = int(rng.integers(3, 5))
     phases = rng.choice(len(ASSEMBLAGES), n_phases, replace=False)
@@ -178,7 +147,7 @@ def _add_grains(
 
 
 def _grains(shape: tuple[int, int], n_grains: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Number of the grain of each pixel: nearest of random centres, on a warped grid."""
+    """Return the grain of each pixel: the nearest of random centres, on a warped grid."""
     length = max(shape) / 12
     y = np.arange(shape[0])[:, None] + 0.6 * length * smooth_field(shape, length, rng)
     x = np.arange(shape[1])[None, :] + 0.6 * length * smooth_field(shape, length, rng)
@@ -198,7 +167,7 @@ def _add_veins(
     thickness: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """Fill cracks one to three pixels wide: level lines of smooth fields."""
+    """Add filled cracks one to three pixels wide: level lines of smooth fields."""
     shape = thickness.shape
     for _ in range(int(rng.integers(2, 4))):
         field = smooth_field(shape, max(shape) / 5, rng)
@@ -213,7 +182,7 @@ def _add_veins(
 
 
 def _slope(field: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Gradient along an axis; 0 where the axis has one pixel."""
+    """Return the gradient along an axis; 0 for an axis of one pixel."""
     if field.shape[axis] < 2:
         return np.zeros_like(field)
     return np.asarray(np.gradient(field, axis=axis))
@@ -224,7 +193,7 @@ def _add_scatter(
     thickness: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """Scatter follows the mass; the substrate scatters too, and light phases scatter more."""
+    """Add scatter, which follows the mass and the substrate; light phases scatter more."""
     light = np.exp(0.2 * smooth_field(thickness.shape, max(thickness.shape) / 8, rng))
     for name, share in zip(SCATTER, rng.uniform(0.7, 1.3, 3) * (0.14, 0.05, 0.05), strict=True):
         field = 0.4 + 0.6 * thickness * (light if name == "compton" else 1.0)
@@ -236,7 +205,7 @@ def _add_minor(
     thickness: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """Give minor elements soft patches, or let them follow a major element."""
+    """Add minor elements, in soft patches or along with a major element."""
     shape = thickness.shape
     majors = [name for name in fields if name not in SCATTER]
     free = [element for element in MINOR if element not in fields]
@@ -252,12 +221,12 @@ def _add_minor(
 def _add_hot_spots(
     fields: dict[str, NDArray[np.float64]], shape: tuple[int, int], rng: np.random.Generator
 ) -> list[HotSpot]:
-    """Put rare elements into single pixels, at least three pixels from each other."""
+    """Add rare elements in single pixels, at least three pixels apart."""
     cell = 5
     cells = [max(1, size // cell) for size in shape]
     number = min(-(-shape[0] * shape[1] // PIXELS_PER_HOT_SPOT), MOST_HOT_SPOTS)
     if shape[0] * shape[1] < cell**2:
-        return []  # a handful of pixels has no place for a single one to stand out from
+        return []  # too few pixels for a single one to stand out
     free = [element for element in RARE if element not in fields]
     elements = rng.choice(free, size=3, replace=False)
     spots = []
@@ -275,7 +244,7 @@ def _add_hot_spots(
 
 
 def _share_out(fields: dict[str, NDArray[np.float64]], total: float) -> None:
-    """Scale all fields so that they have `total` counts a pixel together."""
+    """Scale all fields to `total` counts a pixel together."""
     scale = total / sum(float(field.mean()) for field in fields.values())
     for name in fields:
         fields[name] = scale * fields[name]

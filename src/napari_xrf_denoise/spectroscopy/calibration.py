@@ -41,7 +41,7 @@ _NAME = re.compile(r"([A-Za-z]{1,2})(?:[\s_-]+([A-Za-z]+[0-9,]*))?")
 
 
 def calibration_from_peaks(
-    channels: tuple[float, float], energies_kev: tuple[float, float], size: int
+    channels: tuple[float, float], energies_kev: tuple[float, float], *, size: int
 ) -> EnergyAxis:
     """Return the linear energy axis on which two peaks have the energies of two lines.
 

@@ -1,4 +1,4 @@
-"""What an energy-dispersive silicon detector makes of a photon: resolution, line shape, efficiency.
+"""Response of an energy-dispersive silicon detector: resolution, line shape, efficiency.
 
 SciPy and xraydb are imported when they are first needed.
 """
@@ -20,7 +20,7 @@ from .xray_lines import line_energy
 __all__ = ["Detector", "detector_fwhm"]
 
 PAIR_ENERGY = 3.66e-3
-"""keV to make one electron–hole pair in silicon at the usual temperatures of a detector."""
+"""keV needed for one electron–hole pair in silicon at the usual temperatures of a detector."""
 FANO_SILICON = 0.115
 """Fano factor of silicon: variance of the number of pairs over that of a Poisson process."""
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
@@ -35,16 +35,16 @@ def detector_fwhm(
 ) -> NDArray[np.float64]:
     """Return the full width at half maximum of a line in a silicon detector.
 
-    ``FWHM² = noise² + 8 ln 2 · fano · pair energy · energy``: electronic noise and the statistics
-    of the charge, which do not know of each other. See Knoll, Radiation Detection and
+    ``FWHM² = noise² + 8 ln 2 · fano · pair energy · energy``: electronic noise and, independent of
+    it, the statistics of the charge. See Knoll, Radiation Detection and
     Measurement, 4th ed., section 13.III.
 
     Parameters
     ----------
     energy : array_like
-        Energy in keV; below 0 counts as 0.
+        Energy in keV; negative energies are treated as 0.
     noise : float
-        Width that electronic noise alone gives, in keV. 0.06 is a good silicon drift detector.
+        Width due to electronic noise alone, in keV. 0.06 is a good silicon drift detector.
     fano : float
         Fano factor.
 
@@ -65,25 +65,15 @@ def detector_fwhm(
     return width
 
 
+def line_width(axis: EnergyAxis) -> NDArray[np.float64]:
+    """Return the FWHM of a line in each channel of a calibrated axis, in channels, (channels,)."""
+    steps = np.gradient(axis.centers) if axis.size > 1 else axis.gain
+    return np.asarray(detector_fwhm(axis.centers) / steps)
+
+
 @dataclass(frozen=True)
 class Detector:
     """A silicon drift detector: how it spreads the photons of a line over channels.
-
-    Parameters
-    ----------
-    noise : float
-        Width (FWHM, keV) of the electronic noise.
-    fano : float
-        Fano factor.
-    tail, tail_slope : float
-        Share of a line's photons that lose some of their charge near the entrance window, and
-        the mean energy that they lose, in keV: an exponential tail below the line.
-    shelf : float
-        Share that loses any part of its charge: a flat shelf from the line down to zero.
-    threshold : float
-        Energy in keV below which pulses are not taken for photons.
-    window, air_path, thickness : float
-        cm of beryllium window, of air between sample and detector, and of silicon.
 
     Raises
     ------
@@ -92,14 +82,22 @@ class Detector:
     """
 
     noise: float = 0.06
+    """Width (FWHM, keV) of the electronic noise."""
     fano: float = FANO_SILICON
     tail: float = 0.01
+    """Share of photons that lose some charge near the entrance window: an exponential tail."""
     tail_slope: float = 0.25
+    """Mean energy that these lose, in keV."""
     shelf: float = 0.01
+    """Share that loses any part of its charge: a flat shelf from the line down to zero."""
     threshold: float = 0.6
+    """Energy in keV below which pulses are not counted."""
     window: float = 25e-4
+    """Thickness of the beryllium window in cm."""
     air_path: float = 1.0
+    """Air between sample and detector in cm."""
     thickness: float = 0.045
+    """Thickness of the silicon in cm."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -115,13 +113,7 @@ class Detector:
         return detector_fwhm(energy, noise=self.noise, fano=self.fano)
 
     def efficiency(self, energy: ArrayLike) -> NDArray[np.float64]:
-        """Return the share of photons that pass window and air and are absorbed in silicon.
-
-        Parameters
-        ----------
-        energy : array_like
-            Energies in keV.
-        """
+        """Return the share of photons (energies in keV) that reach and stop in the silicon."""
         import xraydb
 
         # Elam's tables begin at 0.1 keV; nothing passes the window there.
@@ -138,7 +130,7 @@ class Detector:
     def respond(
         self, energies: ArrayLike, photons: ArrayLike, axis: EnergyAxis, *, broadening: float = 0.0
     ) -> NDArray[np.float64]:
-        """Return the spectrum of monochromatic photons that reached the silicon.
+        """Return the spectrum of monochromatic photons that reach the silicon.
 
         Each line becomes a Gaussian with an exponential tail and a shelf towards low energy
         (Campbell & Maxwell 1997, Nuclear Instruments and Methods B 129, 297) and its silicon
@@ -151,7 +143,8 @@ class Detector:
         axis : EnergyAxis
             Channels, in keV.
         broadening : float
-            Further width (FWHM, keV) of every line, as the Doppler broadening of Compton scatter.
+            Additional width (FWHM, keV) of every line, such as the Doppler broadening of Compton
+            scatter.
 
         Returns
         -------
@@ -163,7 +156,7 @@ class Detector:
         escape = _escape_ratio(lines)
         lines = np.concatenate([lines, lines - line_energy("Si", "Ka")])
         weights = np.concatenate([weights * (1 - escape), weights * escape])
-        edges = _channel_edges(axis)
+        edges = axis.borders
         spectrum = np.zeros(axis.size)
         for energy, weight in zip(lines, weights, strict=True):
             if weight > 0 and energy > 0:
@@ -175,7 +168,7 @@ class Detector:
     def _below(
         self, edges: NDArray[np.float64], energy: float, sigma: float
     ) -> NDArray[np.float64]:
-        """Share of a line's counts below each edge: the cumulative line shape."""
+        """Return the share of a line's counts below each edge: the cumulative line shape."""
         from scipy.special import log_ndtr, ndtr
 
         z = (edges - energy) / sigma
@@ -190,7 +183,7 @@ class Detector:
         return np.asarray(full * peak + self.tail * tail + self.shelf * box)
 
     def _accepted(self, axis: EnergyAxis) -> NDArray[np.float64]:
-        """Share of the pulses of each channel that pass the threshold, smeared by the noise."""
+        """Return the share of pulses in each channel above the threshold, smeared by noise."""
         from scipy.special import ndtr
 
         if self.threshold == 0:
@@ -203,21 +196,12 @@ class Detector:
 
 
 def _density(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normal density."""
+    """Standard normal density."""
     return np.asarray(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
 
 
-def _channel_edges(axis: EnergyAxis) -> NDArray[np.float64]:
-    """Lower edge of each channel and upper edge of the last, in keV, shape (channels + 1,)."""
-    centers = axis.centers
-    if centers.size == 1:
-        return np.asarray(centers[0] + axis.gain * np.array([-0.5, 0.5]))
-    middle = (centers[1:] + centers[:-1]) / 2
-    return np.concatenate([[2 * centers[0] - middle[0]], middle, [2 * centers[-1] - middle[-1]]])
-
-
 def _escape_ratio(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of photons whose silicon K photon leaves the detector through its front.
+    """Return the share of photons whose silicon K photon escapes through the front.
 
     Reed & Ware (1972), Journal of Physics E 5, 582, for photons that arrive at a right angle.
     """
@@ -236,7 +220,7 @@ def _escape_ratio(energies: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _silicon_edge() -> tuple[float, float, float]:
-    """Energy in keV, fluorescence yield and jump ratio of silicon's K edge."""
+    """Return energy in keV, fluorescence yield and jump ratio of the K edge of silicon."""
     import xraydb
 
     edge = xraydb.xray_edge("Si", "K")

@@ -1,10 +1,10 @@
-"""Energy scales of repeats: by how many channels each one's spectrum lies beside the others'.
+"""Energy scales of repeats: by how many channels the spectra are shifted against each other.
 
-Detector elements have amplifiers of their own, and a detector drifts from scan to scan, so that one
-line is found in channels that differ. The scale of each repeat is fitted, as offset and stretch,
-by maximum likelihood to the sum of all repeats moved onto each other. The fit has an amplitude of
-its own in every short window of channels: elements of a detector may see different spectra (another
-angle, another filter), and only where a line lies shall count, not how high it is.
+Detector elements have separate amplifiers, and a detector drifts from scan to scan, so one line
+lies in different channels. The scale of each repeat is fitted, as offset and stretch, by maximum
+likelihood to the sum of all aligned repeats. The fit has a separate amplitude in every short window
+of channels: detector elements may see different spectra (another angle, another filter), and only
+the position of a line matters, not its height.
 """
 
 from __future__ import annotations
@@ -19,91 +19,65 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 
 SMOOTHINGS = (16.0, 8.0, 4.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Standard deviations, in channels, of the smoothing of the sum at each step of the fit: wide ones
-find scales that are far off, narrow ones are exact."""
+find large shifts, narrow ones are exact."""
 LARGEST_STEP = 12.0
-"""Channels that one step of the fit may move a spectrum by."""
+"""Largest shift of a spectrum in one step of the fit, in channels."""
 FEWEST_COUNTS = 100.0
-"""Counts of a repeat below which a window says nothing about its scale."""
+"""Counts of a repeat below which a window carries no information about its scale."""
 CLEAR_LINE = 4.0
-"""How many times what noise alone would give the structure of a window must be to take part."""
+"""Least structure of a window that is used, over that of noise alone."""
 UNKNOWN = np.diag([1e12, 1e12])
-"""Covariance of a scale of which nothing is known."""
+"""Covariance of an unknown scale."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class EnergyScales:
-    """How far the channels of each repeat lie beside the common axis.
+    """Shifts of the channels of each repeat against the common axis.
 
     A photon that repeat i has in channel c belongs to channel ``c - shifts(c)[i]`` of the common
     axis, with ``shifts(c) = shift + stretch * (c - center)``.
-
-    Parameters
-    ----------
-    center : float
-        Channel at the middle of the counts.
-    shift : numpy.ndarray, shape (repeat,)
-        Channels, at `center`.
-    stretch : numpy.ndarray, shape (repeat,)
-        Channels a channel.
-    covariance : numpy.ndarray, shape (repeat, 2, 2)
-        Of shift and stretch, of photon noise and of what a straight line leaves over.
     """
 
     center: float
+    """Channel at the middle of the counts."""
     shift: Array
+    """In channels at `center`, shape (repeat,)."""
     stretch: Array
+    """In channels per channel, shape (repeat,)."""
     covariance: Array
+    """Of shift and stretch, from photon noise and misfit, shape (repeat, 2, 2)."""
 
     def shifts(self, channel: ArrayLike) -> Array:
-        """Return shifts at a channel, or at channels: shape (repeat, ...)."""
+        """Return the shifts at one or more channels, shape (repeat, ...)."""
         away = np.asarray(channel, dtype=np.float64) - self.center
         return np.asarray(
             np.add.outer(self.shift, 0 * away) + np.multiply.outer(self.stretch, away)
         )
 
     def errors(self, channel: ArrayLike) -> Array:
-        """Return standard errors of `shifts`."""
+        """Return the standard errors of `shifts`."""
         away = np.asarray(channel, dtype=np.float64) - self.center
         one, cross, two = (self.covariance[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
         variance = np.add.outer(one, 0 * away) + np.multiply.outer(2 * cross, away)
         return np.asarray(np.sqrt(np.maximum(variance + np.multiply.outer(two, away**2), 0)))
 
     def edges(self, size: int) -> Array:
-        """Return where the borders of the channels lie on the common axis.
+        """Return the borders of channels on the common axis, in channels, (repeat, size + 1).
 
-        Parameters
-        ----------
-        size : int
-            Number of channels.
-
-        Returns
-        -------
-        numpy.ndarray, shape (repeat, size + 1)
-            In channels; channel c reaches from c - 1/2 to c + 1/2.
+        Channel c reaches from c - 1/2 to c + 1/2.
         """
         borders = np.arange(size + 1) - 0.5
         return borders - self.shifts(borders)
 
 
 def fit_scales(spectra: ArrayLike) -> EnergyScales:
-    """Return the energy scales of repeats relative to their common one.
+    """Return the energy scales of spectra (repeat, energy) relative to their common one.
 
-    The common scale is the mean, weighted by counts: nothing tells which repeat is right.
+    The common scale is the mean weighted by counts, since nothing shows which repeat is right.
+    Where spectra carry no information, shifts are 0 and errors huge.
 
-    Parameters
-    ----------
-    spectra : array_like, shape (repeat, energy)
-        Counts of each repeat, all pixels added up.
-
-    Returns
-    -------
-    EnergyScales
-        With shifts 0 and huge errors where the spectra tell nothing.
-
-    Examples
-    --------
     >>> line = 1e5 * np.exp(-0.5 * ((np.arange(200) - np.array([[99], [101]])) / 6) ** 2)
     >>> fit_scales(line).shifts(100).round(1).tolist()
     [-1.0, 1.0]
@@ -140,13 +114,7 @@ def fit_scales(spectra: ArrayLike) -> EnergyScales:
 
 
 def counted_channels(spectra: ArrayLike) -> NDArray[np.int64]:
-    """Return five channels between which nearly all counts lie: there a scale matters.
-
-    Parameters
-    ----------
-    spectra : array_like, shape (repeat, energy)
-        Counts of each repeat.
-    """
+    """Return five channels that span nearly all counts of spectra (repeat, energy)."""
     total = np.asarray(spectra, dtype=np.float64).sum(axis=0)
     share = np.cumsum(total) / max(float(total.sum()), 1e-12)
     places = np.searchsorted(share, [0.02, 0.25, 0.5, 0.75, 0.98])
@@ -154,34 +122,13 @@ def counted_channels(spectra: ArrayLike) -> NDArray[np.int64]:
 
 
 def known_edges(axes: Sequence[EnergyAxis], common: EnergyAxis) -> Array:
-    """Return where the borders of channels with known energies lie on a common axis.
-
-    Parameters
-    ----------
-    axes : sequence of EnergyAxis
-        One for each repeat.
-    common : EnergyAxis
-
-    Returns
-    -------
-    numpy.ndarray, shape (repeat, size + 1)
-        In channels of `common`.
-    """
-    return np.stack([_position(_borders(axis), common) for axis in axes])
-
-
-def _borders(axis: EnergyAxis) -> Array:
-    """Return the energies of the borders of channels, half-way between their centres."""
-    if axis.size < 2:
-        return np.asarray(axis.centers[0] + axis.gain * np.array([-0.5, 0.5]))
-    centers = axis.centers
-    middles = (centers[1:] + centers[:-1]) / 2
-    return np.concatenate([[2 * centers[0] - middles[0]], middles, [2 * centers[-1] - middles[-1]]])
+    """Return the borders of channels on a common axis, in its channels, (repeat, size + 1)."""
+    return np.stack([_position(axis.borders, common) for axis in axes])
 
 
 def _position(energies: Array, common: EnergyAxis) -> Array:
-    """Return energies in channels of an axis, beyond its ends too."""
-    borders = _borders(common)
+    """Return energies in channels of an axis, extrapolated beyond its ends."""
+    borders = common.borders
     position: Array = np.interp(energies, borders, np.arange(borders.size) - 0.5)
     low, high = energies < borders[0], energies > borders[-1]
     position[low] = -0.5 + (energies[low] - borders[0]) / (borders[1] - borders[0])
@@ -192,16 +139,16 @@ def _position(energies: Array, common: EnergyAxis) -> Array:
 
 
 def _expected(spectrum: Array, edges: Array) -> Array:
-    """Return what is expected of a spectrum whose photons are moved to where they belong."""
+    """Return the expected spectrum after its photons are moved to the common axis."""
     below = np.concatenate([[0.0], np.cumsum(spectrum)])
     return np.diff(np.interp(np.arange(spectrum.size + 1) - 0.5, edges, below))
 
 
 class _Windows:
-    """The sum of repeats cut into windows, to which one repeat is fitted.
+    """The sum of repeats in windows, to which each repeat is fitted.
 
-    In each window a repeat is a · (M(c) - s · M'(c)), with M the sum. Weighted by 1/M, as Poisson
-    counts ask for, a and s do not depend on each other as long as M is the same at both ends.
+    In each window a repeat is a · (M(c) - s · M'(c)), with M the sum. With the weights 1/M of
+    Poisson counts, a and s are independent if M is the same at both ends.
     """
 
     def __init__(self, total: Array, smoothing: float, center: float) -> None:
@@ -237,7 +184,7 @@ class _Windows:
             return np.zeros(2), UNKNOWN
         precision = (share * self.information**2 / self.variance)[use]
         shifts = np.clip(shifts[use], -LARGEST_STEP, LARGEST_STEP)
-        # A stretch of 5 % is as far as amplifiers go: what one window alone cannot tell stays 0.
+        # Amplifiers stretch by at most 5 %; a single window does not determine the stretch.
         design = np.stack([np.ones(precision.size), self.away[use]], axis=1)
         normal = (design * precision[:, None]).T @ design + np.diag([0.0, 1 / 0.05**2])
         found = np.linalg.solve(normal, (design * precision[:, None]).T @ shifts)
@@ -246,7 +193,7 @@ class _Windows:
 
 
 def _valleys(spectrum: Array, smoothing: float) -> NDArray[np.int64]:
-    """Return where windows begin: in the deepest valley of each stretch of the spectrum."""
+    """Return the starts of windows: the deepest valley in each part of the spectrum."""
     from scipy.ndimage import gaussian_filter1d
 
     size = spectrum.size

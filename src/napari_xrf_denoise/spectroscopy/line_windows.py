@@ -1,7 +1,7 @@
-"""Line windows: the channels of the lines that a spectrum shows.
+"""Line windows: the channels of the lines in a spectrum.
 
-A dose gain over all voxels belongs to the strongest lines. What becomes of a minor element is
-seen only in the counts of its own line, so the score is also told for each line window.
+The strongest lines dominate a dose gain over all voxels. A minor element shows only in the counts
+of its own line, so the score is also reported for each line window.
 """
 
 from __future__ import annotations
@@ -15,56 +15,41 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 
-from .detector import detector_fwhm
+from .detector import detector_fwhm, line_width
 from .line_identification import identify_lines
 
 MOST_WINDOWS = 20
-"""The strongest lines; more would be a table that nobody reads."""
+"""The strongest lines; nobody reads a longer table."""
 CLEAR = 6.0
-"""Standard errors by which a line stands out of what is beside it. The highest of a thousand
-channels of noise stands out of the lowest by about 5."""
+"""Standard errors by which a line must rise above its surroundings. The highest of a thousand
+channels of noise rises above the lowest by about 5."""
 SMOOTHING = 0.6
-"""Width of the running sum in which lines are looked for, in line widths (FWHM)."""
+"""Width of the running sum in which lines are searched, in line widths (FWHM)."""
 HALF_LINE = 0.6
-"""Width of half a window one line wide, in line widths: 1.2 together hold 84 % of a line, and its
-signal-to-noise ratio on a background is about the best."""
+"""Half the width of a window for one line, in line widths: a window of 1.2 holds 84 % of a line, at
+about the best signal-to-noise ratio on a background."""
 FALLBACK_LINES = 64
-"""How many lines fit beside each other where nothing tells how wide one is."""
+"""How many lines fit side by side where their width is unknown."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The channels of a line.
-
-    Parameters
-    ----------
-    name : str
-        Its energy and, where that is clear, its line: ``"6.40 keV (Fe Ka)"``; channels where the
-        axis is not calibrated: ``"channels 380–396"``.
-    channels : slice
-    low, high : float
-        Centres of the first and the last of these channels, in keV or channel numbers.
-    """
+    """The channels of a line."""
 
     name: str
+    """``"6.40 keV (Fe Ka)"``, the line where it is clear; without calibration ``"channels
+    380–396"``."""
     channels: slice
     low: float
+    """Centre of the first channel, in keV or channel numbers."""
     high: float
+    """Centre of the last channel."""
 
 
 class WindowPartition:
-    """Channels cut into cells, of which windows are made: sums over few cells are quick.
+    """Channels cut into cells that make up the windows: sums over few cells are fast.
 
-    Parameters
-    ----------
-    axis : EnergyAxis
-    windows : sequence of Window
-        They may overlap.
-
-    Attributes
-    ----------
-    half_edges : numpy.ndarray, shape (halves + 1,)
-        First channel of each piece half as wide as a line, and the number of channels.
+    `half_edges`, shape (halves + 1,), are those of `half_lines`; windows may overlap.
     """
 
     def __init__(self, axis: EnergyAxis, windows: Sequence[Window] = ()) -> None:
@@ -91,21 +76,13 @@ class WindowPartition:
 
 
 def half_lines(axis: EnergyAxis, windows: Sequence[Window] = ()) -> NDArray[np.int64]:
-    """Cut a spectrum into pieces half as wide as a line: two neighbours are a window for one.
+    """Return the first channel of each piece half as wide as a line, and the number of channels.
 
-    Parameters
-    ----------
-    axis : EnergyAxis
-    windows : sequence of Window
-        They tell how wide a line is where the axis is not calibrated.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        First channel of each piece, and the number of channels.
+    Two neighbouring pieces are a window for one line. Without calibration, the windows give the
+    width of a line.
     """
     if axis.calibrated:
-        width = calibrated_width(axis)
+        width = line_width(axis)
     else:
         found = [(w.channels.stop - w.channels.start) / 2 for w in windows]
         width = np.full(axis.size, np.median(found) if found else axis.size / FALLBACK_LINES)
@@ -116,22 +93,12 @@ def half_lines(axis: EnergyAxis, windows: Sequence[Window] = ()) -> NDArray[np.i
 
 
 def find_windows(spectrum: NDArray[np.float64], axis: EnergyAxis) -> tuple[Window, ...]:
-    """Return the windows of the lines that stand clearly out of a spectrum, by rising energy.
+    """Return the windows of the clear lines in a spectrum (energy,), by rising energy.
 
     A line is a maximum of the running sum over `SMOOTHING` line widths that rises above the
     higher of the minima beside it by more than `CLEAR` standard errors of Poisson counts. Its
-    window is ± 1 FWHM, as that of an element map.
-
-    Parameters
-    ----------
-    spectrum : numpy.ndarray, shape (energy,)
-        Counts of all pixels together.
-    axis : EnergyAxis
-
-    Returns
-    -------
-    tuple of Window
-        At most `MOST_WINDOWS`, those of the strongest lines; none where no line is clear.
+    window is ± 1 FWHM, as that of an element map. At most `MOST_WINDOWS` are returned, those of
+    the strongest lines.
 
     Examples
     --------
@@ -140,20 +107,13 @@ def find_windows(spectrum: NDArray[np.float64], axis: EnergyAxis) -> tuple[Windo
     >>> "3.31 keV (K Ka)" in [w.name for w in find_windows(image.sum_spectrum(), image.energy)]
     True
     """
-    width = calibrated_width(axis) if axis.calibrated else _found_width(spectrum)
+    width = line_width(axis) if axis.calibrated else _found_width(spectrum)
     peaks = _find_peaks(np.asarray(spectrum, dtype=np.float64), width)
     if not axis.calibrated:
-        return tuple(_uncalibrated(place, axis, width) for place, _ in peaks)
-    channels = np.arange(axis.size)
-    energies = [float(np.interp(place, channels, axis.centers)) for place, _ in peaks]
+        return tuple(_uncalibrated(place, axis, width) for place in peaks)
+    energies = np.interp(peaks, np.arange(axis.size), axis.centers).tolist()
     names = identify_lines(energies, axis, running_sum(spectrum, width), width)
     return tuple(_calibrated(e, name, axis) for e, name in zip(energies, names, strict=True))
-
-
-def calibrated_width(axis: EnergyAxis) -> NDArray[np.float64]:
-    """Return the FWHM of a line in each channel, in channels, for a good silicon detector."""
-    gain = np.gradient(axis.centers) if axis.size > 1 else np.array([axis.gain])
-    return np.asarray(detector_fwhm(axis.centers) / gain)
 
 
 def running_sum(spectrum: NDArray[np.float64], width: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,31 +125,45 @@ def running_sum(spectrum: NDArray[np.float64], width: NDArray[np.float64]) -> ND
     return np.asarray(upper - lower)
 
 
-def _find_peaks(
-    spectrum: NDArray[np.float64], width: NDArray[np.float64]
-) -> list[tuple[float, float]]:
-    """Return place (channel) and height (counts) of the strongest lines, by rising channel."""
+def _find_peaks(spectrum: NDArray[np.float64], width: NDArray[np.float64]) -> list[float]:
+    """Return the channels of the strongest lines, by rising channel."""
+    smooth = running_sum(spectrum, SMOOTHING * width)
+    places, heights = _clear_maxima(
+        smooth,
+        MOST_WINDOWS,
+        reach=max(3, int(8 * width.mean())),
+        distance=max(1.0, 0.8 * float(width.min())),
+        # Equal heights over many channels, as in an empty part, are not a line.
+        plateau_size=(1, max(1.0, float(width.max()))),
+    )
+    return [
+        _centroid(smooth, int(place), float(height), width)
+        for place, height in zip(places, heights, strict=True)
+    ]
+
+
+def _clear_maxima(
+    smooth: NDArray[np.float64], most: int, *, reach: int | None = None, **conditions: Any
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return channels and prominences of the strongest clear maxima of a running sum.
+
+    `reach` limits how far minima are searched (channels); `conditions` are those of
+    `scipy.signal.find_peaks`.
+    """
     from scipy.signal import find_peaks, peak_prominences
 
-    smooth = running_sum(spectrum, SMOOTHING * width)
-    apart = max(1.0, 0.8 * float(width.min()))
-    # Where the height stays the same over many channels, as in an empty part, there is no line.
-    places, _ = find_peaks(smooth, distance=apart, plateau_size=(1, max(1.0, float(width.max()))))
-    heights = peak_prominences(smooth, places, wlen=max(3, int(8 * width.mean())))[0]
-    noise = np.sqrt(2 * smooth[places] - heights)
-    clear = heights > CLEAR * noise
+    places, _ = find_peaks(smooth, **conditions)
+    heights = peak_prominences(smooth, places, wlen=reach)[0]
+    clear = heights > CLEAR * np.sqrt(2 * smooth[places] - heights)
     places, heights = places[clear], heights[clear]
-    strongest = np.sort(np.argsort(heights)[::-1][:MOST_WINDOWS])
-    return [
-        (_centroid(smooth, int(places[i]), float(heights[i]), width), float(heights[i]))
-        for i in strongest
-    ]
+    strongest = np.sort(np.argsort(heights)[::-1][:most])
+    return places[strongest], heights[strongest]
 
 
 def _centroid(
     smooth: NDArray[np.float64], place: int, height: float, width: NDArray[np.float64]
 ) -> float:
-    """Return where a line is, from the counts above half its height, near its highest channel."""
+    """Return the centre of a line: the centroid of the counts above half its height."""
     reach = max(1, round(float(0.6 * width[place])))
     near = slice(max(0, place - reach), place + reach + 1)
     above = np.maximum(smooth[near] - (smooth[place] - height / 2), 0)
@@ -198,18 +172,15 @@ def _centroid(
 
 def _found_width(spectrum: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the FWHM of the strongest lines, in channels, the same for each channel."""
-    from scipy.signal import find_peaks, peak_prominences, peak_widths
+    from scipy.signal import peak_widths
 
     size = len(spectrum)
     smooth = running_sum(spectrum, np.full(size, 3.0))
-    places, _ = find_peaks(smooth)
-    heights = peak_prominences(smooth, places)[0]
-    clear = heights > CLEAR * np.sqrt(2 * smooth[places] - heights)
-    strongest = places[clear][np.argsort(heights[clear])[::-1][:5]]
+    strongest, _ = _clear_maxima(smooth, 5)
     if len(strongest) == 0:
         return np.full(size, size / FALLBACK_LINES)
     widths = peak_widths(smooth, strongest, rel_height=0.5)[0]
-    # The running sum over 3 channels widens a Gaussian as one of this FWHM does.
+    # A running sum over 3 channels adds a variance of 9 / 12 to that of a line.
     own = np.sqrt(np.maximum(np.median(widths) ** 2 - (2.355**2) * 9 / 12, 1.0))
     return np.full(size, float(own))
 

@@ -21,7 +21,7 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from .detector import detector_fwhm
 from .line_identification import identify_lines
 from .line_windows import running_sum
-from .peaks import Peak, line_width
+from .peaks import Peak, peak_widths
 from .xray_lines import FAMILIES, XrayLine, all_lines, line_energy
 
 __all__ = ["Artifact", "candidate_elements", "escape_peaks", "identify_peaks", "sum_peaks"]
@@ -166,7 +166,7 @@ def identify_peaks(
     _check_calibrated(energy_axis)
     found = tuple(peaks)
     total = repeats * np.asarray(counts, dtype=np.float64)
-    width = line_width(total, energy_axis)
+    width = peak_widths(total, energy_axis)
     lines = [peak for peak in found if peak.energy > LOWEST and not _is_wide(peak)]
     names = identify_lines(
         [peak.energy for peak in lines], energy_axis, running_sum(total, width), width
@@ -201,9 +201,8 @@ def sum_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifact,
     >>> [(sum_.name, sum_.energy) for sum_ in sum_peaks([iron], EnergyAxis(0.0, 0.01, 2048))]
     [('2 × Fe Ka', 12.8)]
     """
-    _check_calibrated(energy_axis)
     found = []
-    for first, second in combinations_with_replacement(_strongest(peaks), 2):
+    for first, second in combinations_with_replacement(_strongest(peaks, energy_axis), 2):
         same = first == second
         name = f"2 × {_label(first)}" if same else f"{_label(first)} + {_label(second)}"
         pairs = first.net * second.net * (1 if same else 2)
@@ -235,11 +234,10 @@ def escape_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifa
     >>> [escape.name for escape in escape_peaks([iron], EnergyAxis(0.0, 0.01, 2048))]
     ['Fe Ka − Si']
     """
-    _check_calibrated(energy_axis)
     silicon = line_energy("Si", "Ka")
     found = [
         Artifact(peak.energy - silicon, f"{_label(peak)} − Si", "escape", peak.net, peak.net)
-        for peak in _strongest(peaks)
+        for peak in _strongest(peaks, energy_axis)
         if peak.energy > SILICON_EDGE
     ]
     return _inside(found, energy_axis)
@@ -259,7 +257,9 @@ def _is_wide(peak: Peak) -> bool:
     return peak.significance > CLEAR_WIDTH and peak.width > SCATTER_WIDTH * detector
 
 
-def _strongest(peaks: Iterable[Peak]) -> list[Peak]:
+def _strongest(peaks: Iterable[Peak], axis: EnergyAxis) -> list[Peak]:
+    """Return the peaks whose pile-up and escape matter, of a calibrated spectrum."""
+    _check_calibrated(axis)
     photons = [peak for peak in peaks if peak.energy > LOWEST and not _is_wide(peak)]
     return sorted(photons, key=lambda peak: -peak.net)[:STRONG]
 

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 
-from .detector import FWHM_PER_SIGMA, detector_fwhm
+from .detector import FWHM_PER_SIGMA, line_width
 
 __all__ = ["Peak", "find_peaks"]
 
@@ -56,36 +56,25 @@ STRONGEST = 5
 
 @dataclass(frozen=True)
 class Peak:
-    """A place where counts rise as a line does.
-
-    Parameters
-    ----------
-    energy : float
-        Of its top in keV; in channels when the axis is not calibrated.
-    channel : float
-        The same in channels, channel 0 being the first.
-    height : float
-        Counts in its highest channel, with what is beneath.
-    net : float
-        Counts above the background, as those of a Gaussian line of the detector's width: an
-        estimate, too low where lines overlap. Of a peak that is t times as wide it is too low by
-        ((t² + 1) / 2)^1.5, 4 for t = 2: noise would make more of a guessed t than of this.
-    significance : float
-        Response of the search over its standard deviation for Poisson counts.
-    width : float
-        Full width at half maximum in keV (or channels), as an estimate; not below that of the
-        detector, since neighbours make a peak seem narrower.
-    name : str
-        Suggested line, such as ``"Fe Ka"``; empty where none is clear.
-    """
+    """A place where counts rise as those of a line."""
 
     energy: float
+    """Of the top, in keV; in channels when the axis is not calibrated."""
     channel: float
+    """The same in channels, channel 0 being the first."""
     height: float
+    """Counts in the highest channel, including the background."""
     net: float
+    """Counts above the background, estimated as those of a Gaussian line of the detector's width:
+    too low where lines overlap, and by ((t² + 1) / 2)^1.5 for a peak t times as wide (4 for t = 2).
+    Using the fitted t instead would amplify the noise even more."""
     significance: float
+    """Response of the search over its standard deviation for Poisson counts."""
     width: float
+    """Estimated full width at half maximum in keV (or channels); not below that of the detector,
+    since neighbours make a peak seem narrower."""
     name: str = ""
+    """Suggested line, such as ``"Fe Ka"``; empty where none is clear."""
 
 
 def find_peaks(
@@ -143,7 +132,7 @@ def find_peaks(
             raise SettingsError(f"{name}: expected a number above 0, found {value}")
     from scipy.signal import find_peaks as maxima
 
-    width = line_width(spectrum, energy_axis)
+    width = peak_widths(spectrum, energy_axis)
     fine, deviation = _response(spectrum, width / FWHM_PER_SIGMA)
     coarse, _ = _response(spectrum, 2 * width / FWHM_PER_SIGMA)
     # Between lines the wide response is negative: that is no background to correct for.
@@ -164,22 +153,14 @@ def find_peaks(
     return tuple(found)
 
 
-def line_width(spectrum: Floats, energy_axis: EnergyAxis) -> Floats:
-    """Return how wide a line is in each channel: its FWHM in channels, shape (channels,).
+def peak_widths(spectrum: Floats, axis: EnergyAxis) -> Floats:
+    """Return the FWHM of a line in each channel, in channels, shape (channels,).
 
-    Parameters
-    ----------
-    spectrum : numpy.ndarray, shape (channels,)
-        Its strongest peaks tell the width when the axis is not calibrated.
-    energy_axis : EnergyAxis
-        Calibrated, its energies tell the width, that of a good silicon drift detector.
+    Without calibration, the strongest peaks of the spectrum give one width for all channels.
     """
-    if energy_axis.calibrated:
-        centers, gain = energy_axis.centers, energy_axis.gain
-        width = detector_fwhm(centers) / (np.gradient(centers) if centers.size > 1 else gain)
-    else:
-        width = np.full(energy_axis.size, _usual_width(spectrum))
-    return np.asarray(np.maximum(width, NARROWEST))
+    if axis.calibrated:
+        return np.maximum(line_width(axis), NARROWEST)
+    return np.full(axis.size, max(_usual_width(spectrum), NARROWEST))
 
 
 def _checked(counts: ArrayLike, axis: EnergyAxis) -> Floats:
@@ -313,14 +294,15 @@ def _usual_width(spectrum: Floats) -> float:
     Of the responses at all scales, times σ^1.5, that of a Gaussian is largest at its own width
     (Lindeberg 1998, International Journal of Computer Vision 30, 79).
     """
+    from scipy.signal import find_peaks as maxima
+
     size = len(spectrum)
     widths = np.geomspace(NARROWEST, max(2 * NARROWEST, size / 16), WIDTHS)
     strength = np.empty((WIDTHS, size))
     for row, sigma in zip(strength, widths / FWHM_PER_SIGMA, strict=True):
         row[:] = sigma**1.5 * _response(spectrum, np.full(size, sigma))[0]
     tallest = strength.max(axis=0)
-    is_top = (tallest[1:-1] > tallest[:-2]) & (tallest[1:-1] >= tallest[2:])
-    tops = 1 + np.flatnonzero(is_top)
+    tops = maxima(tallest)[0]
     tops = tops[np.argsort(tallest[tops])[::-1][:STRONGEST]]
     if not tops.size:
         return float(widths[WIDTHS // 2])

@@ -56,9 +56,11 @@ def test_lines_and_noise_are_not_hot():
         assert find_hot_channels(lines(seed), AXIS) == []
     for seed in range(6):
         # With 64 channels of 0.32 keV a line is narrower than a channel.
-        image, _ = simulate_map((8, 8), [64, 256, 1024][seed % 3], 1000, seed)
+        image, _ = simulate_map(
+            (8, 8), n_channels=[64, 256, 1024][seed % 3], counts_per_pixel=1000, seed=seed
+        )
         assert find_hot_channels(image.sum_spectrum(), image.energy) == []
-        spectra, _ = simulate_spectra(4, [64, 4096][seed % 2], seed)
+        spectra, _ = simulate_spectra(n_repeats=4, n_channels=[64, 4096][seed % 2], seed=seed)
         assert find_hot_channels(spectra.sum_spectrum(), spectra.energy) == []
 
 

@@ -18,7 +18,7 @@ def faults_of(image):
 @pytest.fixture(scope="module")
 def scans():
     """Three scans of one sample, and a function that makes others of its rate."""
-    _, rate = simulate_map((40, 36), 256, 100, seed=4)
+    _, rate = simulate_map((40, 36), n_channels=256, counts_per_pixel=100, seed=4)
 
     def make(dose=(1, 1, 1), kind="scan", seed=0):
         dose = np.asarray(dose, dtype=float)
@@ -45,7 +45,9 @@ def changed(image, change):
 def test_clean_maps_raise_no_alarm(counts_per_pixel):
     for seed in range(10):
         shape = [(24, 24), (9, 40), (40, 9)][seed % 3]
-        image, rate = simulate_map(shape, [64, 256][seed % 2], counts_per_pixel, seed)
+        image, rate = simulate_map(
+            shape, n_channels=[64, 256][seed % 2], counts_per_pixel=counts_per_pixel, seed=seed
+        )
         assert faults_of(image) == [], seed
         rng = np.random.default_rng(seed)
         for kind, dose in (("scan", [1, 1, 1]), ("detector", [1, 0.6, 0.3])):
@@ -56,7 +58,9 @@ def test_clean_maps_raise_no_alarm(counts_per_pixel):
 @pytest.mark.parametrize("repeats", [1, 2, 32])
 def test_clean_spectra_raise_no_alarm(repeats):
     for seed in range(5):
-        assert faults_of(simulate_spectra(repeats, 1024, seed)[0]) == [], seed
+        assert (
+            faults_of(simulate_spectra(n_repeats=repeats, n_channels=1024, seed=seed)[0]) == []
+        ), seed
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_rows_that_were_measured_for_a_shorter_time_are_said(rows, share, words)
     # An even sample, in which small steps are seen too.
     dose = np.ones((40, 1, 1))
     dose[rows] = share
-    spectrum = simulate_spectra(1, 255, 0)[1][0, 0] / 250
+    spectrum = simulate_spectra(n_repeats=1, n_channels=255, seed=0)[1][0, 0] / 250
     counts = np.random.default_rng(0).poisson(dose * spectrum * np.ones((40, 50, 1)))
     said = only(faults_of(SpectrumImage(counts[None])))
     assert said.startswith(words)

@@ -16,7 +16,7 @@ def coarse(counts):
 
 
 def simulated(seed, counts_per_pixel=300):
-    image, _ = simulate_map((48, 48), 512, counts_per_pixel, seed)
+    image, _ = simulate_map((48, 48), n_channels=512, counts_per_pixel=counts_per_pixel, seed=seed)
     return np.asarray(image.counts[0])
 
 

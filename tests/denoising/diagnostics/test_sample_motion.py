@@ -13,7 +13,7 @@ from napari_xrf_denoise.simulation.measurements import simulate_map
 @cache
 def scene(seed=3):
     """Rate (y, x) of 1 count a pixel on average, as sharp as pixels are."""
-    _, rate = simulate_map((120, 110), 64, 1.0, seed)
+    _, rate = simulate_map((120, 110), n_channels=64, counts_per_pixel=1.0, seed=seed)
     return rate.sum(axis=2).astype(float)
 
 

@@ -54,7 +54,7 @@ def test_detector_elements_that_see_other_spectra_are_still_poisson():
 
 
 def test_one_spectrum_for_each_element_is_not_explained_away():
-    image, _ = simulate_spectra(4, seed=1)
+    image, _ = simulate_spectra(n_repeats=4, seed=1)
     elements = image.replace(repeat_kind="detector")
     assert count_statistics(elements).fano.factor == pytest.approx(1, abs=0.15)
     doubled = elements.replace(counts=elements.counts * 2)

@@ -78,7 +78,7 @@ def test_counts_that_were_corrected_and_rounded_have_gaps(map_counts, factor):
 
 
 def test_few_high_counts_have_gaps_too():
-    spectra = np.asarray(simulate_spectra(4, seed=1)[0].counts)
+    spectra = np.asarray(simulate_spectra(n_repeats=4, seed=1)[0].counts)
     assert found(spectra) is None
     assert "values have gaps" in str(found(np.rint(spectra * 1.3).astype(int)))
 

@@ -272,7 +272,7 @@ def test_a_full_disk_is_told_with_the_name(tmp_path):
 
 def test_an_older_folder_is_replaced_on_request_only(tmp_path):
     put(tmp_path / "a.zarr", "older")
-    with pytest.raises(FileExistsError, match=r"a\.zarr: the file exists.*overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"a\.zarr: exists already.*overwrite=True"):
         put(tmp_path / "a.zarr")
     put(tmp_path / "a.zarr", overwrite=True)
     assert (tmp_path / "a.zarr" / "zarr.json").read_text() == "new"

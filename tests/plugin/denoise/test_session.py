@@ -53,7 +53,7 @@ def test_a_run_adds_one_layer_with_its_report(model, added):
 
 
 def test_several_layers_are_taken_as_repeats(added):
-    layers = [to_layer(xrf.simulate_map((8, 8), 64, seed=1)[0]) for _ in range(2)]
+    layers = [to_layer(xrf.simulate_map((8, 8), n_channels=64, seed=1)[0]) for _ in range(2)]
     layers[1].data = np.random.default_rng(0).poisson(layers[1].data)
     model = DenoiseModel(sources=tuple(layers), method="pca", preset="fast")
     session = session_of(model, added)

@@ -164,7 +164,7 @@ def test_a_window_of_channels_is_the_same_after_calibration_and_update(
     panel.model.change(low=4.0, high=12.0)
     panel.session.add([panel.model.own_recipe()])
     qtbot.waitUntil(lambda: bool(panel.model.maps), timeout=20_000)
-    calibrate_layer(source, small_map.energy, 0)
+    calibrate_layer(source, small_map.energy, energy_axis=0)
     update(qtbot, panel)
     layer = panel.model.maps[0]
     np.testing.assert_array_equal(layer.data, small_map.counts[0][..., 4:12].sum(axis=-1))

@@ -48,7 +48,7 @@ def test_an_answer_for_one_file_holds_for_its_like(files, memory):
         stored = file["lab/cube"][:]
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(stored, 0, -1))
     assert image.energy.gain == 0.02
-    assert sources.stated(files[1])["energy_axis"] == 0
+    assert sources.read_options(files[1])["energy_axis"] == 0
 
 
 def test_a_file_of_another_shape_is_not_read_with_that_answer(files, memory, tmp_path):
@@ -70,7 +70,7 @@ def test_files_that_say_enough_are_read_as_they_are(tmp_path, memory, small_map)
     path = xrf.write(tmp_path / "map.h5", small_map)
     sources = RememberedAnswers(memory)
     np.testing.assert_array_equal(sources.read(path).counts, small_map.counts)
-    assert sources.stated(path) == {}
+    assert sources.read_options(path) == {}
     assert sources.is_unchanged(path, {})
     assert not sources.is_unchanged(path, {"y": "0:4"})
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
+from napari_xrf_denoise.spectroscopy.detector import line_width
 from napari_xrf_denoise.spectroscopy.energy_scales import counted_channels, fit_scales
 
 from .channels import count_empty_pixels, find_hot_channels, find_overflow
@@ -207,9 +207,7 @@ def _energy_scales(
     places = counted_channels(spectra)
     shifts, errors = scales.shifts(places), scales.errors(places)
     axis = image.energy
-    widths = np.full(axis.size, UNKNOWN_LINE)
-    if axis.calibrated and axis.size > 1:
-        widths = detector_fwhm(axis.centers) / np.gradient(axis.centers)
+    widths = line_width(axis) if axis.calibrated else np.full(axis.size, UNKNOWN_LINE)
     least = np.maximum(LEAST_SHIFT, SHARE_OF_LINE * widths[places])
     clear = (np.abs(shifts) > least) & (np.abs(shifts) > SHIFT_ERRORS * errors)
     if not clear.any():

@@ -125,7 +125,9 @@ class BatchModel:
         self.plan = self._plan()
         try:
             self._check()
-            tasks = plan_tasks(self.sources, self.folder or Path(), self.suffix, self.overwrite)
+            tasks = plan_tasks(
+                self.sources, self.folder or Path(), suffix=self.suffix, overwrite=self.overwrite
+            )
         except (SettingsError, OSError) as error:
             self.problem = in_words(error, Path()) if isinstance(error, OSError) else str(error)
             tasks = [Task(source, source) for source in self.sources]
@@ -211,8 +213,8 @@ class BatchSession:
                 return run(
                     tasks,
                     engine,
-                    changed.__setitem__,
-                    should_stop,
+                    on_change=changed.__setitem__,
+                    should_stop=should_stop,
                     device=user_preferences.device,
                     sources=RememberedAnswers(),
                     make=make,

@@ -126,7 +126,7 @@ class CalibrateModel:
         if self.way == "numbers":
             return EnergyAxis(self.offset, self.gain, self.size)
         energies = (parse_line_energy(self.lines[0]), parse_line_energy(self.lines[1]))
-        return calibration_from_peaks(self.channels, energies, self.size)
+        return calibration_from_peaks(self.channels, energies, size=self.size)
 
     def problem(self) -> str:
         """Return what keeps the fields from being applied, in words; nothing if they can be."""
@@ -190,7 +190,13 @@ class CalibrateModel:
         if self.way == "peaks":
             record |= {"channels": list(self.channels), "lines": list(self.lines)}
         try:
-            calibrate_layer(self.source, energy, self.energy_axis, self.repeat_axis, record=record)
+            calibrate_layer(
+                self.source,
+                energy,
+                energy_axis=self.energy_axis,
+                repeat_axis=self.repeat_axis,
+                record=record,
+            )
         except DataError as error:
             self.outcome = str(error)
             return

@@ -55,7 +55,7 @@ class CompareSession:
         def work(on_progress: Any, should_stop: Callable[[], bool]) -> StandardResiduals:
             before, after = (image_from_layer_data(*one) for one in counts)
             return standard_residuals(
-                before, after, window, on_progress=on_progress, should_stop=should_stop
+                before, after, window=window, on_progress=on_progress, should_stop=should_stop
             )
 
         def finish(found: StandardResiduals) -> None:

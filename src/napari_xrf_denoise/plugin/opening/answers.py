@@ -106,7 +106,7 @@ class RememberedAnswers(Sources):
         self._said[path] = answer.given()
         return read_quietly(path, **self._said[path])
 
-    def stated(self, path: Path) -> Mapping[str, Any]:
+    def read_options(self, path: Path) -> Mapping[str, Any]:
         """Return the answer with which a file was read, nothing if none was needed."""
         return self._said.get(path, {})
 
