@@ -57,7 +57,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def find_files(entries: Iterable[Path]) -> list[Path]:
-    """Return the files that names, folders and patterns (``*``, ``?``, ``[…]``) stand for, once each.
+    """Return the files of names, folders and patterns (``*``, ``?``, ``[…]``), each once.
 
     Patterns do not match results of denoising. An entry without files raises SettingsError.
 
