@@ -308,12 +308,6 @@ def test_impossible_settings_are_refused_before_a_file_is_read(tmp_path, how, wo
         run(plan([tmp_path / "missing.h5"], tmp_path), how)
 
 
-def test_settings_of_any_method_that_auto_may_take_are_possible():
-    batch.check_settings({"rank": 5})  # of a map
-    batch.check_settings({"thinnings": 4, "batch": 8})  # of spectra
-    batch.check_settings({"preset": "tutorial", "epochs": 5})
-
-
 @pytest.mark.parametrize("suffix", [".png", "h5", "", ".csv"])
 def test_suffixes_that_cannot_keep_the_record_are_refused(files, results, suffix):
     with pytest.raises(xrf.SettingsError, match=r"expected one of \.h5"):

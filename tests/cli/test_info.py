@@ -25,6 +25,13 @@ def test_axes_energies_and_pixels_are_told_with_units():
     assert told(found, "pixel size") == "pixel size: 2 x 3 µm (y, x)"
 
 
+def test_the_default_run_is_said_with_its_cost():
+    line = told(image(), "default run")
+    assert "Method: spectrum (30 pixels are too few to share components)." in line
+    assert "2 networks of 8 features, 100 steps." in line
+    assert "Expected: about " in line
+
+
 def test_counts_a_pixel_and_their_statistics_are_told():
     flat = image().replace(counts=np.full((2, 5, 6, 50), 4, np.uint8))
     assert told(flat.select(repeats=0), "counts a pixel").endswith("200 on average, 200 to 200")

@@ -312,9 +312,9 @@ def test_the_result_carries_how_it_was_made(small_map):
     assert "denoising" not in image.metadata
 
 
-def test_an_array_whose_energies_seem_to_lie_elsewhere_is_told_of():
+def test_an_array_whose_energies_seem_to_lie_elsewhere_gives_a_warning():
     counts = np.random.default_rng(0).poisson(3.0, (128, 9, 10))
-    told = xrf.denoise(counts, method="pca", preset="fast").report.warnings
-    assert any("give energy_axis=0" in warning for warning in told)
+    warnings = xrf.denoise(counts, method="pca", preset="fast").report.warnings
+    assert any("give energy_axis=0" in warning for warning in warnings)
     right = xrf.denoise(counts, energy_axis=0, method="pca", preset="fast").report.warnings
     assert not any("energy_axis" in warning for warning in right)

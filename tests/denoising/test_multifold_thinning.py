@@ -26,7 +26,7 @@ def repeats(number, shape=(6, 5, 30), scale=1):
 
 
 def whole_parts(partition, max_bytes=2**20):
-    """Return all parts of a deal, shape (parts, y, x, energy)."""
+    """Return all parts of a partition, shape (parts, y, x, energy)."""
     bands = [
         np.stack([band.dense([part]) for part in range(partition.number)])
         for _, band in partition.bands(max_bytes)
@@ -34,7 +34,7 @@ def whole_parts(partition, max_bytes=2**20):
     return np.concatenate(bands, axis=1)
 
 
-# Photons are dealt one by one where there are few, and drawn where there are many.
+# Photons are drawn one by one where there are few, and together where there are many.
 @pytest.mark.parametrize("rate", [0.05, 3.0, 8.0, 60.0])
 def test_parts_of_poisson_counts_are_independent_poisson_counts_of_equal_share(rate):
     rng = np.random.default_rng(1)
@@ -82,7 +82,7 @@ def test_large_counts_neither_wrap_around_nor_are_lost(counts, kind):
     assert parts.sum(axis=1, dtype=np.int64).tolist() == [counts] * 10
 
 
-def test_no_counts_are_dealt_to_empty_parts():
+def test_no_counts_give_empty_parts():
     assert partition_photons(np.zeros(5, dtype=np.uint16), 3, np.random.default_rng(0)).sum() == 0
     assert partition_photons(np.zeros(0, dtype=np.uint16), 3, np.random.default_rng(0)).shape == (
         0,
@@ -102,7 +102,7 @@ def test_parts_do_not_depend_on_the_size_of_blocks():
         np.testing.assert_array_equal(whole_parts(partition, rows * row), whole)
 
 
-def test_the_same_seed_deals_the_same_parts_and_another_one_others():
+def test_the_same_seed_gives_the_same_parts_and_another_one_others():
     source = photons(3.0)
     first = whole_parts(PhotonPartition.of(source, 5, 2))
     np.testing.assert_array_equal(whole_parts(PhotonPartition.of(source, 5, 2)), first)
@@ -111,7 +111,7 @@ def test_the_same_seed_deals_the_same_parts_and_another_one_others():
         assert changed.mean() > 0.1
 
 
-def test_rows_of_equal_counts_are_dealt_independently():
+def test_rows_of_equal_counts_are_split_independently():
     source = Photons(SpectrumImage(np.full((1, 2, 20, 50), 4)))
     parts = whole_parts(PhotonPartition(source, 4, 0, 0)).astype(float)
     correlation = np.corrcoef(parts[0, 0].ravel(), parts[0, 1].ravel())[0, 1]
@@ -128,7 +128,7 @@ def test_every_part_is_in_one_fold_and_every_fold_is_spread_over_all_parts(folds
         assert set(np.diff(fold)) <= {folds}
 
 
-def test_photons_of_several_repeats_are_dealt_together():
+def test_photons_of_several_repeats_are_split_together():
     counts = np.random.default_rng(0).poisson(2, (3, 4, 5, 20)).astype(np.uint8)
     parts = whole_parts(PhotonPartition.of(Photons(SpectrumImage(counts)), 0, 0))
     assert len(parts) == PARTS

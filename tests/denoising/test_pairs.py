@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics, Fano
@@ -17,7 +18,8 @@ from napari_xrf_denoise.denoising.pairs import (
 
 
 def found(whole=True, fano=float("nan")):
-    return CountStatistics(np.ones(1), np.ones(1), whole, Fano(fano, 0.01))
+    axis = EnergyAxis.uncalibrated(1)
+    return CountStatistics(np.ones(1), np.ones(1), whole, Fano(fano, 0.01), axis)
 
 
 def poisson(rate=2.0, shape=(4, 6, 5, 30), seed=0):
@@ -101,9 +103,9 @@ def test_auto_thins_whole_counts_and_pairs_repeats_of_others():
 def test_one_repeat_is_an_error_only_where_repeats_are_asked_for():
     image = SpectrumImage(poisson(shape=(1, 2, 2, 5)), name="map.h5")
     assert choose_pairs(image, "auto", found()) == "thinning"
-    check_pairs(image, "auto")
+    check_pairs("map.h5", 1, "auto")
     with pytest.raises(SettingsError, match=r"map.h5.*at least 2 repeats, found 1.*thinning"):
-        check_pairs(image, "repeats")
+        check_pairs("map.h5", 1, "repeats")
 
 
 def test_thinning_of_fractions_is_refused_with_a_value():

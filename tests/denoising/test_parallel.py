@@ -29,7 +29,7 @@ def test_each_task_computes_on_one_core_and_the_caller_gets_its_threads_back():
     assert torch.get_num_threads() == before
 
 
-def test_progress_is_told_in_the_thread_that_called():
+def test_progress_is_reported_in_the_calling_thread():
     seen = []
 
     def task(watch):
@@ -50,7 +50,7 @@ def test_progress_is_told_in_the_thread_that_called():
     assert seen[-1][1].preview.counts.shape == (2, 2, 3)
 
 
-def test_a_stop_ends_all_tasks_before_it_is_told():
+def test_a_stop_ends_all_tasks_before_it_is_reported():
     began_tasks, ended = [], []
 
     def task(watch):

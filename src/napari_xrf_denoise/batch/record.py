@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising import Model, QualityReport
+from napari_xrf_denoise.denoising import Model
 from napari_xrf_denoise.io import read
 
 if TYPE_CHECKING:
@@ -82,25 +81,6 @@ def difference_to(
     if not sources.is_unchanged(source, past.get("input") or {}):
         return "was made from another part of the file, or with other read options"
     return ""
-
-
-def report_from(content: Mapping[str, Any]) -> QualityReport:
-    """Return what a result's record says about its quality."""
-
-    def number(value: Any, missing: float = math.nan) -> float:
-        return missing if value is None else float(value)
-
-    low, high = content.get("dose_gain_interval") or (None, None)
-    # JSON has neither NaN nor infinity: an upper end that is missing beside a lower one was open.
-    top = math.nan if low is None else math.inf
-    return QualityReport(
-        number(content.get("dose_gain")),
-        (number(low), number(high, top)),
-        number(content.get("count_ratio")),
-        str(content.get("measured_by") or "not recorded"),
-        tuple(map(str, content.get("warnings") or ())),
-        choices=dict(content.get("choices") or {}),
-    )
 
 
 def read_quietly(path: Path, **options: Any) -> SpectrumImage:

@@ -15,11 +15,10 @@ from typing import Any
 
 from napari_xrf_denoise.core.atomic_write import check_folder
 from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError, in_words
-from napari_xrf_denoise.denoising import Model, apply, denoise
-from napari_xrf_denoise.denoising.settings import METHODS, PRESETS, check_setting, resolve_settings
+from napari_xrf_denoise.denoising import Denoised, Model, RunPlan, apply, denoise, plan_run
 from napari_xrf_denoise.io import check_packages, writable_suffixes
 
-from .record import DEFAULTS, asked_for, measure
+from .record import asked_for, measure
 from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
@@ -114,7 +113,7 @@ def plan(
 
 def run(
     tasks: Sequence[Task],
-    how: Mapping[str, Any] | Model,
+    how: Mapping[str, Any] | RunPlan | Model,
     *,
     on_change: OnChange | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -129,8 +128,9 @@ def run(
     ----------
     tasks : sequence of Task
         As returned by `plan`, or by `run` for a batch that was stopped.
-    how : mapping or Model
-        Keyword arguments of `denoise`, or the trained model to apply.
+    how : mapping, RunPlan or Model
+        Keyword arguments of `denoise`, a plan that holds for any file, or the trained model to
+        apply.
     on_change : callable, optional
         ``on_change(index, task)``.
     should_stop : callable, optional
@@ -157,7 +157,8 @@ def run(
         If a setting is unknown or impossible, before any file is read.
     """
     sources = sources or Sources()
-    job = Job(asked_for(how), sources, make or _maker(how, sources, device), resume)
+    asked = how.request if isinstance(how, RunPlan) else how
+    job = Job(asked_for(asked), sources, make or _maker(how, sources, device), resume)
     now = list(tasks)
 
     def show(index: int, task: Task) -> None:
@@ -182,35 +183,35 @@ def _fresh(task: Task) -> Task:
     return Task(task.source, task.target, task.overwrite, size=size)
 
 
-def _maker(how: Mapping[str, Any] | Model, sources: Sources, device: str) -> Make:
+def _maker(how: Mapping[str, Any] | RunPlan | Model, sources: Sources, device: str) -> Make:
     """Return the default `make`, after checking the settings."""
     if isinstance(how, Model):
         model = how
         return lambda path, **watch: apply(model, sources.read(path), device=device, **watch)
-    settings = {"device": device, **how}
-    check_settings(settings)
-    return lambda path, **watch: denoise(sources.read(path), **watch, **settings)
+    plan = how if isinstance(how, RunPlan) else check_settings(how)
+    if not isinstance(how, RunPlan):
+        device = how.get("device", device)
+    method = plan.request["method"]
+
+    def make(path: Path, **watch: Any) -> Denoised:
+        image = sources.read(path)
+        settings = plan.on(image).settings
+        return denoise(image, method=method, settings=settings, device=device, **watch)
+
+    return make
 
 
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse keyword arguments of `denoise` that cannot work for any file."""
-    own = {**DEFAULTS, **settings}
-    method, preset = own.pop("method"), own.pop("preset")
-    own.pop("device", None)
-    check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
-    check_setting(preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", preset)
-    if method != "auto":
-        resolve_settings(method, preset, own)
-        return
-    # The method depends on the file; at least one must accept the settings.
-    problems = []
-    for possible in ("spectrum",) if preset == "tutorial" else ("stack", "spectrum"):
-        try:
-            resolve_settings(possible, preset, own)
-            return
-        except SettingsError as error:
-            problems.append(error)
-    raise problems[0]
+def check_settings(how: Mapping[str, Any]) -> RunPlan:
+    """Return the plan for any file; refuse settings that no file could be denoised with.
+
+    Raises
+    ------
+    SettingsError
+    """
+    plan = plan_run(**{name: value for name, value in how.items() if name != "device"})
+    if plan.problem:
+        raise SettingsError(plan.problem)
+    return plan
 
 
 def _identity(path: Path) -> str:

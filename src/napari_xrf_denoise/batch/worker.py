@@ -13,8 +13,9 @@ from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.denoising import Denoised, QualityReport
+from napari_xrf_denoise.denoising.result import report_from_dict
 
-from .record import RECORD, difference_to, read_or_none, report_from, source_record
+from .record import RECORD, difference_to, read_or_none, source_record
 from .results import save_or_rescue
 from .sources import Sources
 from .task import State, Task
@@ -93,7 +94,7 @@ class TaskRunner:
         self._finish("done", result.report)
 
     def _skip(self, image: SpectrumImage) -> None:
-        report = report_from(image.metadata["denoising"].get("report") or {})
+        report = report_from_dict(image.metadata["denoising"].get("report") or {})
         self._finish("skipped", report, "already there: same file, same settings")
 
     def _follow(self, progress: Progress) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising import plan_run
 from napari_xrf_denoise.denoising.diagnostics import find_faults
 from napari_xrf_denoise.denoising.diagnostics.statistics import count_statistics
 
@@ -58,6 +59,7 @@ def describe_image(image: SpectrumImage) -> list[str]:
         )
     else:
         lines.append("counts: whole numbers; with one repeat the variance cannot be checked")
+    lines.append(f"default run: {' '.join(plan_run(image).lines())}")
     reported = [text for text in image.metadata.get("warnings", ()) if text != NO_CALIBRATION]
     faults = [*reported, *find_faults(found, image)]
     return lines + [f"warning: {entry}" for entry in faults]

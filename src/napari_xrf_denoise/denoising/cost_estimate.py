@@ -1,7 +1,7 @@
 """How long a run will take and how much memory it will need, before it begins: roughly.
 
 Times were fitted to runs on two shared cores (docs/benchmarks.md, simulated and large maps);
-another machine is slower or faster by a factor that its own last run tells.
+another machine is slower or faster by a factor that its own last run shows.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from .methods.stack import TRAINING_PIXELS
 from .multifold_thinning import PARTS
 from .settings import PcaSettings, Settings, SpectrumSettings, StackSettings, TutorialSettings
 
+Shape = tuple[int, int, int, int]
+"""(repeat, y, x, energy)."""
+
 FLOAT = 4
 """Bytes of a value in the engine."""
 USUAL_RANK = 20
-"""Components of a map, where nobody knows yet."""
+"""Components of a map, as long as their number is unknown."""
 TORCH_BYTES = 3.5e8
-"""What torch and a band of counts take, whatever the data."""
+"""Memory of torch and a band of counts, for any data."""
 START_SECONDS = 4.0
 """From the click to the first step of a training."""
 
 SECONDS_A_PRODUCT = 7e-12
 """Of a convolution: one weight times one pixel; a training step does three times as much."""
 SECONDS_A_VOXEL = 9e-8
-"""Of one way through the counts: dealing, projecting, scoring."""
+"""Of one way through the counts: splitting, projecting, scoring."""
 SECONDS_A_SMOOTHING = 4e-6
 """Of a channel of a spectrum: the candidates of the method "spectrum"."""
 SECONDS_AN_EPOCH = (3e-4, 4e-8)
@@ -34,39 +37,26 @@ SECONDS_AN_EPOCH = (3e-4, 4e-8)
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a run is expected to need.
-
-    Parameters
-    ----------
-    seconds : float
-        On the machine that the constants were measured on.
-    n_bytes : float
-        Beyond what is open already.
-    """
+    """Expected cost of a run."""
 
     seconds: float
+    """On the machine that the constants were measured on."""
     n_bytes: float
+    """Memory beyond that in use already."""
+
+    def times(self, factor: float) -> CostEstimate:
+        """Return the cost on a machine that takes this many times as long."""
+        return CostEstimate(self.seconds * factor, self.n_bytes)
 
 
-def estimate_cost(shape: tuple[int, int, int, int], settings: Settings) -> CostEstimate:
-    """Return about what a run will need.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (repeat, y, x, energy) of the counts.
-    settings : Settings
-        Complete, as `resolve_settings` returns them.
-
-    Returns
-    -------
-    Expected
+def estimate_cost(shape: Shape, settings: Settings) -> CostEstimate:
+    """Return about what a run with these complete settings will need.
 
     Examples
     --------
     >>> from napari_xrf_denoise.denoising.settings import resolve_settings
-    >>> fast = expect((1, 96, 96, 1024), resolve_settings("stack", "fast", {}))
-    >>> best = expect((1, 96, 96, 1024), resolve_settings("stack", "best", {}))
+    >>> fast = estimate_cost((1, 96, 96, 1024), resolve_settings("stack", "fast", {}))
+    >>> best = estimate_cost((1, 96, 96, 1024), resolve_settings("stack", "best", {}))
     >>> best.seconds > 3 * fast.seconds
     True
     """
@@ -84,13 +74,13 @@ def estimate_cost(shape: tuple[int, int, int, int], settings: Settings) -> CostE
         smoothings = (trained + pixels) * channels
         return CostEstimate(1 + SECONDS_A_SMOOTHING * smoothings, TORCH_BYTES + result)
     if isinstance(settings, StackSettings):
-        return _expect_stack(pixels, voxels, settings)
+        return _cost_of_stack(pixels, voxels, settings)
     assert isinstance(settings, PcaSettings)
     ways = 4 + 2 * settings.folds
     return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result)
 
 
-def _expect_stack(pixels: int, voxels: float, settings: StackSettings) -> CostEstimate:
+def _cost_of_stack(pixels: int, voxels: float, settings: StackSettings) -> CostEstimate:
     rank = settings.rank or USUAL_RANK
     networks = max(1, settings.folds)
     products = 9 * (2 * rank * settings.features + settings.middle * settings.features**2)

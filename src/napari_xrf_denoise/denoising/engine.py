@@ -1,60 +1,37 @@
-"""The two functions that a user calls: `denoise` learns, `apply` uses what was learned."""
+"""The two functions that a user calls: `denoise` learns, `apply` uses a trained model."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.repeats import stack_repeats
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
-from napari_xrf_denoise.layers.convert import (
-    as_image,
-    is_image_list,
-    is_layer,
-    is_plain_array,
-)
-from napari_xrf_denoise.spectroscopy.line_windows import find_windows
+from napari_xrf_denoise.layers.inputs import Counts, Input, as_input
 
 from .device import find_device
 from .diagnostics import find_faults
 from .diagnostics.statistics import CountStatistics, count_statistics
 from .methods import dispatch as methods
 from .model import Model
-from .pairs import check_pairs, choose_pairs
+from .pairs import choose_pairs
+from .plan import RunPlan, plan_of, plan_run
 from .quality.dose_gain import DoseGainEstimate, score_by_reference
 from .quality.report import QualityReport, make_report
 from .result import Denoised
-from .settings import (
-    METHODS,
-    Method,
-    Pairs,
-    Preset,
-    TutorialSettings,
-    check_setting,
-    resolve_settings,
-)
+from .settings import Method, Pairs, Preset, Settings, TutorialSettings
 
-if TYPE_CHECKING:
-    import torch
-
-Counts = NDArray[np.float32] | FactoredCounts
-"""Of a result, shape (y, x, energy)."""
-FEW_CHANNELS = 64
-"""No spectrometer has fewer; where another axis is longer, that one may be meant."""
-FEW_PIXELS = 64
-"""Fewer pixels than this have too little in common for a component analysis."""
-WORSE = "worse_than_pca"
-"""Choice that tells whether held-out counts prefer the components alone to a network."""
 RECORDED_LOSSES = 1000
 """Most values of each loss that a result's record keeps; the report itself has them all."""
+Score = tuple[DoseGainEstimate | None, str]
+"""A score, and how it was measured."""
 
 
 def denoise(
@@ -66,11 +43,12 @@ def denoise(
     preset: Preset = "balanced",
     pairs: Pairs = "auto",
     seed: int = 0,
+    settings: Settings | None = None,
     device: str = "auto",
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     reference: Any = None,
-    **settings: Any,
+    **changes: Any,
 ) -> Denoised:
     """Learn from noisy counts what they would look like in a longer measurement.
 
@@ -81,25 +59,27 @@ def denoise(
     energy_axis, repeat_axis : int, optional
         Axes of a plain array: energies, and repeats where there are some.
     method : {"auto", "spectrum", "stack", "pca"}
-        ``"spectrum"`` denoises each spectrum by itself; ``"stack"`` finds the components that the
-        spectra of a map share, and denoises their pictures; ``"pca"`` finds the components only.
-        ``"auto"`` takes ``"stack"`` for maps, and ``"pca"`` where that is nearer to held-out
-        counts.
+        ``"spectrum"`` denoises each spectrum alone; ``"stack"`` finds the components that the
+        spectra of a map share, and denoises their images; ``"pca"`` finds the components only.
+        ``"auto"`` takes ``"stack"`` for maps, and ``"pca"`` if held-out counts score it better.
     preset : {"fast", "balanced", "best", "tutorial"}
         How much time to spend; ``"tutorial"`` is the published job for spectra.
     pairs : {"auto", "repeats", "thinning"}
-        Where independent noisy versions come from.
+        Source of independent noisy versions.
     seed : int
         Of every random draw.
+    settings : Settings, optional
+        Complete settings, as `plan_run` returns them, in place of `preset`, `pairs`, `seed` and
+        single settings. With `method` ``"auto"`` the fallback to ``"pca"`` remains.
     device : str
         ``"auto"``, or a torch device: ``"cpu"``, ``"cuda"``, ``"mps"``.
     on_progress : callable, optional
         Called with a `Progress`.
     should_stop : callable, optional
-        Returns True when the run shall end.
+        Returns True to stop the run.
     reference : SpectrumImage, array_like or napari layer, optional
         Further repeats that are kept from the run and only score it.
-    **settings
+    **changes
         Single settings of the method; see `napari_xrf_denoise.denoising.settings`.
 
     Returns
@@ -126,56 +106,28 @@ def denoise(
     True
     """
     watch = Watch(on_progress, should_stop)
-    image = as_image(data, energy_axis, repeat_axis)
-    check_setting(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
-    chosen, why = choose_method(image, method, preset)
-    run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, **settings})
-    where = find_device(device)
-    check_pairs(image, run.pairs)
-    found = _count_statistics(image, watch.part(0, 0.05))
-    if reference is not None:
-        reference, poisson = _check_reference(reference, image, found)
-    kind = choose_pairs(image, run.pairs, found)
-    fitted = methods.fit(image, kind, run, found, where, watch.part(0.05, 0.9))
-    if method == "auto" and fitted.choices.get(WORSE):
-        why = f"by held-out counts it is nearer to the truth than {chosen!r}"
-        chosen = "pca"
-        run = resolve_settings(chosen, preset, {"seed": seed, "pairs": pairs, "folds": run.folds})
-        fitted = methods.fit(image, kind, run, found, where, watch.part(0.9, 0.95))
-    facts = {
-        **fitted.facts,
-        "counts_per_pixel": found.total / (image.shape[1] * image.shape[2]),
-        "fingerprint": _fingerprint(found),
-        "repeats": image.n_repeats,
-    }
-    model = Model(run, image.energy, fitted.members, facts)
-    if fitted.counts is None:
-        counts = methods.predict(model, image, found, where, watch.part(0.95, 1))
-    else:
-        counts = methods.in_repeats(fitted.counts, image)
-    score, measured_by = fitted.score, fitted.measured_by
-    if kind == "thinning" and not found.is_poisson:
-        score, measured_by = None, "counts are not Poisson, so that none could be held out"
-    if reference is not None:
-        one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
-        windows = find_windows(found.spectrum, image.energy)
-        residuals = None if score is None else score.residuals
-        score = score_by_reference(one, image, reference, poisson=poisson, windows=windows)
-        score = replace(score, residuals=residuals)
-        number = reference.n_repeats
-        measured_by = f"{number} {'repeats' if number > 1 else 'repeat'} that the result never saw"
-    choices = {"method": chosen, "why": why, "pairs": kind, "preset": preset, **fitted.choices}
-    if np.isfinite(found.fano.factor):
-        choices["fano_factor"] = found.fano.factor
-    warnings = [*_doubtful_axis(data, image, energy_axis, repeat_axis), *_warnings(image, found)]
-    if choices.pop(WORSE, False):
-        warnings.append(
-            "by held-out counts the components alone (method='pca') are nearer to the truth than "
-            "this result"
-        )
-    report = _report(image, counts, found, score, measured_by, warnings, fitted.losses, choices)
+    given = as_input(data, energy_axis, repeat_axis)
+    image = given.image
+    request = {"method": method, "preset": preset, "pairs": pairs, "seed": seed, **changes}
+    plan = _plan(image, request, settings)
+    complete, where = plan.settings, find_device(device)
+    found = _look(image, watch.part(0, 0.05))
+    unseen = None if reference is None else _check_reference(reference, image, found)
+    job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
+    fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
+    model = Model(fitted.settings, image.energy, fitted.members, {**fitted.facts, **_facts(job)})
+    counts = methods.counts_of(fitted, model, job, watch.part(0.95, 1))
+    score = _score(fitted, counts, job, unseen)
+    report = _report(
+        job,
+        counts,
+        score,
+        warnings=[*given.warnings, *_warnings(job, fitted)],
+        choices=_choices(plan, fitted, job),
+        losses=fitted.losses,
+    )
     watch.step("done", 1)
-    return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
+    return _denoised(given, counts, report, model)
 
 
 def apply(
@@ -209,51 +161,49 @@ def apply(
         If the energy axis is another one.
     Cancelled
         If `should_stop` returned True.
+
+    Examples
+    --------
+    >>> import napari_xrf_denoise as xrf
+    >>> first, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
+    >>> second, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=2)
+    >>> model = xrf.denoise(first, method="pca").model
+    >>> xrf.apply(model, second).counts.shape
+    (16, 16, 256)
     """
     watch = Watch(on_progress, should_stop)
-    image = as_image(data, energy_axis, repeat_axis)
-    if is_plain_array(data) and image.shape[-1] == model.energy.size:
-        image = image.replace(energy=model.energy)
-    model.check_energy(image.energy, image.name)
+    given = as_input(data, energy_axis, repeat_axis).on(model.energy)
+    model.check_energy(given.image.energy, given.image.name)
     where = find_device(device)
-    found = _count_statistics(image, watch.part(0, 0.1))
-    warnings = _warnings(image, found)
-    level = found.total / (image.shape[1] * image.shape[2]) / float(model.facts["counts_per_pixel"])
-    if not 0.25 <= level <= 4:
-        warnings.append(
-            f"these spectra have {level:.2g} times the counts of those that the model learned "
-            "from; train on this data for a better result"
-        )
-    counts = methods.predict(model, image, found, where, watch.part(0.1, 0.7))
-    score, measured_by = _score_model(model, image, found, where, watch.part(0.7, 1))
-    choices = {"method": model.settings.method, "why": "a model that was trained before"}
-    report = _report(image, counts, found, score, measured_by, warnings, {}, choices)
+    job = methods.Job(given.image, _look(given.image, watch.part(0, 0.1)), where)
+    counts = methods.predict(model, job, watch.part(0.1, 0.7))
+    report = _report(
+        job,
+        counts,
+        _score_model(model, job, watch.part(0.7, 1)),
+        warnings=[*_warnings(job), *_other_level(model, job)],
+        choices={"method": model.settings.method, "why": "a model that was trained before"},
+    )
     watch.step("done", 1)
-    return _denoised(data, image, counts, report, model, energy_axis, repeat_axis)
+    return _denoised(given, counts, report, model)
 
 
-def choose_method(image: SpectrumImage, method: str, preset: str) -> tuple[str, str]:
-    """Return the method of a run, and why it is that one.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    method, preset : str
-        As given to `denoise`.
-    """
-    if method != "auto":
-        return method, "asked for"
-    pixels = image.shape[1] * image.shape[2]
-    if preset == "tutorial":
-        return "spectrum", "the tutorial's job is one for spectra"
-    if pixels == 1:
-        return "spectrum", "there is one pixel"
-    if pixels < FEW_PIXELS:
-        return "spectrum", f"{pixels} pixels are too few to share components"
-    return "stack", f"{pixels} pixels share their components and have neighbours"
+def _plan(image: SpectrumImage, request: Mapping[str, Any], settings: Settings | None) -> RunPlan:
+    """Return the plan of a run that was asked for by single settings or by complete ones."""
+    if settings is None:
+        return plan_run(image, **request)
+    usual = {"method": request["method"], "preset": "balanced", "pairs": "auto", "seed": 0}
+    beside = [name for name, value in request.items() if name not in usual or usual[name] != value]
+    if beside:
+        raise SettingsError(
+            f"settings: complete settings leave no others to choose, found {', '.join(beside)}; "
+            "leave these out, or change the settings with dataclasses.replace"
+        )
+    return plan_of(settings, request["method"], image)
 
 
-def _count_statistics(image: SpectrumImage, watch: Watch) -> CountStatistics:
+def _look(image: SpectrumImage, watch: Watch) -> CountStatistics:
+    """Return the statistics of the counts, of which there must be some."""
     found = count_statistics(image, watch)
     if found.total == 0:
         raise DataError(f"{image.name}: all counts are zero; nothing can be learned from it")
@@ -264,9 +214,7 @@ def _check_reference(
     reference: Any, image: SpectrumImage, found: CountStatistics
 ) -> tuple[SpectrumImage, bool]:
     """Return the reference, and whether it and the image are Poisson counts."""
-    other = as_image(reference)
-    if is_plain_array(reference) and other.shape[-1] == image.shape[-1]:
-        other = other.replace(energy=image.energy)
+    other = as_input(reference).on(image.energy).image
     # Joined with the image it must be one measurement, and hold no copy of its repeats.
     joined = count_statistics(stack_repeats([image, other]))
     poisson = found.is_poisson and joined.is_poisson
@@ -278,68 +226,112 @@ def _check_reference(
     return other, poisson
 
 
-def _warnings(image: SpectrumImage, found: CountStatistics) -> list[str]:
-    """Return in words what is wrong with the counts."""
-    return [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
+def _facts(job: methods.Job) -> dict[str, Any]:
+    """Return the facts about the data that every model keeps."""
+    return {
+        "counts_per_pixel": _counts_per_pixel(job),
+        "fingerprint": _fingerprint(job.found),
+        "repeats": job.image.n_repeats,
+    }
 
 
-def _doubtful_axis(
-    data: Any, image: SpectrumImage, energy_axis: int, repeat_axis: int | None
-) -> list[str]:
-    """Return a warning where a plain array's energies seem to lie along another axis."""
-    if not is_plain_array(data) or image.shape[-1] >= FEW_CHANNELS:
-        return []
-    shape = list(np.shape(data[0] if is_image_list(data) else data))
-    if repeat_axis is not None:
-        shape[repeat_axis] = 0
-    longest = int(np.argmax(shape))
-    if shape[longest] < FEW_CHANNELS:
+def _counts_per_pixel(job: methods.Job) -> float:
+    return job.found.total / (job.image.shape[1] * job.image.shape[2])
+
+
+def _fingerprint(found: CountStatistics) -> str:
+    """Return a digest that is the same for the same counts only."""
+    return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]
+
+
+def _warnings(job: methods.Job, fitted: methods.Fitted | None = None) -> list[str]:
+    """Return the problems of the counts, and of the method on them, in words."""
+    warnings = [
+        *map(str, job.image.metadata.get("warnings", ())),
+        *find_faults(job.found, job.image),
+    ]
+    if fitted is not None and fitted.worse_than_pca:
+        warnings.append(
+            "held-out counts score the components alone (method='pca') better than this result"
+        )
+    return warnings
+
+
+def _other_level(model: Model, job: methods.Job) -> list[str]:
+    """Return a warning where a model learned from spectra of far more or fewer counts."""
+    level = _counts_per_pixel(job) / float(model.facts["counts_per_pixel"])
+    if 0.25 <= level <= 4:
         return []
     return [
-        f"axis {energy_axis} ({image.shape[-1]} long) was taken for the energy although axis "
-        f"{longest} is longer ({shape[longest]}); if that is the energy, give "
-        f"energy_axis={longest}"
+        f"these spectra have {level:.2g} times the counts of those that the model learned from; "
+        "train on this data for a better result"
     ]
 
 
-def _score_model(
-    model: Model, image: SpectrumImage, found: CountStatistics, device: torch.device, watch: Watch
-) -> tuple[DoseGainEstimate | None, str]:
-    """Score a trained model by held-out photons of data that it was not made from."""
-    folds = model.settings.folds
-    if _fingerprint(found) == model.facts["fingerprint"]:
+def _choices(plan: RunPlan, fitted: methods.Fitted, job: methods.Job) -> dict[str, Any]:
+    """Return all that was decided for a run."""
+    why = plan.why
+    if fitted.settings is not plan.settings:
+        why = f"held-out counts score it better than {plan.method!r}"
+    choices = {
+        "method": fitted.settings.method,
+        "why": why,
+        "pairs": job.pairs,
+        "preset": plan.request["preset"],
+        **fitted.choices,
+    }
+    if np.isfinite(job.found.fano.factor):
+        choices["fano_factor"] = job.found.fano.factor
+    return choices
+
+
+def _score(
+    fitted: methods.Fitted,
+    counts: Counts,
+    job: methods.Job,
+    unseen: tuple[SpectrumImage, bool] | None,
+) -> Score:
+    """Return the score of a run by held-out counts, or by repeats that it never saw."""
+    score = fitted.score, fitted.measured_by
+    if job.pairs == "thinning" and not job.found.is_poisson:
+        score = None, "counts are not Poisson, so that none could be held out"
+    if unseen is None:
+        return score
+    (reference, poisson), image = unseen, job.image
+    one = counts if image.combination == "mean" else counts / np.float32(image.n_repeats)
+    found = score_by_reference(one, image, reference, poisson=poisson, windows=job.found.windows)
+    number = reference.n_repeats
+    measured_by = f"{number} {'repeats' if number > 1 else 'repeat'} that the result never saw"
+    return replace(found, residuals=score[0].residuals if score[0] else None), measured_by
+
+
+def _score_model(model: Model, job: methods.Job, watch: Watch) -> Score:
+    """Score a trained model by held-out photons of data that it was not trained on."""
+    if _fingerprint(job.found) == model.facts["fingerprint"]:
         return None, "these are the model's own data; see the model's report"
     if isinstance(model.settings, TutorialSettings):
         return None, "the tutorial's model is scored by unseen repeats only"
-    if not found.is_poisson or folds < 2:
+    if not job.found.is_poisson or model.settings.folds < 2:
         return None, "no counts could be held out"
-    return methods.score_model(model, image, found, device, watch)
+    return methods.score_model(model, job, watch)
 
 
 def _report(
-    image: SpectrumImage,
+    job: methods.Job,
     counts: Counts,
-    found: CountStatistics,
-    score: DoseGainEstimate | None,
-    measured_by: str,
+    score: Score,
+    *,
     warnings: list[str],
-    losses: Any,
-    choices: dict[str, Any],
+    choices: Mapping[str, Any],
+    losses: Mapping[str, list[float]] | None = None,
 ) -> QualityReport:
-    raw = found.total / (image.n_repeats if image.combination == "mean" else 1)
+    raw = job.found.total / (job.image.n_repeats if job.image.combination == "mean" else 1)
     ratio = float(counts.sum(dtype=np.float64)) / raw
-    return make_report(score, ratio, measured_by, warnings, losses, choices)
+    return make_report(score[0], ratio, score[1], warnings, losses or {}, choices)
 
 
-def _denoised(
-    data: Any,
-    image: SpectrumImage,
-    counts: Counts,
-    report: QualityReport,
-    model: Model,
-    energy_axis: int,
-    repeat_axis: int | None,
-) -> Denoised:
+def _denoised(given: Input, counts: Counts, report: QualityReport, model: Model) -> Denoised:
+    image = given.image
     record = {
         "source": image.name,
         "version": __version__,
@@ -354,33 +346,4 @@ def _denoised(
         name=f"{image.name} denoised",
         metadata={**image.metadata, "denoising": record},
     )
-    return Denoised(_as_given(result, data, energy_axis, repeat_axis), result, report, model)
-
-
-def _as_given(
-    result: SpectrumImage, data: Any, energy_axis: int, repeat_axis: int | None
-) -> Counts:
-    """Return the result with the input's axes without the repeat axis."""
-    if is_image_list(data):
-        data, repeat_axis = data[0], None
-    counts: Counts = result.counts[0]
-    if is_layer(data):
-        shape = [size for name, size in zip(data.axis_labels, data.data.shape, strict=True)
-                 if name not in ("repeat", "energy")]  # fmt: skip
-        energy = [name for name in data.axis_labels if name != "repeat"].index("energy")
-    elif is_plain_array(data):
-        shape = list(np.shape(data))
-        energy = energy_axis % len(shape)
-        if repeat_axis is not None:
-            repeat = repeat_axis % len(shape)
-            del shape[repeat]
-            energy -= energy > repeat
-        del shape[energy]
-    else:
-        return counts
-    return np.moveaxis(counts.reshape(*shape, counts.shape[-1]), -1, energy)
-
-
-def _fingerprint(found: CountStatistics) -> str:
-    """Return what tells whether two data sets are the same counts."""
-    return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]
+    return Denoised(given.restore(result.counts[0]), result, report, model)

@@ -1,4 +1,4 @@
-"""A trained model and its file: everything that prediction needs, and nothing that runs."""
+"""A trained model and its file, which holds all that prediction needs and no code."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from .settings import Settings, settings_from_dict
 
 FORMAT = "napari-xrf-denoise model 1"
 MAX_BYTES = 2**31
-"""No model is larger; a file that claims more is refused before memory is asked for."""
+"""No model is larger; a file that claims more is refused before memory is allocated."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a run learned, to be applied to other data of the same energy axis.
+    """A trained model, to be applied to other data of the same energy axis.
 
-    Parameters
-    ----------
-    settings : Settings
-        Of the run that made it.
-    energy : EnergyAxis
-        Of the counts that it was trained on.
-    members : tuple of mapping of str to numpy.ndarray
-        Tensors of each network; one for PCA.
-    facts : mapping
-        Plain values: scaling, mean counts a pixel, source, version.
+    Examples
+    --------
+    >>> import napari_xrf_denoise as xrf
+    >>> image, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
+    >>> model = xrf.denoise(image, method="pca", rank=3).model
+    >>> model.members[0]["synthesis"].shape
+    (3, 256)
     """
 
     settings: Settings
+    """Of the run that made it."""
     energy: EnergyAxis
+    """Of the counts that it was trained on."""
     members: tuple[Mapping[str, NDArray[np.float32]], ...]
+    """Tensors of each network; one entry for PCA."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values: scaling, mean counts a pixel, fingerprint of the data."""
 
     @property
     def n_parameters(self) -> int:

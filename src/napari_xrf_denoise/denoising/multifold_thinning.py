@@ -1,10 +1,10 @@
-"""Counts dealt once into many independent parts; folds, halves and pairs are sums of parts.
+"""Multifold thinning: counts split once into many independent parts, which are added up as needed.
 
-A network that learns from pairs wants fresh ones at every step, and the score wants counts that
-were held out. Both come from one deal: with 16 parts there are thousands of halves, and what is
-linear in the counts, such as scores in a subspace, is computed once for each part and then only
-added up. Repeats are parts as they are, in units whose variance is about their mean, as that of
-counts is; photons are dealt at random, each to one part.
+A network that learns from pairs wants fresh ones at every step, and the score wants held-out
+counts. Both come from one split: 16 parts have thousands of halves, and any linear function of the
+counts, such as their scores in a subspace, is computed once for each part and then only summed.
+Repeats are parts as they are, in units whose variance is about their mean, like that of counts;
+photons go to one part each, at random. A. Neufeld et al., J. Mach. Learn. Res. 25 (2024).
 """
 
 from __future__ import annotations
@@ -26,28 +26,21 @@ if TYPE_CHECKING:
 PARTS = 16
 """Most parts: enough for thousands of different halves."""
 ONE_BY_ONE = 8
-"""Counts of a voxel up to which its photons are dealt one by one."""
+"""Counts of a voxel up to which its photons are drawn one by one."""
 DENSE = 0.04
 """Share of filled voxels from which products of dense matrices are faster than sparse ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class PartitionedBand:
-    """A band of the map, as the filled voxels of each part.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (rows, x, energy) of the band.
-    places : numpy.ndarray, shape (filled,)
-        Flat positions in the band of the voxels that hold any counts, rising.
-    counts : numpy.ndarray, shape (filled, parts)
-        What each part got of them.
-    """
+    """A band of the map, as the filled voxels of each part."""
 
     shape: tuple[int, int, int]
+    """(rows, x, energy)."""
     places: NDArray[np.intp]
+    """Flat positions in the band of the voxels that hold any counts, rising."""
     counts: Counts
+    """Counts (filled, parts) of each part there."""
 
     def dense(self, group: Sequence[int]) -> Counts:
         """Return the sum of some parts, shape (rows, x, energy)."""
@@ -57,17 +50,7 @@ class PartitionedBand:
         return band.reshape(self.shape)
 
     def project(self, group: Sequence[int], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the product of some parts' sum with a matrix.
-
-        Parameters
-        ----------
-        group : sequence of int
-        matrix : numpy.ndarray, shape (energy, columns)
-
-        Returns
-        -------
-        numpy.ndarray, shape (pixels, columns)
-        """
+        """Return the product of the sum of some parts with a matrix (energy, columns)."""
         pixels = self.shape[0] * self.shape[1]
         if len(self.places) > DENSE * pixels * self.shape[2]:
             flat = self.dense(group).reshape(pixels, -1).astype(np.float32)
@@ -94,25 +77,18 @@ class PartitionedBand:
 
 @dataclass(frozen=True, eq=False)
 class PhotonPartition:
-    """How the counts of a run go to parts. The same deal gives the same parts every time.
-
-    Parameters
-    ----------
-    source : Source
-    number : int
-        Number of parts.
-    seed, stream : int
-        Of the random numbers.
-    """
+    """How the counts of a run are split into parts: the same parts every time."""
 
     source: Source
     number: int
+    """Number of parts."""
     seed: int
     stream: int
+    """Of the random numbers."""
 
     @classmethod
     def of(cls, source: Source, seed: int, stream: int) -> PhotonPartition:
-        """Return the deal into as many parts as make sense."""
+        """Return the split into as many parts as make sense."""
         number = PARTS
         if isinstance(source, Repeats):
             number = min(PARTS, len(source.used))
@@ -151,20 +127,7 @@ class PhotonPartition:
 
 
 def partition_photons(counts: Counts, number: int, rng: np.random.Generator) -> Counts:
-    """Return what each part gets of Poisson counts when every photon goes to one at random.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape (voxels,)
-        Whole counts.
-    number : int
-        Number of parts.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray, shape (voxels, number)
-        Independent Poisson counts, if `counts` are Poisson, that add up to them.
+    """Return Poisson counts (voxels,) split at random into independent parts (voxels, number).
 
     Examples
     --------

@@ -23,25 +23,21 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
+FOLD_STREAM, RANK_STREAM, HALVES_STREAM = 0, 1, 2
+"""Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, and to
+make two repeats of one for the tutorial."""
+
 
 def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> Pairs:
     """Return where pairs come from, ``"repeats"`` or ``"thinning"``.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-    pairs : {"auto", "repeats", "thinning"}
-        ``"auto"`` prefers thinning, which gives fresh pairs at every step and uses all counts,
-        wherever the counts are Poisson.
-    found : Survey
-        Of the image.
+    ``"auto"`` prefers thinning wherever the counts are Poisson: it gives fresh pairs at every step
+    and uses all counts.
 
     Raises
     ------
-    SettingsError
-        If there is one repeat and pairs of repeats are asked for.
     DataError
-        If thinning is asked for, or is all that is left, and the counts are not whole numbers.
+        If only thinning is possible, or chosen, and the counts are not whole numbers.
     """
     if pairs != "thinning" and image.n_repeats > 1:
         return "thinning" if pairs == "auto" and found.is_poisson else "repeats"
@@ -54,17 +50,17 @@ def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> 
     return "thinning"
 
 
-def check_pairs(image: SpectrumImage, pairs: Pairs) -> None:
-    """Refuse pairs of repeats where there is one repeat, before any counts are read.
+def check_pairs(name: str, n_repeats: int, pairs: Pairs) -> None:
+    """Refuse pairs of repeats where there is one repeat.
 
     Raises
     ------
     SettingsError
     """
-    if pairs == "repeats" and image.n_repeats < 2:
+    if pairs == "repeats" and n_repeats < 2:
         raise SettingsError(
-            f"{image.name}: pairs='repeats' (--pairs repeats) needs at least 2 repeats, found 1; "
-            "use 'thinning', or name the axis of the repeats with repeat_axis (--repeat-axis)"
+            f"{name}: pairs='repeats' (--pairs repeats) needs at least 2 repeats, found 1; use "
+            "'thinning', or name the axis of the repeats with repeat_axis (--repeat-axis)"
         )
 
 
@@ -77,27 +73,7 @@ def _first_fraction(image: SpectrumImage) -> float:
 
 
 def thin(counts: Counts, share: float, rng: np.random.Generator) -> Counts:
-    """Return a binomial share of Poisson counts; the rest is ``counts - share``.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray
-        Whole counts of any shape.
-    share : float
-        Chance of each photon to be kept.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray
-        Counts of the same shape and type.
-
-    Examples
-    --------
-    >>> part = thin(np.full(4, 100), 0.5, np.random.default_rng(0))
-    >>> bool(np.all(part <= 100))
-    True
-    """
+    """Return a binomial share of whole Poisson counts; the rest is ``counts - share``."""
     part = np.zeros_like(counts)
     # Most channels of a map are empty: drawing where there are photons is several times faster.
     filled = np.nonzero(counts)
@@ -122,13 +98,9 @@ def row_generator(seed: int, stream: int, row: int) -> np.random.Generator:
 
 
 class Source:
-    """The counts of a run, repeats added up, given out in bands of rows and split in parts.
+    """The counts of a run, repeats added up, in bands of rows and split into parts.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-    unit : float
-        Variance of a value over its mean: what one count is worth in the values.
+    `unit` is the variance of a value over its mean: the value of one count.
     """
 
     def __init__(self, image: SpectrumImage, unit: float = 1.0) -> None:
@@ -150,7 +122,7 @@ class Source:
         raise NotImplementedError
 
     def without(self, part: int, number: int, seed: int, stream: int) -> Source:
-        """Return what is left when one of the parts is held out."""
+        """Return the source without one of the parts."""
         raise NotImplementedError
 
 
@@ -174,7 +146,7 @@ class Photons(Source):
         return [1 / number] * number
 
     def without(self, part: int, number: int, seed: int, stream: int) -> Source:
-        """Return the photons that are in the other parts."""
+        """Return the photons of the other parts."""
         return _OtherPhotons(self, part, number, seed, stream)
 
 
@@ -191,15 +163,8 @@ class _OtherPhotons(Photons):
 class Repeats(Source):
     """Counts of any statistics: parts are groups of whole repeats.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-    totals : numpy.ndarray, shape (repeat,)
-        Counts of each of the image's repeats: detector elements count unequally.
-    used : list of int, optional
-        Which repeats belong to this source; all by default.
-    unit : float
-        Variance of a value over its mean: what one count is worth in the values.
+    `totals` (repeat,) holds the counts of each of the image's repeats, since detector elements
+    count unequally; `used` lists the repeats of this source, all by default.
     """
 
     def __init__(

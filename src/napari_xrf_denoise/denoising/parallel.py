@@ -1,8 +1,8 @@
 """Several networks at a time, each on one core.
 
 Networks of this size keep one core busy and no more: the threads of one operation wait for each
-other thousands of times a second, and while another program uses one of the cores they wait for
-long. Networks that know nothing of each other wait for nothing.
+other thousands of times a second, and for long while another program uses one of the cores.
+Independent networks never wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.05
 
 
 class _Board:
-    """Where tasks write how far they are, and read whether to go on."""
+    """Where tasks write their progress, and read whether to go on."""
 
     def __init__(self, number: int) -> None:
         self.fractions = [0.0] * number
@@ -37,7 +37,7 @@ class _Board:
 
 
 class _BoardWatch(Watch):
-    """The watch of one task; it tells the board, which the main thread reads."""
+    """The watch of one task; it writes to the board, which the main thread reads."""
 
     def __init__(self, board: _Board, place: int) -> None:
         super().__init__()
@@ -59,21 +59,15 @@ class _BoardWatch(Watch):
 
 
 def run_parallel(tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch) -> list[T]:
-    """Run tasks at the same time, as many as there are cores, and return their results in order.
+    """Run tasks in parallel, as many as there are cores, and return their results in order.
 
-    Parameters
-    ----------
-    tasks : sequence of callable
-        Each gets a watch of its own, which it must ask now and then.
-    stage : str
-        What is being done, in words for a user.
-    watch : Watch
-        Is told of the progress of all, in the thread that called.
+    Each task gets a watch of its own, which it must ask now and then; `watch` gets the progress of
+    all in the calling thread. The stage is shown to the user.
 
     Raises
     ------
     Cancelled
-        If the run shall stop; all tasks have ended by then.
+        If the run is stopped; all tasks have ended by then.
     """
     board = _Board(len(tasks))
     number = max(1, min(len(tasks), torch.get_num_threads()))

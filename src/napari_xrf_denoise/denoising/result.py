@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .model import Model
-from .quality.report import QualityReport
+from .quality.report import QualityReport, WindowScore
 
 if TYPE_CHECKING:
     from napari.layers import Image
-from collections.abc import Mapping
 
-from napari_xrf_denoise.core.errors import DataError
-
-from .quality.report import WindowScore
+NAN, INFINITE = float("nan"), float("inf")
 
 
 @dataclass(frozen=True, eq=False)
 class Denoised:
-    """A denoised measurement, how good it is, and the model that made it.
+    """A denoised measurement, its quality, and the model that made it.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray or FactoredCounts
-        float32, never negative, with the input's axes without the repeat axis. Expected counts of
-        one repeat for scans, of all together for frames and detector elements. The method
-        ``"stack"`` gives the latter, which is indexed in the same way and computed where it is.
-    image : SpectrumImage
-        The same with all four axes, the energy axis, and the record of how it was made.
-    report : QualityReport
-    model : Model
+    Examples
+    --------
+    >>> import napari_xrf_denoise as xrf
+    >>> image, _ = xrf.simulate_map(shape=(16, 16), n_channels=256, seed=1)
+    >>> result = xrf.denoise(image, method="pca")
+    >>> result.counts.shape, result.image.shape
+    ((16, 16, 256), (1, 16, 16, 256))
     """
 
     counts: NDArray[np.float32] | FactoredCounts
+    """float32, never negative, with the input's axes without the repeat axis. Expected counts of
+    one repeat for scans, of all together for frames and detector elements. The method ``"stack"``
+    gives factored counts, which are indexed in the same way and computed on access."""
     image: SpectrumImage
+    """The same with all four axes, the energy axis, and the record of the run."""
     report: QualityReport
     model: Model
 
@@ -50,7 +50,7 @@ class Denoised:
         Parameters
         ----------
         like : napari layer, optional
-            Where a map shall lie: the layer that was denoised, which may be moved or turned.
+            The layer that was denoised, whose position and rotation a map takes.
 
         Raises
         ------
@@ -60,9 +60,6 @@ class Denoised:
         from napari_xrf_denoise.layers.convert import to_layer
 
         return to_layer(self.image, like)
-
-
-NAN, INFINITE = float("nan"), float("inf")
 
 
 def report_of(result: Any) -> QualityReport:
@@ -81,7 +78,7 @@ def report_of(result: Any) -> QualityReport:
     Raises
     ------
     DataError
-        If it carries none, or is no result.
+        If it carries none, or is not a result.
 
     Examples
     --------
@@ -110,12 +107,7 @@ def report_of(result: Any) -> QualityReport:
 
 
 def report_from_dict(content: Mapping[str, Any]) -> QualityReport:
-    """Return the report that `QualityReport.as_dict` described.
-
-    Parameters
-    ----------
-    content : mapping
-        Plain values, in which NaN and infinity are None.
+    """Return the report that `QualityReport.as_dict` described, with None for NaN and infinity.
 
     Examples
     --------
@@ -142,7 +134,7 @@ def _window(entry: Mapping[str, Any]) -> WindowScore:
 def _gain(entry: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:
     low, high = entry.get("dose_gain_interval") or (None, None)
     if low is None:
-        # Where nothing is known of the lower end, nothing is known at all.
+        # Without a lower end, nothing is known at all.
         return NAN, (NAN, NAN)
     return _number(entry.get("dose_gain")), (float(low), INFINITE if high is None else float(high))
 

@@ -1,9 +1,9 @@
-"""The few spectra that a map is made of: a weighted spectral subspace, and how many span it.
+"""The few spectra that span a map: a weighted spectral subspace, and its rank.
 
 Counts are divided by the square root of the mean spectrum, so that their noise is about white
-(M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36 (2004) 203). Of all weighted spectra only
-those count that the detector can resolve: sums of Gaussians a little narrower than its lines. In
-their coordinates, a few hundred, the leading eigenvectors of the Gram matrix are found.
+(M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36 (2004) 203). Only weighted spectra that the
+detector can resolve are considered: sums of Gaussians a little narrower than its lines. In their
+coordinates, a few hundred, the leading eigenvectors of the Gram matrix are found.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 
 NARROW = 0.8
-"""Width of the Gaussians that spectra are made of, and their distance, over that of a line. A line
-is itself a sum of them to 2e-7 of its square; finer ones would only carry noise."""
+"""Width of the Gaussians that add up to spectra, and their distance, over that of a line. A line is
+itself a sum of them to 2e-7 of its square; finer ones would only carry noise."""
 OUTLIER = 6.0
 """Standard errors by which a channel must stand out of all such sums to get a vector of its own."""
 CERTAIN = 4.0
@@ -33,18 +33,12 @@ LARGE = 512
 
 @dataclass(frozen=True, eq=False)
 class Subspace:
-    """Turns spectra into scores and scores into spectra.
-
-    Parameters
-    ----------
-    analysis : numpy.ndarray, shape (energy, rank)
-        Spectra of counts times this are scores, whose noise is about white.
-    synthesis : numpy.ndarray, shape (rank, energy)
-        Scores times this are spectra of counts.
-    """
+    """Turns spectra into scores and scores into spectra."""
 
     analysis: NDArray[np.float32]
+    """(energy, rank): spectra of counts times this are scores, whose noise is about white."""
     synthesis: NDArray[np.float32]
+    """(rank, energy): scores times this are spectra of counts."""
 
     @property
     def rank(self) -> int:
@@ -64,16 +58,13 @@ class Subspace:
         return np.asarray((counts.astype(np.float32) @ self.analysis) @ self.synthesis)
 
     def smooth_variance(self, variance: Matrix) -> Matrix:
-        """Return the variance of what `smooth` makes of independent channels (energy,)."""
+        """Return the variance after `smooth` of independent channels of this variance (energy,)."""
         return np.asarray(variance @ (self.analysis @ self.synthesis) ** 2)
 
     def noise_left(self, variance: Matrix) -> float:
         """Return the sum of squared covariances of smoothed channels over that of raw ones.
 
-        Parameters
-        ----------
-        variance : numpy.ndarray, shape (energy,)
-            Of independent channels.
+        `variance` (energy,) is that of independent channels.
         """
         analysis, synthesis = self.analysis.astype(np.float64), self.synthesis.astype(np.float64)
         scores = (analysis.T * variance) @ analysis @ (synthesis @ synthesis.T)
@@ -81,35 +72,24 @@ class Subspace:
 
 
 def weights(mean: Matrix, floor: float) -> Matrix:
-    """Return what counts are divided by: the square root of their mean, not below the floor's.
-
-    Parameters
-    ----------
-    mean : numpy.ndarray, shape (energy,)
-        Mean counts of a pixel.
-    floor : float
-        Mean counts below which a channel gets no more weight.
-    """
+    """Return the divisors of counts: the square root of the mean of a pixel, or of a floor."""
     return np.asarray(np.sqrt(np.maximum(mean, floor)))
 
 
 def resolved_vectors(width: Matrix, mean: Matrix, weight: Matrix, pixels: int) -> Matrix:
-    """Return orthonormal weighted spectra that span all that the detector can resolve.
+    """Return orthonormal weighted spectra (energy, number) that span all the detector can resolve.
+
+    Channels of the mean spectrum that no line of that width explains (a hot channel, a step) have
+    vectors of their own.
 
     Parameters
     ----------
     width : numpy.ndarray, shape (energy,)
         Standard deviation of a line in each channel, in channels.
     mean, weight : numpy.ndarray, shape (energy,)
-        Mean counts of a pixel, and what they are divided by.
+        Mean counts of a pixel, and the divisors of the counts.
     pixels : int
-        How many pixels the mean is of.
-
-    Returns
-    -------
-    numpy.ndarray, shape (energy, number)
-        Channels of the mean spectrum that no line of that width explains (a hot channel, a step)
-        have vectors of their own.
+        Number of pixels of the mean.
     """
     size = len(width)
     narrow = NARROW * width
@@ -136,7 +116,7 @@ def resolved_vectors(width: Matrix, mean: Matrix, weight: Matrix, pixels: int) -
 
 
 def leading_vectors(gram: Matrix, first: Matrix, rank: int) -> Matrix:
-    """Return orthonormal vectors: a given one, then the components of what it leaves.
+    """Return orthonormal vectors (size, at most rank): a given one, then the components it leaves.
 
     The mean spectrum comes first, whatever the counts: at a few counts a pixel the eigenvectors
     are noise, and a projection on them alone would lose most of the counts.
@@ -147,15 +127,10 @@ def leading_vectors(gram: Matrix, first: Matrix, rank: int) -> Matrix:
         Sum over pixels of products of weighted channels or coordinates.
     first : numpy.ndarray, shape (size,)
         The weighted mean spectrum.
-    rank : int
-
-    Returns
-    -------
-    numpy.ndarray, shape (size, at most rank)
     """
     size = len(first)
     length = np.linalg.norm(first)
-    # Where all of a few photons were held out, any spectrum does.
+    # If all of a few photons were held out, any spectrum will do.
     first = first / length if length > 0 else np.full(size, size**-0.5)
     number = min(rank, size) - 1
     if number == 0:
@@ -168,8 +143,8 @@ def leading_vectors(gram: Matrix, first: Matrix, rank: int) -> Matrix:
         _, vectors = np.linalg.eigh(basis.T @ rest @ basis)
         vectors = basis @ vectors
     else:
-        # Of pixels that are too few or too alike nothing else is left either, and whatever is
-        # asked for beyond would hold the mean once more: it becomes the last of all.
+        # Pixels that are too few or too alike leave nothing else, and further vectors would hold
+        # the mean once more: it becomes the last of all.
         rest -= (np.trace(gram) or 1.0) * np.outer(first, first)
         _, vectors = np.linalg.eigh(rest)
     return np.column_stack([first, vectors[:, : -number - 1 : -1]])
@@ -180,8 +155,8 @@ def _krylov(matrix: Matrix, number: int, without: Matrix) -> Matrix:
 
     All are orthogonal to a unit vector, which the matrix takes to zero.
 
-    Block Krylov iteration from random vectors: C. Musco and C. Musco, NeurIPS 28 (2015) 1396. All
-    of it is NumPy's, during which a window stays alive; SciPy's ARPACK holds Python up.
+    Block Krylov iteration from random vectors: C. Musco and C. Musco, NeurIPS 28 (2015) 1396. NumPy
+    lets other threads run meanwhile, so that a window stays alive; SciPy's ARPACK does not.
     """
     block = np.random.default_rng(0).normal(size=(len(matrix), number))
     blocks = []
@@ -200,25 +175,24 @@ def certain_rank(
     most: int,
     pixels: int,
 ) -> int:
-    """Return how many components have more signal than noise could feign.
+    """Return how many components have more signal than noise could mimic.
 
     Components are taken from a part of the counts. Their scores in it and in the other counts have
     independent noise, so that the sum of products over all pixels is signal alone; its variance
-    follows from the squares of both. Components are kept up to the first that is not certain: what
-    follows is mixed with noise, and single pixels among it are kept by other means.
+    follows from the squares of both. Components are kept up to the first that is not certain: the
+    following are mixed with noise, and single pixels among them are kept by other means.
 
     Parameters
     ----------
     seen, unseen : sequence of numpy.ndarray, each of shape (size, size)
-        For each way to part the counts, the Gram matrices of what components are taken from and
-        of the rest.
+        For each split of the counts, the Gram matrices of the part from which components are
+        taken, and of the rest.
     whole : numpy.ndarray, shape (size, size)
         Gram matrix of all counts.
     first : sequence of numpy.ndarray, each of shape (size,)
-        Weighted sum spectrum of what components are taken from.
+        Weighted sum spectrum of the part from which components are taken.
     most : int
         Largest rank.
-    pixels : int
     """
     signal, variance = np.zeros(most), np.zeros(most)
     for own, other, mean in zip(seen, unseen, first, strict=True):

@@ -9,14 +9,12 @@ the counts, never copies. Facts that axis labels, units, scale and translate can
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
-from napari_xrf_denoise.core.repeats import stack_repeats
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 
 from .geometry import layer_transform
@@ -307,51 +305,3 @@ def _first_look(image: SpectrumImage) -> tuple[tuple[float, float], int]:
 def _is_unit(unit: str) -> bool:
     # napari checks units with pint; unit names that it would refuse are kept in the metadata.
     return unit in {"pixel", "nm", "µm", "um", "mm", "cm", "m", "Å", "angstrom", "pm"}
-
-
-def as_image(data: Any, energy_axis: int = -1, repeat_axis: int | None = None) -> SpectrumImage:
-    """Return any kind of input as a spectrum image, without a copy.
-
-    Parameters
-    ----------
-    data : SpectrumImage, Denoised, napari layer, list of these, or array_like
-    energy_axis, repeat_axis : int
-        Of arrays, which carry no names of axes.
-
-    Raises
-    ------
-    DataError
-        If the data has no such axes, or entries of a list do not go together.
-    """
-    if isinstance(data, SpectrumImage):
-        return data
-    if _is_result(data):
-        return data.image  # type: ignore[no-any-return]
-    if is_layer(data):
-        return image_from_layer(data)
-    if is_image_list(data):
-        return stack_repeats([as_image(entry, energy_axis) for entry in data])
-    if isinstance(data, str | Path):
-        raise DataError(f"{data}: expected counts, found a path; read the file first with read()")
-    return SpectrumImage.from_array(data, energy_axis=energy_axis, repeat_axis=repeat_axis)
-
-
-def is_plain_array(data: Any) -> bool:
-    """Whether data carries no energy axis of its own."""
-    if is_image_list(data):
-        return is_plain_array(data[0])
-    return not (isinstance(data, SpectrumImage) or _is_result(data) or is_layer(data))
-
-
-def is_image_list(data: Any) -> bool:
-    """Whether this is a list of repeats, and not an array written as nested lists."""
-    return (
-        isinstance(data, list | tuple)
-        and len(data) > 0
-        and not isinstance(data[0], int | float | list | tuple | str)
-    )
-
-
-def _is_result(data: Any) -> bool:
-    """Whether this is a `Denoised`; the engine, which is above this room, need not be imported."""
-    return isinstance(getattr(data, "image", None), SpectrumImage)

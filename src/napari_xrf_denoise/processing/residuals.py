@@ -19,8 +19,9 @@ from napari_xrf_denoise.core.poisson import LEAST_RATE, tail_probability
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
-from napari_xrf_denoise.layers.convert import LayerData, as_image, new_layer, picture_data
+from napari_xrf_denoise.layers.convert import LayerData, new_layer, picture_data
 from napari_xrf_denoise.layers.geometry import layer_transform
+from napari_xrf_denoise.layers.inputs import as_image
 from napari_xrf_denoise.layers.spectral_layer import SpectralLayer
 
 if TYPE_CHECKING:

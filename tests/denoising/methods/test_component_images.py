@@ -10,6 +10,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods.component_images import find_subspaces, strips, subsets
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
+from napari_xrf_denoise.denoising.settings import StackSettings
 
 CHANNELS = 120
 WIDTH = np.full(CHANNELS, 4.0)
@@ -38,10 +39,8 @@ def found(source, folds=0, rank=None, most=12):
         partition.folds(folds) if folds else [],
         WIDTH,
         source.image.sum_spectrum(),
-        floor=1e-2,
-        rank=rank,
-        most=most,
-        watch=Watch(),
+        StackSettings(rank=rank, max_rank=most),
+        Watch(),
     )
     return subspaces
 
@@ -101,7 +100,7 @@ def test_subspaces_do_not_depend_on_the_size_of_blocks(cut_into_bands):
 
 @pytest.fixture
 def projecting():
-    """A deal of a map of any height, two subspaces, and the scores of all its parts at once."""
+    """A partition of a map of any height, two subspaces, and the scores of all its parts."""
 
     def make(height):
         source = photons(mixture(3)[:height])

@@ -1,4 +1,4 @@
-"""Training on score images of known rate."""
+"""Training on component images of known rate."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,9 @@ import torch
 from napari_xrf_denoise.core.errors import Cancelled
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.device import threads
+from napari_xrf_denoise.denoising.methods.component_images import subsets
 from napari_xrf_denoise.denoising.methods.component_training import (
+    Training,
     divide,
     input_size,
     load_network,
@@ -54,14 +56,15 @@ def train(tile, shares, parts=None, member=0, watch=None, raw_error=1.0, show=No
     watch = watch or Watch()
     show = show or (lambda scores: None)
     run = settings(**changes)
-    return train_network(tiles, SYNTHESIS, shares, parts, run, member, raw_error, show, CPU, watch)
+    training = Training(tiles, SYNTHESIS, shares, parts, run, member, raw_error, CPU)
+    return train_network(training, show, watch)
 
 
 def prediction(trained, tile, shares, parts=None, number=4):
     parts = list(range(len(shares))) if parts is None else parts
     network = load_network(trained.weights, CPU)
-    size = input_size(parts)
-    return predict_components(network, tile, shares, parts, size, number, 0, CPU, Watch())
+    chosen = subsets(parts, input_size(parts), number, np.random.default_rng(0))
+    return predict_components(network, tile, shares, chosen, CPU, Watch())
 
 
 def mean_square(values):
@@ -86,7 +89,7 @@ def test_a_trained_network_is_nearer_to_the_truth_than_an_untrained_one():
     assert errors[1] < 0.7 * errors[0]
 
 
-def test_losses_are_told_at_some_two_dozen_checks_and_fall():
+def test_losses_are_reported_at_some_two_dozen_checks_and_fall():
     tile, shares = drawn()
     losses = train(tile, shares).losses
     assert set(losses) == {"training", "held-out"}
@@ -102,7 +105,7 @@ def test_the_network_that_predicted_best_is_kept():
     trained = train(tile, shares, steps=480, learning_rate=0.02)
     losses = trained.losses["held-out"]
     worse = losses[-1] - min(losses)
-    assert worse > 0.1  # it learned the noise by heart in the end
+    assert worse > 0.1  # it fits the noise in the end
     learned, (judge,) = divide(list(range(12)))
     seen = learned[: input_size(list(range(12)))]
     given = torch.from_numpy(tile[seen].sum(axis=0) / shares[seen].sum()).float()
@@ -112,7 +115,7 @@ def test_the_network_that_predicted_best_is_kept():
     assert mean_square(guess - held_out) == pytest.approx(min(losses), abs=worse / 3)
 
 
-def test_errors_are_in_counts_and_tell_a_good_network_from_the_components_alone():
+def test_errors_are_in_counts_and_distinguish_a_good_network_from_the_components_alone():
     tile, shares = drawn()
     network, components = train(tile, shares).errors
     # Of orthonormal spectra, counts have the squares of their scores: 12 of the judge's noise, and
@@ -220,31 +223,31 @@ def test_a_stopped_training_raises_cancelled():
 
 def test_the_dose_gain_of_the_moment_is_that_of_what_is_shown():
     tile, shares = drawn((64, 64), number=16)
-    shown, told = [], []
+    shown, reported = [], []
 
-    class Told(Watch):
+    class Listener(Watch):
         def step(self, stage, fraction, figures=None, preview=None):
             if figures:
-                told.append(figures["dose gain, network 3"])
+                reported.append(figures["dose gain, network 3"])
                 preview()
 
     raw_error = RANK * 64 * 64.0
-    train(tile, shares, member=2, watch=Told(), raw_error=raw_error, show=shown.append)
+    train(tile, shares, member=2, watch=Listener(), raw_error=raw_error, show=shown.append)
     truth = smooth_scores((64, 64))
     true = [raw_error / np.square(scores - truth).sum() for scores in shown]
-    assert len(told) == len(true) >= 10
+    assert len(reported) == len(true) >= 10
     # The judging counts are a 16th of all; their noise makes 18 % of these few scores.
-    assert np.median(np.divide(told, true)) == pytest.approx(1, abs=0.4)
+    assert np.median(np.divide(reported, true)) == pytest.approx(1, abs=0.4)
     assert true[-1] > 2 * true[0]
 
 
-def test_with_too_few_parts_to_judge_no_dose_gain_is_told():
+def test_with_too_few_parts_to_judge_no_dose_gain_is_reported():
     tile, shares = drawn(number=4)
-    told = []
+    reported = []
 
-    class Told(Watch):
+    class Listener(Watch):
         def step(self, stage, fraction, figures=None, preview=None):
-            told.extend(figures or {})
+            reported.extend(figures or {})
 
-    train(tile, shares, watch=Told())
-    assert set(told) == {"training, network 1"}
+    train(tile, shares, watch=Listener())
+    assert set(reported) == {"training, network 1"}

@@ -8,7 +8,7 @@ from napari_xrf_denoise.denoising.methods.spectrum_networks import DnCNN, Mixing
 
 
 def reference(network: DnCNN, features: int, layers: int) -> nn.Sequential:
-    """The published network made of torch's layers, with the same weights."""
+    """The published network built from torch's layers, with the same weights."""
     widths = [1, *[features] * (layers - 1), 1]
     parts: list[nn.Module] = []
     for index in range(layers):

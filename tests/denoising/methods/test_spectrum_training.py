@@ -75,7 +75,7 @@ def test_the_lower_limit_adds_the_mean_of_what_lies_below_it_to_the_loss(short_s
 def test_mixing_learns_from_photons_and_from_repeats(short_spectra, candidates, thinned):
     image, rate = short_spectra
     spectra = image.counts[:, 0, 0].sum(axis=0)[None] if thinned else image.counts[:, :, 0]
-    network, losses = train_mixing(spectra, candidates, SpectrumSettings(steps=60), CPU, Watch())
+    network, losses = train_mixing(spectra, candidates, SpectrumSettings(steps=60), Watch())
     assert len(losses["training"]) == 60
     total = image.counts.sum(axis=0)[:, 0].astype(np.float32)
     with torch.no_grad():
@@ -89,16 +89,16 @@ def test_the_same_seed_gives_the_same_network(short_spectra, candidates):
 
     def weights(seed):
         settings = SpectrumSettings(steps=5, seed=seed)
-        return train_mixing(spectra, candidates, settings, CPU, Watch())[0].first.weight
+        return train_mixing(spectra, candidates, settings, Watch())[0].first.weight
 
     assert torch.equal(weights(3), weights(3))
     assert not torch.equal(weights(3), weights(4))
 
 
-def test_training_stops_when_it_shall(short_spectra, candidates):
+def test_training_stops_on_request(short_spectra, candidates):
     counts = short_spectra[0].counts[:, :, 0]
     stopped = Watch(None, lambda: True)
     with pytest.raises(Cancelled):
         train_tutorial(counts, TutorialSettings(), CPU, stopped)
     with pytest.raises(Cancelled):
-        train_mixing(counts, candidates, SpectrumSettings(), CPU, stopped)
+        train_mixing(counts, candidates, SpectrumSettings(), stopped)

@@ -11,8 +11,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core import progress
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
-from napari_xrf_denoise.denoising.methods import component_training as score_training
-from napari_xrf_denoise.denoising.methods import stack
+from napari_xrf_denoise.denoising.methods import component_training, stack, stack_members
 from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
 QUICK = {
@@ -158,7 +157,7 @@ def test_the_result_does_not_depend_on_the_size_of_blocks(tiny, cut_into_bands, 
     options = {**QUICK, "folds": 0}
     whole = np.asarray(xrf.denoise(image, **options).counts)
     cut_into_bands(1)
-    monkeypatch.setattr(stack, "STRIP_BYTES", 1)
+    monkeypatch.setattr(stack_members, "STRIP_BYTES", 1)
     cut = np.asarray(xrf.denoise(image, **options).counts)
     # Sums in another order differ by their rounding, which a training carries on.
     assert distance(whole, cut) < 0.05 * distance(truth, whole)
@@ -170,7 +169,7 @@ def test_a_model_predicts_the_same_in_strips_as_at_once(tiny, cut_into_bands, mo
     other = xrf.simulate_map((23, 9), n_channels=128, counts_per_pixel=200, seed=8)[0]
     whole = np.asarray(xrf.apply(model, other).counts)
     cut_into_bands(rows)
-    monkeypatch.setattr(stack, "STRIP_BYTES", 1)
+    monkeypatch.setattr(stack_members, "STRIP_BYTES", 1)
     strips = np.asarray(xrf.apply(model, other).counts)
     np.testing.assert_allclose(strips, whole, rtol=1e-3, atol=1e-4)
 
@@ -186,7 +185,7 @@ def test_lazy_maps_give_the_result_of_maps_in_memory(tiny):
 def test_large_maps_are_learned_from_in_tiles(monkeypatch, dose_gain):
     monkeypatch.setattr(stack, "TRAINING_PIXELS", 512)
     monkeypatch.setattr(stack, "TILE", 16)
-    monkeypatch.setattr(score_training, "TILE", 16)
+    monkeypatch.setattr(component_training, "TILE", 16)
     image, truth = simulated(0, 40)
     result = xrf.denoise(image, **{**QUICK, "steps": 60})
     assert dose_gain(result.counts, truth) > 3
@@ -197,7 +196,7 @@ def test_each_fold_has_a_network_and_without_folds_there_is_one_and_no_score(tin
     for folds in (2, 3):
         result = xrf.denoise(image, **{**QUICK, "folds": folds, "steps": 2})
         assert len(result.model.members) == folds
-        assert f"{folds} parts of the photons" in result.report.measured_by
+        assert f"{folds} held-out photon subsets" == result.report.measured_by
         assert {name[-1] for name in result.report.losses} == {str(n + 1) for n in range(folds)}
     alone = xrf.denoise(image, **{**QUICK, "folds": 0, "steps": 2})
     assert len(alone.model.members) == 1
@@ -221,7 +220,7 @@ def test_repeats_that_are_not_poisson_counts_are_pairs(tiny, dose_gain, number):
     counts = scans(truth, number)
     result = xrf.denoise(image.replace(counts=counts), **QUICK)
     assert result.report.choices["pairs"] == "repeats"
-    assert "parts of the repeats" in result.report.measured_by
+    assert "held-out groups of repeats" in result.report.measured_by
     assert result.report.dose_gain > 1
     found = np.asarray(result.counts)
     assert found.sum() == pytest.approx(counts.sum() / number, rel=0.01)
@@ -342,7 +341,7 @@ def test_the_line_width_is_found_from_the_data():
     assert xrf.denoise(image, **options).report.choices["line_width"] in (0.7, 0.9, 1.2)
 
 
-def test_a_model_improves_another_map_and_says_by_how_much(dose_gain):
+def test_a_model_improves_another_map_and_reports_the_gain(dose_gain):
     image, truth = simulated(0)
     model = xrf.denoise(image, **{**QUICK, "steps": 60}).model
     fresh = image.replace(counts=poisson(truth, (1, *truth.shape), seed=9))
@@ -367,7 +366,7 @@ def test_a_model_serves_scans_and_fractions_as_well(tiny):
 
 @pytest.fixture
 def slow_clock(monkeypatch):
-    """A clock on which every step is told."""
+    """A clock on which every step is reported."""
     clock = SimpleNamespace(monotonic=count(0, 0.1).__next__)
     monkeypatch.setattr(progress, "time", clock)
 

@@ -9,6 +9,7 @@ from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
+    HeldOut,
     cross_score,
     score_by_reference,
     spare,
@@ -53,8 +54,7 @@ def draws(repeats, number=40):
 
 def score(source, predict, folds, seed, **options):
     """Score one way to predict by all parts of the counts."""
-    parts, shares = source.parts(folds, seed, 0), source.part_shares(folds)
-    return cross_score(source, parts, shares, [predict] * folds, Watch(), **options)
+    return cross_score(HeldOut.of(source, seed, [predict] * folds), Watch(), **options)
 
 
 @pytest.mark.parametrize("folds", [2, 4])
@@ -167,7 +167,7 @@ def test_the_interval_holds_the_true_gain_nine_times_in_ten():
     inside = 0
     for seed, image in draws(1, 100):
         low, high = score(Photons(image), smooth, 4, seed).dose_gain()[1]
-        # The truth for the result that a user gets, which is made of all counts.
+        # The truth for the result that a user gets, from all counts.
         true_error = ((smooth(image.counts[0].astype(float)) - RATE) ** 2).sum()
         inside += low <= RATE.sum() / true_error <= high
     assert inside >= 85
@@ -314,7 +314,7 @@ def test_the_error_of_a_mean_lies_between_that_of_noise_and_that_of_bias():
     assert most.dose_gain()[1] == (pytest.approx(50.0), np.inf)
 
 
-def test_predictions_are_told_which_rows_they_get():
+def test_predictions_get_their_rows():
     image = SpectrumImage(np.random.default_rng(0).poisson(RATE)[None])
     seen = []
 
@@ -336,13 +336,8 @@ def test_parts_in_small_types_do_not_wrap_around():
     parts = [np.minimum(counts // 4, 255).astype(np.uint8)] * 3
     parts.append((counts - 3 * parts[0].astype(int)).astype(np.uint16))
     source = Photons(SpectrumImage(counts[None]))
-    found = cross_score(
-        source,
-        [(slice(0, 4), parts)],
-        [0.25] * 4,
-        [lambda rest, rows: rest.astype(np.float32)] * 4,
-        Watch(),
-        windows=WINDOWS[:1],
-    )
+    predictions = [lambda rest, rows: rest.astype(np.float32)] * 4
+    held_out = HeldOut(source, [(slice(0, 4), parts)], [0.25] * 4, predictions)
+    found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()

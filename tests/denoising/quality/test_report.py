@@ -73,7 +73,7 @@ def score_with(window_error, residuals=None):
     )
 
 
-def test_lines_that_became_worse_are_told():
+def test_lines_that_became_worse_are_reported():
     report = make_report(score_with(200.0), 1.0, "x", [], {}, {})
     assert report.windows[0].dose_gain == pytest.approx(0.5)
     (warning,) = report.warnings
@@ -83,7 +83,7 @@ def test_lines_that_became_worse_are_told():
     assert make_report(score_with(20.0), 1.0, "x", [], {}, {}).warnings == ()
 
 
-def test_what_was_known_and_what_residuals_say_are_told_together():
+def test_known_warnings_and_those_of_residuals_are_reported_together():
     left = Residuals(np.zeros((2, 3)), np.zeros(9), ("a line is gone",))
     report = make_report(score_with(20.0, left), 1.03, "x", ["drift"], {}, {})
     assert report.warnings[0] == "drift"

@@ -267,9 +267,9 @@ def test_a_setting_of_another_method_is_kept_aside(batch, files):
     drop(batch, files)
     batch.method_box.setCurrentText("pca")
     batch.settings_form.field("rank").setValue(3)
-    assert batch.model.how()["rank"] == 3
+    assert batch.model.plan.request["rank"] == 3
     batch.method_box.setCurrentText("spectrum")
-    assert batch.model.how() == {"method": "spectrum", "preset": "balanced"}
+    assert batch.model.plan.request == {"method": "spectrum", "preset": "balanced"}
     assert batch.button.isEnabled()
     batch.method_box.setCurrentText("pca")
     assert batch.settings_form.field("rank").value() == 3

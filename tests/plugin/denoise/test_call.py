@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.denoising import plan_run
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.denoise.call import Call, Trained
 
@@ -31,7 +32,7 @@ def run_lines(lines, layers):
 
 
 def test_the_lines_do_what_the_click_does(layers):
-    call = Call({"method": "pca", "preset": "fast", "seed": 3, "rank": 2})
+    call = Call(plan_run(method="pca", preset="fast", seed=3, rank=2))
     (added,) = run_lines(call.as_python(["map"]), layers)
     result = call.run(layers["map"])
     np.testing.assert_array_equal(added.data, result.to_layer().data)
@@ -39,11 +40,17 @@ def test_the_lines_do_what_the_click_does(layers):
     assert added.metadata["denoising"]["settings"]["seed"] == 3
 
 
+def test_the_lines_show_only_settings_that_differ_from_the_preset():
+    lines = Call(plan_run(method="pca", preset="fast", rank=2)).as_python(["map"])
+    assert "method='pca',\n    preset='fast',\n    seed=0,\n    rank=2,\n" in lines
+    assert "weight_floor" not in lines
+
+
 def test_several_layers_are_a_list_of_repeats(layers, small_map):
     layers["second"] = to_layer(
         small_map.replace(counts=np.random.default_rng(1).poisson(small_map.counts))
     )
-    call = Call({"method": "pca", "preset": "fast"})
+    call = Call(plan_run(method="pca", preset="fast"))
     (added,) = run_lines(call.as_python(["map", "second"]), layers)
     assert added.metadata["denoising"]["repeats"] == 2
 
@@ -51,29 +58,29 @@ def test_several_layers_are_a_list_of_repeats(layers, small_map):
 def test_a_model_is_opened_from_its_file(layers, small_map, tmp_path):
     model = xrf.denoise(small_map, method="pca", preset="fast").model
     path = model.save(tmp_path / "my model.safetensors")
-    call = Call(trained=Trained(path.name, model, path))
+    call = Call(plan_run(), trained=Trained(path.name, model, path))
     (added,) = run_lines(call.as_python(["map"]), layers)
     # How torch or NumPy rounds sums depends on how the weights lie in memory.
     made = call.run(layers["map"]).to_layer().data
     np.testing.assert_allclose(added.data, made, rtol=1e-3, atol=1e-4)
 
 
-def test_device_and_threads_are_told_where_they_are_not_automatic():
-    lines = Call({"method": "pca"}, device="cpu", threads=2).as_python(["map"])
+def test_the_lines_name_device_and_threads_unless_they_are_automatic():
+    lines = Call(plan_run(method="pca"), device="cpu", threads=2).as_python(["map"])
     assert "device='cpu'" in lines
     assert "torch.set_num_threads(2)" in lines
-    assert "device" not in Call({"method": "pca"}).as_python(["map"])
+    assert "device" not in Call(plan_run(method="pca")).as_python(["map"])
 
 
 def test_names_with_quotes_are_written_so_that_python_reads_them(layers):
     layers['the "old" map\'s'] = layers["map"]
-    call = Call({"method": "pca", "preset": "fast"})
+    call = Call(plan_run(method="pca", preset="fast"))
     assert len(run_lines(call.as_python(['the "old" map\'s']), layers)) == 1
 
 
 def test_a_model_without_a_file_is_to_be_saved_first(layers, small_map, tmp_path, monkeypatch):
     model = xrf.denoise(small_map, method="pca", preset="fast").model
-    call = Call(trained=Trained("that of map denoised", model))
+    call = Call(plan_run(), trained=Trained("that of map denoised", model))
     lines = call.as_python(["map"])
     assert "after Save model" in lines
     monkeypatch.chdir(tmp_path)

@@ -307,7 +307,7 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     panel.model_box.activated.emit(panel.model_box.count() - 1)
     assert panel.model_box.currentText() == path.name
     assert not panel.method_box.isEnabled()
-    assert "learns nothing" in panel.plan_label.text()
+    assert "no training" in panel.plan_label.text()
     click(qtbot, panel.button)
     qtbot.waitUntil(lambda: "other denoised" in viewer_with_map.layers, timeout=60_000)
     qtbot.waitUntil(panel.again_button.isVisible, timeout=5000)

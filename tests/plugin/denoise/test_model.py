@@ -5,7 +5,23 @@ from napari.layers import Image
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
-from napari_xrf_denoise.plugin.denoise.model import NO_CHOICE, NO_LAYERS, DenoiseModel, plan
+from napari_xrf_denoise.plugin.denoise.model import NO_CHOICE, NO_LAYERS, DenoiseModel, plan_text
+
+
+def plan(model):
+    """Whether a click can run, and the words about it."""
+    found = model.plan()
+    return not found.problem, plan_text(model, found)
+
+
+def settings(model):
+    """Settings of the run that a click starts."""
+    return model.call(model.plan()).plan.settings
+
+
+def asked(model):
+    """Arguments of the run in the lines for the console."""
+    return model.call(model.plan()).plan.request
 
 
 @pytest.fixture
@@ -65,7 +81,7 @@ def test_a_new_name_is_a_change(raw):
     assert heard == [("ore",)]
 
 
-def test_the_plan_says_what_auto_means(raw):
+def test_the_plan_explains_auto(raw):
     model = DenoiseModel()
     model.follow([raw], active=raw)
     possible, words = plan(model)
@@ -113,10 +129,12 @@ def test_the_plan_says_what_it_will_cost(raw):
 def test_a_setting_as_in_the_preset_is_no_change(raw):
     model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
     model.change("steps", 50)
-    assert model.call().settings["steps"] == 50
+    assert settings(model).steps == 50
+    assert asked(model)["steps"] == 50
     model.change("steps", 300)
     assert model.changes == Changes()
-    assert "steps" not in model.call().settings
+    assert settings(model).steps == 300
+    assert "steps" not in asked(model)
 
 
 def test_settings_of_another_method_wait_for_it(raw):
@@ -124,16 +142,16 @@ def test_settings_of_another_method_wait_for_it(raw):
     model.change("steps", 50)
     model.method = "pca"
     assert plan(model)[0]
-    assert "steps" not in model.call().settings
+    assert "steps" not in asked(model)
     model.method = "stack"
-    assert model.call().settings["steps"] == 50
+    assert settings(model).steps == 50
 
 
 def test_a_setting_of_one_method_is_not_that_of_another_by_the_same_name(raw):
     model = DenoiseModel(available=(raw,), sources=(raw,), method="stack")
     model.change("steps", 900)
     model.method = "spectrum"
-    assert "steps" not in model.call().settings
+    assert settings(model).steps == 100
     assert "100 steps" in plan(model)[1]
 
 
@@ -147,24 +165,24 @@ def test_an_impossible_setting_is_said_before_the_click(raw):
 
 def test_pairs_are_said_as_chosen(raw, small_map):
     other = to_layer(small_map.replace(name="other"))
-    model = DenoiseModel(available=(raw, other), sources=(raw, other), method="pca")
+    model = DenoiseModel(available=(raw, other), sources=(raw, other), method="stack")
     model.change("pairs", "repeats")
-    assert "Pairs: the repeats." in plan(model)[1]
+    assert "Training pairs: the repeats." in plan(model)[1]
 
 
 @pytest.mark.parametrize(
     ("method", "preset", "words"),
     [
-        ("stack", "balanced", ["48 at most", "4 networks of 48 features, 300 steps at most"]),
-        ("pca", "fast", ["Components: found from the data"]),
+        ("stack", "balanced", ["Up to 48 components; 4 networks of 48 features, up to 300 steps."]),
+        ("pca", "fast", ["Method: PCA (chosen by you).", "Up to 48 components."]),
         ("spectrum", "balanced", ["2 networks of 8 features, 100 steps."]),
         ("spectrum", "tutorial", ["One network of 6 layers, 4 features, 10000 epochs."]),
     ],
 )
 def test_the_plan_names_rank_and_networks(raw, method, preset, words):
     model = DenoiseModel(available=(raw,), sources=(raw,), method=method, preset=preset)
-    told = plan(model)[1]
-    assert all(entry in told for entry in words)
+    text = plan(model)[1]
+    assert all(entry in text for entry in words)
 
 
 def test_a_rank_that_was_given_is_named(raw):

@@ -8,7 +8,7 @@ from napari.layers import Image
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.denoise import session as denoise_session
-from napari_xrf_denoise.plugin.denoise.model import DenoiseModel, expected, plan
+from napari_xrf_denoise.plugin.denoise.model import DenoiseModel
 from napari_xrf_denoise.plugin.denoise.session import DenoiseSession
 
 
@@ -222,7 +222,7 @@ def test_a_model_is_kept_saved_opened_and_applied(model, added, tmp_path, small_
     second = session_of(other, applied)
     second.open_model(path)
     assert other.trained.name == "iron.safetensors"
-    assert plan(other)[0]
+    assert not other.plan().problem
     second.prepare()
     finish(second, other)
     (data, attributes), (first, _) = applied[0], added[0]
@@ -238,9 +238,7 @@ def test_a_model_for_other_energies_is_refused_before_the_click(model, added, sm
     other = DenoiseModel(sources=(to_layer(small_map.replace(energy=axis)),))
     other.available = other.sources
     other.trained = model.models[0]
-    possible, words = plan(other)
-    assert not possible
-    assert "axis 'energy'" in words
+    assert "axis 'energy'" in other.plan().problem
 
 
 def test_a_file_that_is_no_model_is_told_in_words(model, added, tmp_path):
@@ -262,7 +260,7 @@ def test_a_model_that_cannot_be_saved_says_why(model, added, tmp_path):
 
 
 def test_the_machine_is_judged_by_its_last_run(model, added, monkeypatch):
-    before = expected(model).seconds
+    before = model.plan().cost.seconds
     times = iter([100.0, 100.0 + 10 * before])
     clock = SimpleNamespace(monotonic=lambda: next(times))
     session = session_of(model, added)
@@ -272,10 +270,10 @@ def test_the_machine_is_judged_by_its_last_run(model, added, monkeypatch):
         patch.setattr(denoise_session, "LEAST_MEASURED", 0.0)
         finish(session, model)
     assert list(model.speeds.values()) == [pytest.approx(10)]
-    assert expected(model).seconds == pytest.approx(10 * before)
-    # Another method or device has a pace of its own.
+    assert model.plan().cost.seconds == pytest.approx(10 * before)
+    # Another method or device has a speed of its own.
     model.device = "cuda"
-    assert expected(model).seconds == pytest.approx(before)
+    assert model.plan().cost.seconds == pytest.approx(before)
 
 
 def test_threads_are_limited_during_the_run_only(model, added):

@@ -1,4 +1,4 @@
-"""Faults of counts that a scientist must know: one module finds one kind, `listing` says them."""
+"""Statistics of the counts, and checks for problems: one module a kind, `checks` words them."""
 
 from .checks import find_faults
 

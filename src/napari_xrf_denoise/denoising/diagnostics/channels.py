@@ -1,4 +1,4 @@
-"""Channels that are no part of the spectrum: an overflow left in, or one that counts by itself."""
+"""Channels that are no part of the spectrum: an overflow left in, or a hot channel."""
 
 from __future__ import annotations
 
@@ -13,14 +13,7 @@ RARE = 1e-7
 
 
 def lowest_rate(counts: ArrayLike, chance: float) -> NDArray[np.float64]:
-    """Return the rate below which counts as large as these have less than this chance.
-
-    Parameters
-    ----------
-    counts : array_like
-        Poisson counts.
-    chance : float
-        Of being wrong, on this side.
+    """Return the rate below which Poisson counts as large as these have less than this chance.
 
     Examples
     --------
@@ -34,14 +27,7 @@ def lowest_rate(counts: ArrayLike, chance: float) -> NDArray[np.float64]:
 
 
 def highest_rate(counts: ArrayLike, chance: float) -> NDArray[np.float64]:
-    """Return the rate above which counts as small as these have less than this chance.
-
-    Parameters
-    ----------
-    counts : array_like
-        Poisson counts.
-    chance : float
-        Of being wrong, on this side.
+    """Return the rate above which Poisson counts as small as these have less than this chance.
 
     Examples
     --------
@@ -63,9 +49,9 @@ def typical(values: ArrayLike) -> tuple[float, float]:
 NARROWEST_NOISE = 0.03
 """keV (FWHM): electronic noise of the best silicon detectors; no line is narrower than theirs."""
 FEWEST_TIMES = 3.0
-"""How many times its neighbours, at least, a channel must hold."""
+"""Least counts of a channel over those of its neighbours."""
 UNCALIBRATED_TIMES = 10.0
-"""The same where the width of lines is not known."""
+"""The same if the width of lines is unknown."""
 NEIGHBOURS = 5
 LOWEST_ENERGY = 0.2
 """keV: below, detectors have their zero peak and noise, which is no fault."""
@@ -78,17 +64,7 @@ Spectrum = NDArray[np.float64]
 
 
 def find_overflow(spectrum: Spectrum) -> int | None:
-    """Return the last channel that counts, if it holds far more than those before it.
-
-    Parameters
-    ----------
-    spectrum : numpy.ndarray, shape (energy,)
-        Counts of each channel.
-
-    Returns
-    -------
-    int or None
-    """
+    """Return the last channel of a spectrum (energy,) that holds far more than those before it."""
     filled = np.flatnonzero(spectrum)
     if spectrum.size <= NEIGHBOURS + 1 or not filled.size:
         return None
@@ -101,18 +77,9 @@ def find_overflow(spectrum: Spectrum) -> int | None:
 
 
 def find_hot_channels(spectrum: Spectrum, energy: EnergyAxis) -> list[int]:
-    """Return channels that hold more, compared with both neighbours, than any line could.
+    """Return channels of a spectrum (energy,) that hold more, given both neighbours, than any line.
 
-    Parameters
-    ----------
-    spectrum : numpy.ndarray, shape (energy,)
-        Counts of each channel.
-    energy : EnergyAxis
-
-    Returns
-    -------
-    list of int
-        Empty where there are more than `MOST_HOT`.
+    Empty where there are more than `MOST_HOT`.
     """
     if spectrum.size < 8:
         return []
@@ -144,20 +111,9 @@ DARK = 20
 
 
 def count_empty_pixels(pixels: NDArray[np.floating]) -> int:
-    """Return the number of empty pixels, or 0 when photon noise explains them.
+    """Return the number of empty pixels among counts (y, x), or 0 if photon noise explains them.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (y, x)
-        Counts of each pixel.
-
-    Returns
-    -------
-    int
-
-    Notes
-    -----
-    A pixel of rate λ is empty with the chance exp(-λ). So many are expected as the other pixels
+    A pixel of rate λ is empty with the chance exp(-λ). As many are expected as the other pixels
     give with their own counts as rates; twice that counts as natural. In dark regions, of rate λ,
     there are 1 / λ empty pixels for each that holds one count: up to `DARK` of them are natural.
     """

@@ -1,4 +1,4 @@
-"""The faults of an image in words: what was found, where, how much, and what to do."""
+"""The problems of an image in words: which, where, how large, and how to solve them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ FEW_COUNTS = 200
 NAMED = 6
 """Most repeats that a message names."""
 SMALL_STEP = 0.2
-"""Factors are said to two digits, and small steps, as logarithms, to two digits after the point."""
+"""Factors have two digits; small ones, as logarithms, have two digits after the point."""
 SAME_LEVEL = 0.12
 """Difference, as a logarithm, at which rows on both sides of others count as alike."""
 LEAST_SHIFT = 0.3
-"""Channels that a repeat's energy scale must be off to be worth a word, ..."""
+"""Channels that a repeat's energy scale must be off to be reported, ..."""
 SHARE_OF_LINE = 0.05
 """... and share of the width of a line; below, lines hardly become wider."""
 UNKNOWN_LINE = 10.0
@@ -43,19 +43,7 @@ SHIFT_ERRORS = 6.0
 
 
 def find_faults(found: CountStatistics, image: SpectrumImage) -> list[str]:
-    """Return in words what a scientist must know of the counts before trusting a result.
-
-    Parameters
-    ----------
-    found : Survey
-        Of the image.
-    image : SpectrumImage
-
-    Returns
-    -------
-    list of str
-        Empty for counts without a fault.
-    """
+    """Return the problems of the counts in words; none for clean counts."""
     faults = _few_channels(image) + _few_counts(found, image) + _statistics(found)
     if found.marginal_sums is not None and found.total > 0:
         dead = find_dead_repeats(found.totals)
@@ -66,7 +54,7 @@ def find_faults(found: CountStatistics, image: SpectrumImage) -> list[str]:
         if len(usable) > 1:
             differing, steps = _differing_repeats(found.marginal_sums, image, usable)
             faults += differing + _energy_scales(found.marginal_sums, image, usable)
-        # What one of several repeats did is a step of their sum too, and said already.
+        # A step of one of several repeats is one of their sum too, and reported already.
         if not unfinished and not steps:
             faults += _row_steps(found.marginal_sums, image)
         faults += _empty_rows(found.marginal_sums)
@@ -112,7 +100,7 @@ def _few_counts(found: CountStatistics, image: SpectrumImage) -> list[str]:
 
 
 def _statistics(found: CountStatistics) -> list[str]:
-    """Counts that are no photon counts."""
+    """Counts that are not photon counts."""
     if not found.whole:
         advice = advice_for(found.fractions)
         return [f"counts are not whole numbers, so they are not Poisson counts any more; {advice}"]
@@ -149,13 +137,13 @@ def _unusable_repeats(
     faults = []
     if dead:
         faults.append(
-            f"{_what(image)} {_list(dead)} {'holds' if len(dead) == 1 else 'hold'} next to no "
+            f"{_kind(image)} {_list(dead)} {'holds' if len(dead) == 1 else 'hold'} next to no "
             "counts: not connected, or not measured; read the others alone with --repeats or "
             "image.select(repeats=...)"
         )
     for repeat, runs in unfinished.items():
         faults.append(
-            f"{_what(image)} {repeat}: {' and '.join(_rows_are(*run) for run in runs)} empty while "
+            f"{_kind(image)} {repeat}: {' and '.join(_rows_are(*run) for run in runs)} empty while "
             "the others hold counts there: it was not finished; the combined counts are too low "
             "there, so leave it out with --repeats or image.select(repeats=...)"
         )
@@ -165,10 +153,10 @@ def _unusable_repeats(
 def _differing_repeats(
     marginal_sums: MarginalSums, image: SpectrumImage, usable: list[int]
 ) -> tuple[list[str], list[RepeatStep]]:
-    """Scans and frames whose counts or places differ. Detector elements see what they see."""
+    """Scans and frames whose counts or places differ, as those of detector elements may."""
     if image.repeat_kind == "detector":
         return [], []
-    pixels, what = marginal_sums.pixels[usable], _what(image)
+    pixels, what = marginal_sums.pixels[usable], _kind(image)
     faults = _drift(pixels.sum(axis=(1, 2), dtype=np.float64), image, usable)
     moves = find_sample_motion(pixels)
     if moves:
@@ -194,7 +182,7 @@ def _drift(totals: NDArray[np.float64], image: SpectrumImage, usable: list[int])
     drift = find_drift(totals)
     if drift is None:
         return []
-    what, repeat = _what(image), usable[drift.repeat]
+    what, repeat = _kind(image), usable[drift.repeat]
     stated = {
         "trend": f"counts {'rise' if drift.factor > 1 else 'fall'} steadily from the first to the "
         f"last {what}, to {drift.factor:.2f} times: beam, detector or sample drift",
@@ -226,7 +214,7 @@ def _energy_scales(
         return []
     place = int(np.argmax((np.abs(shifts) * clear).max(axis=0)))
     named = [
-        f"{_what(image)} {usable[i]}: {shifts[i, place]:+.1f}"
+        f"{_kind(image)} {usable[i]}: {shifts[i, place]:+.1f}"
         for i in np.argsort(-np.abs(shifts[:, place]))
         if clear[i, place]
     ]
@@ -316,7 +304,8 @@ def _channels(spectrum: NDArray[np.float64], image: SpectrumImage) -> list[str]:
     return faults
 
 
-def _what(image: SpectrumImage) -> str:
+def _kind(image: SpectrumImage) -> str:
+    """Return the name of one repeat of this kind."""
     return {"scan": "repeat", "frame": "frame", "detector": "detector element"}[image.repeat_kind]
 
 

@@ -1,4 +1,4 @@
-"""What one pass over the counts leaves in memory: sums along their axes, never a cube."""
+"""Sums of the counts along their axes, from one pass; never a cube."""
 
 from __future__ import annotations
 
@@ -24,37 +24,22 @@ SAMPLE = 50_000
 
 @dataclass(frozen=True, eq=False)
 class MarginalSums:
-    """Sums of the counts of an image.
-
-    Parameters
-    ----------
-    spectra : numpy.ndarray, shape (repeat, energy), float64
-        All pixels added up.
-    pixels : numpy.ndarray, shape (repeat, y, x), float32
-        All channels added up.
-    coarse : numpy.ndarray, shape (y, column, group), float32
-        Repeats, neighbouring columns and groups of channels added up.
-    values : ValueCounts
-        How often each value occurs; empty if counts are not whole.
-    fractions : numpy.ndarray
-        Some of the values above 0, if counts are not whole.
-    """
+    """Sums of the counts of an image."""
 
     spectra: NDArray[np.float64]
+    """(repeat, energy): all pixels added up."""
     pixels: NDArray[np.float32]
+    """(repeat, y, x): all channels added up."""
     coarse: NDArray[np.float32]
+    """(y, column, group): repeats, neighbouring columns and groups of channels added up."""
     values: ValueCounts
+    """Number of voxels of each value; empty if counts are not whole."""
     fractions: NDArray[np.float64]
+    """Some of the values above 0, if counts are not whole."""
 
 
 class MarginalSumsTally:
-    """Adds up profiles band by band.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (repeat, y, x, energy).
-    """
+    """Adds up the counts of an image (repeat, y, x, energy) band by band."""
 
     def __init__(self, shape: tuple[int, int, int, int]) -> None:
         repeats, height, width, size = shape
@@ -69,15 +54,7 @@ class MarginalSumsTally:
         self._fractions = np.zeros(0)
 
     def add(self, rows: slice, band: NDArray[Any], whole: bool) -> None:
-        """Add a band of counts, (repeat, rows, x, energy).
-
-        Parameters
-        ----------
-        rows : slice
-        band : numpy.ndarray
-        whole : bool
-            Whether all counts so far are whole numbers.
-        """
+        """Add a band (repeat, rows, x, energy); `whole` if all counts so far are whole numbers."""
         # uint32 holds the sum of a spectrum of 16 bits, and is twice as fast as float64.
         wide = np.uint32 if band.dtype.kind in "ui" and band.dtype.itemsize < 4 else np.float64
         self._spectra += band.sum(axis=(1, 2), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Repeats that do not measure the same: dead, unfinished, or with drifting counts."""
+"""Repeats that did not measure the same: dead ones, drift, and changes within a repeat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .channels import RARE
 DEAD = 0.02
 """Share of the typical repeat's counts below which a detector element does not work."""
 LEAST_DRIFT = 0.03
-"""Smallest change of the counts between repeats that is worth a word."""
+"""Smallest change of the counts between repeats that is reported."""
 LEAST_CHANGE = 0.05
 """The same for a change within a repeat."""
 EXPLAINED = 0.6
@@ -24,49 +24,29 @@ Totals = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Drift:
-    """How the counts of repeats differ.
-
-    Parameters
-    ----------
-    kind : {"trend", "jump", "outlier", "scatter"}
-    repeat : int
-        First repeat after a jump, or the outlier.
-    factor : float
-        Last over first of a trend, after over before a jump, outlier over the others; for a scatter
-        the largest over the smallest.
-    """
+    """How the counts of repeats differ."""
 
     kind: Literal["trend", "jump", "outlier", "scatter"]
     repeat: int
+    """First repeat after a jump, or the outlier."""
     factor: float
+    """Last over first of a trend, after over before a jump, outlier over the others; for a scatter
+    the largest over the smallest."""
 
 
 @dataclass(frozen=True)
 class RepeatStep:
-    """A change of one repeat's counts, compared with the others, in the middle of the map.
-
-    Parameters
-    ----------
-    repeat : int
-    row : int
-        First row after the change.
-    factor : float
-        After over before.
-    """
+    """A change of one repeat's counts, compared with the others, in the middle of the map."""
 
     repeat: int
     row: int
+    """First row after the change."""
     factor: float
+    """After over before."""
 
 
 def find_dead_repeats(totals: Totals) -> list[int]:
-    """Return repeats that hold next to nothing.
-
-    Parameters
-    ----------
-    totals : numpy.ndarray, shape (repeat,)
-        Counts of each repeat.
-    """
+    """Return repeats that hold next to nothing, given the total counts of each."""
     typical = float(np.median(totals))
     # Thirty counts are hardly ever missing by chance: exp(-30).
     if totals.size < 2 or typical < 30:
@@ -75,17 +55,7 @@ def find_dead_repeats(totals: Totals) -> list[int]:
 
 
 def find_drift(totals: Totals) -> Drift | None:
-    """Return how repeats that should hold the same counts differ, if more than photon noise does.
-
-    Parameters
-    ----------
-    totals : numpy.ndarray, shape (repeat,)
-        Counts of each repeat.
-
-    Returns
-    -------
-    Drift or None
-    """
+    """Return how the total counts of repeats differ, if by more than photon noise."""
     from scipy.stats import chi2
 
     number, mean = totals.size, float(totals.mean())
@@ -149,15 +119,8 @@ def find_repeat_steps(rows: Totals) -> list[RepeatStep]:
     All repeats see the same sample, so the share of one of them in the counts of a row is the same
     in all rows, unless the beam or the stage was not.
 
-    Parameters
-    ----------
-    rows : numpy.ndarray, shape (repeat, y)
-        Counts of each row.
-
-    Returns
-    -------
-    list of RepeatStep
-        At most one for each repeat: its largest.
+    `rows` (repeat, y) are the counts of each row. At most one change is found for each repeat: its
+    largest.
     """
     from scipy.stats import chi2
 

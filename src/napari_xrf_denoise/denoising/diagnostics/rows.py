@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .channels import typical
 
 LEAST_STEP = 0.05
-"""Natural logarithm of the smallest factor that is worth a word."""
+"""Natural logarithm of the smallest factor that is reported."""
 LEAST_SCATTERS = 7.5
 """How many times the scatter of all the map's row-to-row factors a step must be."""
 LEAST_SHARED = 3.0
@@ -29,7 +29,7 @@ COUNTS_TO_COMPARE = 60.0
 """Columns are joined until so many counts stand on each side of a step."""
 FEWEST_COLUMNS = 5
 FEWEST_STEPS = 8
-"""Fewer row-to-row factors than this do not tell their scatter."""
+"""Fewest row-to-row factors that give their scatter."""
 MOST_STEPS = 8
 
 Profile = NDArray[np.floating]
@@ -37,38 +37,23 @@ Profile = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class RowStep:
-    """A change of all counts by one factor between two rows.
-
-    Parameters
-    ----------
-    row : int
-        First row after the step.
-    factor : float
-        Counts after the step over those before it.
-    scatters : float
-        `factor` over what this map's rows scatter by, both as logarithms.
-    within : bool
-        Whether the row before `row` is neither the one nor the other: the step is inside it.
-    """
+    """A change of all counts by one factor between two rows."""
 
     row: int
+    """First row after the step."""
     factor: float
+    """Counts after the step over those before it."""
     scatters: float
+    """`factor` over the scatter of this map's rows, both as logarithms."""
     within: bool = False
+    """Whether the row before `row` is neither the one nor the other: the step is inside it."""
 
 
 def find_row_steps(profile: Profile) -> list[RowStep]:
-    """Return steps between rows that have one factor in all columns and at all energies.
+    """Return steps between rows of one factor in all columns and at all energies, by row.
 
-    Parameters
-    ----------
-    profile : numpy.ndarray, shape (y, x, group)
-        Counts of each pixel in a few groups of channels.
-
-    Returns
-    -------
-    list of RowStep
-        By row; rows without counts are left out of the search.
+    `profile` (y, x, group) holds the counts of each pixel in a few groups of channels; rows
+    without counts are left out of the search.
     """
     filled = np.flatnonzero(profile.sum(axis=(1, 2)) > 0)
     if profile.shape[1] < FEWEST_COLUMNS or not filled.size:
@@ -197,13 +182,7 @@ def _spread_over_energies(
 
 
 def find_empty_rows(pixels: Profile) -> list[tuple[int, int]]:
-    """Return (first, last) of runs of rows that hold nothing where the others hold much.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (y, x)
-        Counts of each pixel.
-    """
+    """Return (first, last) of runs of rows that hold nothing where the others hold much."""
     rows = pixels.sum(axis=1)
     filled = rows[rows > 0]
     # The chance of an empty row is exp(-counts); 30 makes that 1e-13.

@@ -1,4 +1,4 @@
-"""Did the sample or the beam move between repeats? Shifts of the maps of total counts."""
+"""Motion of the sample or the beam between repeats: shifts of the maps of total counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_ERRORS = 6.0
 MOST_PIXELS = 128
 """Longest side of the maps that are compared; larger ones are summed first."""
 FEWEST_PIXELS = 8
-"""An axis with fewer pixels tells nothing about moves along it."""
+"""Fewest pixels of an axis that show moves along it."""
 FEWEST_COUNTS = 300
 """Counts that each repeat must hold to show a pattern."""
 SMOOTHINGS = (8.0, 4.0, 2.0, 1.5, 1.5, 1.5)
@@ -27,35 +27,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SampleMotion:
-    """Where a repeat lies, compared with the first.
-
-    Parameters
-    ----------
-    repeat : int
-    y, x : float
-        Pixels.
-    errors : float
-        How many standard errors that is.
-    """
+    """Shift of a repeat, in pixels, compared with the first."""
 
     repeat: int
     y: float
     x: float
     errors: float
+    """Length of the shift in standard errors."""
 
 
 def find_sample_motion(pixels: NDArray[np.floating]) -> list[SampleMotion]:
-    """Return the repeats whose map is shifted against the first one's.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (repeat, y, x)
-        Counts of each pixel.
-
-    Returns
-    -------
-    list of Move
-    """
+    """Return the repeats whose map (repeat, y, x) of total counts is shifted against the first."""
     repeats, *shape = pixels.shape
     used = [axis for axis, size in enumerate(shape) if size >= FEWEST_PIXELS]
     if repeats < 2 or not used or pixels.sum(axis=(1, 2)).min() < FEWEST_COUNTS:

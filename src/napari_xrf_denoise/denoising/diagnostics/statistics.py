@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 from napari_xrf_denoise.processing.photon_units import unit_of
+from napari_xrf_denoise.spectroscopy.line_windows import Window, find_windows
 
 from .channels import find_overflow
 from .marginal_sums import MarginalSums, MarginalSumsTally
@@ -27,18 +30,12 @@ SHARE_VOXELS, SHARE_COUNTS = 1024, 200
 
 @dataclass(frozen=True)
 class Fano:
-    """Variance over mean of counts over repeats: 1 for Poisson counts.
-
-    Parameters
-    ----------
-    factor : float
-        Variance over mean; NaN without repeats.
-    error : float
-        Standard error of `factor` for Poisson counts.
-    """
+    """Variance over mean of counts over repeats: 1 for Poisson counts."""
 
     factor: float
+    """Variance over mean; NaN without repeats."""
     error: float
+    """Standard error of `factor` for Poisson counts."""
 
     @property
     def is_poisson(self) -> bool:
@@ -50,34 +47,30 @@ class Fano:
 
 @dataclass(frozen=True, eq=False)
 class CountStatistics:
-    """What one pass over an image found.
-
-    Parameters
-    ----------
-    totals : numpy.ndarray, shape (repeat,)
-        Counts of each repeat.
-    spectrum : numpy.ndarray, shape (energy,)
-        Counts of each channel, all repeats and pixels added up.
-    whole : bool
-        Whether every count is a whole number.
-    fano : Fano
-        Over repeats, each compared with its share of the counts, as detector elements need.
-    odd : OddValues, optional
-        Values that photon counts do not have, if there are such.
-    profiles : Profiles, optional
-        Sums in which `find_faults` looks for faults.
-    """
+    """Result of one pass over the counts of an image."""
 
     totals: NDArray[np.float64]
+    """Counts of each repeat."""
     spectrum: NDArray[np.float64]
+    """Counts of each channel, summed over repeats and pixels."""
     whole: bool
+    """Whether every count is a whole number."""
     fano: Fano
+    """Over repeats, each compared with its share of the counts, as detector elements need."""
+    energy: EnergyAxis
     odd: OddValues | None = None
+    """Values that photon counts do not have, if there are any."""
     marginal_sums: MarginalSums | None = None
+    """Sums in which `find_faults` looks for faults."""
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """Windows of the strongest lines."""
+        return find_windows(self.spectrum, self.energy)
 
     @property
     def total(self) -> float:
-        """All counts."""
+        """Sum of all counts."""
         return float(self.totals.sum())
 
     @property
@@ -87,21 +80,12 @@ class CountStatistics:
 
     @property
     def is_poisson(self) -> bool:
-        """Whether nothing speaks against Poisson counts."""
+        """Whether no test speaks against Poisson counts."""
         return self.whole and self.fano.is_poisson and self.odd is None
 
 
 def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountStatistics:
     """Look at all counts of an image once.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    watch : Watch, optional
-
-    Returns
-    -------
-    Survey
 
     Raises
     ------
@@ -133,16 +117,11 @@ def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountS
     size = spectrum.size
     overflow = find_overflow(spectrum)
     end = size if overflow is None else overflow
-    return CountStatistics(
-        totals,
-        spectrum,
-        whole,
-        moments.fano(marginal_sums.spectra[:, :end], image.repeat_kind),
-        odd_values(marginal_sums.values.without_last(size - end), unit_of(image))
-        if whole
-        else None,
-        marginal_sums,
-    )
+    odd = None
+    if whole:
+        odd = odd_values(marginal_sums.values.without_last(size - end), unit_of(image))
+    fano = moments.fano(marginal_sums.spectra[:, :end], image.repeat_kind)
+    return CountStatistics(totals, spectrum, whole, fano, image.energy, odd, marginal_sums)
 
 
 def _compare(band: NDArray[Any], same: NDArray[np.bool_]) -> None:
@@ -177,13 +156,8 @@ class _Moments:
     def fano(self, spectra: NDArray[np.float64], kind: RepeatKind) -> Fano:
         """Return variance over mean, each repeat compared with its share of the counts.
 
-        Parameters
-        ----------
-        spectra : numpy.ndarray, shape (repeat, energy)
-            Of the channels to look at: all, or the first ones.
-        kind : {"scan", "frame", "detector"}
-            Scans and frames have one share of all counts, detector elements one in each window of
-            channels.
+        `spectra` (repeat, energy) holds all channels, or the first ones. Scans and frames have one
+        share of all counts, detector elements one in each window of channels.
         """
         size = spectra.shape[1]
         own, cross, square = self.own[:, :size], self.cross[:, :size], self.square[:size]

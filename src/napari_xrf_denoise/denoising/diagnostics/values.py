@@ -1,4 +1,4 @@
-"""Do the values of the counts occur as those of photons do?
+"""Whether the values of the counts are as frequent as those of photons.
 
 Counts of photons, whatever the rates, are a mixture of Poisson distributions: value v occurs with
 the probability p(v) = ∫ exp(-λ) λ^v / v! dG(λ). By Cauchy and Schwarz that gives
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from .channels import NEIGHBOURS, RARE, highest_rate, lowest_rate
 
 LARGEST = 4095
-"""Largest value whose number is known; larger ones are too rare each to tell anything."""
+"""Largest value whose number is known; each larger one is too rare to be of use."""
 LAST_CHANNELS = NEIGHBOURS + 1
 """Channels at the end, one of which may count all that is above the range, see `find_overflow`."""
 STRETCH = 2**20
 """Voxels that are counted at once, to save memory."""
 EXCESS = 1.5
-"""How often a value must occur, over what its neighbours allow, to be worth a word."""
+"""How often a value must occur, over the most that its neighbours allow, to be reported."""
 FEWEST = 30
 """Non-zero counts that a common divisor must have. Chance gives at most 2 ** -FEWEST."""
 SMALL = 10
-"""Larger values have few voxels each: the inequality says little there, but gaps do."""
+"""Larger values have few voxels each: there gaps say more than the inequality."""
 BESIDE = 20
 """How often both neighbours of a missing value occur. Whatever the rate, photons leave such a gap
 with less than 5e-9, which makes two of them impossible."""
@@ -42,14 +42,9 @@ ROUGHLY = 1e-3
 class ValueCounts:
     """How often each value occurs.
 
-    Attributes
-    ----------
-    numbers : numpy.ndarray, shape (LARGEST + 1,), int64
-        Voxels that hold 0, 1, 2, ...
-    last_numbers : numpy.ndarray, shape (LAST_CHANNELS, LARGEST + 1), int64
-        The same of each of the last channels, one of which may be an overflow.
-    divisor : int
-        Largest whole number that divides all values; 0 while all are 0.
+    `numbers` are the voxels that hold 0, 1, 2, ... up to `LARGEST`, `last_numbers` those in each of
+    the last channels, one of which may be an overflow. `divisor` is the largest whole number that
+    divides all values; 0 while all are 0.
     """
 
     def __init__(self) -> None:
@@ -101,29 +96,22 @@ class ValueCounts:
 
 @dataclass(frozen=True)
 class OddValues:
-    """Values that no mixture of Poisson counts has. As text it is the warning.
-
-    Parameters
-    ----------
-    often, number : int
-        A value and how often it occurs.
-    rare, rare_number : int
-        The neighbouring value and how often that occurs.
-    divisor : int
-        What all values are multiples of; 1 where that is nothing special.
-    unit : float
-        What a count is in the file already, see `to_photon_counts`.
-    cut : bool
-        Whether `often` is the largest value, and too frequent only because larger ones are missing.
-    """
+    """Values that no mixture of Poisson counts has. As text it is the warning."""
 
     often: int
+    """A value that is too frequent."""
     number: int
+    """How often it occurs."""
     rare: int
+    """Its neighbouring value."""
     rare_number: int
+    """How often that occurs."""
     divisor: int
+    """Common divisor of all values; 1 if that is nothing special."""
     cut: bool
+    """Whether `often` is the largest value, too frequent only because larger ones are missing."""
     unit: float = 1.0
+    """Value of a count in the file, see `to_photon_counts`."""
 
     def __str__(self) -> str:
         seen = (
@@ -154,17 +142,9 @@ def _times(number: int) -> str:
 
 
 def odd_values(values: ValueCounts, unit: float = 1.0) -> OddValues | None:
-    """Return what proves that counts are no photon counts, or None.
+    """Return the proof that counts are not photon counts, if there is one.
 
-    Parameters
-    ----------
-    values : ValueCounts
-    unit : float
-        What a count is in the file already, see `to_photon_counts`.
-
-    Returns
-    -------
-    OddValues or None
+    `unit` is the value of a count in the file, see `to_photon_counts`.
     """
     numbers = values.numbers
     divisor = values.common_divisor()
@@ -206,18 +186,7 @@ def _count_gaps(numbers: NDArray[np.int64]) -> int:
 
 
 def common_step(fractions: NDArray[np.floating]) -> float | None:
-    """Return the number that values are multiples of, as counts divided by a time are.
-
-    Parameters
-    ----------
-    fractions : numpy.ndarray
-        Values above 0, some of them not whole.
-
-    Returns
-    -------
-    float or None
-        None where there is no such number.
-    """
+    """Return the number whose multiples values above 0 are, as of counts divided by a time."""
     values, numbers = np.unique(fractions.astype(np.float64), return_counts=True)
     # Single photons are the most frequent counts of a map; otherwise the step may be a rounding.
     if values.size < 4 or numbers[0] < numbers.max():
@@ -228,12 +197,7 @@ def common_step(fractions: NDArray[np.floating]) -> float | None:
 
 
 def advice_for(fractions: NDArray[np.floating]) -> str:
-    """Return in words how to have photon counts again where counts are not whole.
-
-    Parameters
-    ----------
-    fractions : numpy.ndarray
-        Values above 0, some of them not whole.
+    """Return in words how to recover photon counts from values above 0 that are not all whole.
 
     Examples
     --------

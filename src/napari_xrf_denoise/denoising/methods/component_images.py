@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
+from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import (
     Matrix,
     Subspace,
@@ -49,10 +50,7 @@ def find_subspaces(
     folds: list[list[int]],
     width: Matrix,
     spectrum: Matrix,
-    *,
-    floor: float,
-    rank: int | None,
-    most: int,
+    settings: StackSettings,
     watch: Watch,
 ) -> tuple[list[Subspace], Subspace]:
     """Return the subspace of the counts without each fold, or of all where there are no folds.
@@ -61,25 +59,17 @@ def find_subspaces(
 
     Parameters
     ----------
-    deal : Deal
     folds : list of list of int
         Parts of each fold.
     width : numpy.ndarray, shape (energy,)
         Standard deviation of a line in each channel, in channels.
     spectrum : numpy.ndarray, shape (energy,)
         Counts of all pixels.
-    floor : float
-        Mean counts of a pixel below which a channel gets no more weight.
-    rank : int or None
-        Number of components; None finds it from two halves of the counts.
-    most : int
-        Largest rank that is tried.
-    watch : Watch
     """
     height, across, _ = partition.source.shape
     pixels = height * across
     mean = spectrum / pixels
-    weight = weights(mean, floor)
+    weight = weights(mean, settings.weight_floor)
     vectors = resolved_vectors(width, mean, weight, pixels)
     matrix = np.ascontiguousarray(vectors / weight[:, None], dtype=np.float32)
     cells = folds or partition.folds(min(RANK_PARTS, partition.number))
@@ -94,7 +84,7 @@ def find_subspaces(
         for cell, others, part in zip(own, rest, found, strict=True):
             cell.add(part)
             others.add(everything - part)
-    most = min(most, number, pixels)
+    most, rank = min(settings.max_rank, number, pixels), settings.rank
     if rank is None:
         rank = 1
         if len(cells) > 1:
@@ -115,21 +105,14 @@ def find_subspaces(
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Score images of a few rows, with a margin of neighbours above and below where there are any.
-
-    Parameters
-    ----------
-    rows : slice
-        Rows of the map that the strip is for.
-    above : int
-        Rows of margin above them.
-    scores : numpy.ndarray, shape (parts, rows with margins, x, components)
-        Of every subspace, one after the other.
-    """
+    """Component images of a few rows, with a margin above and below where there are more rows."""
 
     rows: slice
+    """Rows of the map that the strip is for."""
     above: int
+    """Rows of margin above them."""
     scores: Scores
+    """(parts, rows with margins, x, components) of every subspace, one after the other."""
 
     def inner(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the strip's own rows of a picture (components, rows with margins, x)."""
@@ -144,18 +127,10 @@ def strips(
     least: int,
     margin: int,
 ) -> Iterator[Strip]:
-    """Project all parts, and give them out in strips that a network can be applied to.
+    """Project all parts, and yield them in strips that a network can be applied to.
 
-    Parameters
-    ----------
-    bands : iterator of (rows, PartitionedBand)
-    subspaces : list of Subspace
-    height : int
-        Rows of the map.
-    least : int
-        Least rows of a strip; a margin costs as much as other rows.
-    margin : int
-        Rows that the network sees beyond a pixel.
+    A strip has at least `least` rows, since a margin costs as much as other rows; `margin` is the
+    number of rows that the network sees beyond a pixel.
     """
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     held: list[Scores] = []
@@ -174,17 +149,8 @@ def strips(
 
 
 def subsets(parts: list[int], size: int, number: int, rng: np.random.Generator) -> list[list[int]]:
-    """Return subsets that hold every part about equally often: windows on a ring.
-
-    Parameters
-    ----------
-    parts : list of int
-    size : int
-        Parts of each subset.
-    number : int
-        Number of subsets.
-    rng : numpy.random.Generator
-    """
+    """Return subsets of this size that hold every part about equally often: windows on a ring."""
+    size = min(size, len(parts))
     ring = rng.permutation(parts)
     starts = np.round(np.arange(number) * len(parts) / number).astype(int)
     return [np.take(ring, np.arange(start, start + size), mode="wrap").tolist() for start in starts]

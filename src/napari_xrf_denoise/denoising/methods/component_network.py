@@ -1,4 +1,4 @@
-"""The 2D network of the stack method: it sees score images, (pictures, components, y, x)."""
+"""The 2D network of the stack method, for component images (images, components, y, x)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ from torch import nn
 
 
 class ComponentNetwork(nn.Module):
-    """A DnCNN on score images: what comes in, plus what convolutions add to it.
+    """A DnCNN on component images: its output is added to its input.
 
-    A convolution of 3 x 3 pixels turns the components into features, some more mix them, each with
-    batch norm and GELU, and a last one gives what is added to the scores.
+    A convolution of 3 x 3 pixels turns the components into features, `middle` further ones mix
+    these, each with batch norm and GELU, and the last one gives the scores to add. First weights
+    are drawn as torch draws those of a convolution.
 
-    Parameters
-    ----------
-    rank : int
-        Number of components.
-    features : int
-        Channels of the hidden layers.
-    middle : int
-        Convolutions from features to features.
-    generator : torch.Generator, optional
-        Source of the first weights, drawn as torch draws those of a convolution.
-
-    Notes
-    -----
     K. Zhang et al., IEEE Trans. Image Process. 26 (2017) 3142.
     """
 
@@ -52,13 +40,13 @@ class ComponentNetwork(nn.Module):
                     nn.init.uniform_(weights, -bound, bound, generator=generator)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
-        """Return denoised scores, shape (pictures, components, y, x)."""
+        """Return denoised component images, shape (images, components, y, x)."""
         # A line of pixels has no second pixel to mirror.
         mirrors = min(scores.shape[2:]) > 1
         for layer in self.layers:
             if isinstance(layer, nn.Conv2d):
                 layer.padding_mode = "reflect" if mirrors else "replicate"
-        # Half the digits are enough for what is added, and twice as fast; the sum is exact.
+        # Half the digits are enough for the correction, and twice as fast; the sum is exact.
         with torch.autocast(
             scores.device.type, torch.bfloat16, enabled=has_bfloat16(scores.device)
         ):
@@ -69,7 +57,7 @@ class ComponentNetwork(nn.Module):
 def has_bfloat16(device: torch.device) -> bool:
     """Whether products of half the digits are faster on this device, and not merely possible."""
     if device.type == "cpu":
-        # Torch tells it in functions of its own only; where they are gone, the answer is no.
+        # Only private functions of torch know; where they are gone, the answer is no.
         names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         return any(getattr(torch.cpu, name, bool)() for name in names)
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

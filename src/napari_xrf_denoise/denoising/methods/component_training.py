@@ -1,4 +1,4 @@
-"""Noise2Noise on score images: a network learns to predict one half of the counts from the other.
+"""Noise2Noise on component images: a network learns to predict half of the counts from the rest.
 
 Scores are linear in the counts: those of any half are the sum of those of its parts, and every step
 of a training has another half. A network predicts at the exposure that it learned, for several
@@ -35,22 +35,35 @@ FULL_BATCH = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """A network, and how its training went.
+class Training:
+    """What a network learns from, and how."""
 
-    Parameters
-    ----------
-    weights : mapping of str to numpy.ndarray
-    losses : dict of str to list of float
-        ``"training"`` and ``"held-out"``: squared error of a score, at each check.
-    errors : tuple of float
-        Squared error of counts against those that judged, of the network and of the projection of
-        all counts on the subspace; NaN where there were none to judge.
-    """
+    tiles: list[Scores]
+    """Component images (parts, components, y, x) of every part."""
+    synthesis: NDArray[np.float32]
+    """Spectra (components, energy): scores times these are counts."""
+    shares: NDArray[np.float64]
+    """Share of the counts of each part."""
+    parts: list[int]
+    """Parts to learn from. Where there are enough, one of them is kept to judge the others."""
+    settings: StackSettings
+    member: int
+    """Number of the network; each has its own random numbers."""
+    raw_error: float
+    """Squared error of the raw counts of the tiles, for the dose gain of the moment."""
+    device: torch.device
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network, and how its training went."""
 
     weights: Weights
     losses: Losses
+    """``"training"`` and ``"held-out"``: squared error of a score at each check."""
     errors: tuple[float, float]
+    """Squared error of counts against those held out, of the network and of the projection of all
+    counts on the subspace; NaN where none were held out."""
 
 
 def input_size(parts: list[int]) -> int:
@@ -59,48 +72,21 @@ def input_size(parts: list[int]) -> int:
 
 
 def train_network(
-    tiles: list[Scores],
-    synthesis: NDArray[np.float32],
-    shares: NDArray[np.float64],
-    parts: list[int],
-    settings: StackSettings,
-    member: int,
-    raw_error: float,
-    show: Callable[[Scores], Preview | None],
-    device: torch.device,
-    watch: Watch,
+    training: Training, show: Callable[[Scores], Preview | None], watch: Watch
 ) -> Trained:
     """Train a network on pairs of halves, and keep it as it was when it predicted best.
 
     It stops once counts that it does not learn from show that it gets no better; where there are
-    too few parts to keep one for that, it takes all its steps.
-
-    Parameters
-    ----------
-    tiles : list of numpy.ndarray, each of shape (parts, components, y, x)
-        Scores of every part.
-    synthesis : numpy.ndarray, shape (components, energy)
-        Scores times this are spectra.
-    shares : numpy.ndarray, shape (parts,)
-        Share of the counts of each part.
-    parts : list of int
-        Parts to learn from. Where there are enough, one of them is kept to judge the others.
-    settings : StackSettings
-    member : int
-        Number of the network; each has its own random numbers.
-    raw_error : float
-        Squared error of the raw counts of these tiles, for the dose gain of the moment.
-    show : callable
-        Turns scores of the first tile into a preview.
-    device : torch.device
-    watch : Watch
+    too few parts to keep one for that, it takes all its steps. `show` turns scores of the first
+    tile into a preview.
     """
+    settings, member, device = training.settings, training.member, training.device
     rng = np.random.default_rng([settings.seed, member])
     generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
-    learned, unseen = divide(parts)
-    pictures = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in tiles]
-    share = torch.from_numpy(shares.astype(np.float32)).to(device)
-    network = ComponentNetwork(tiles[0].shape[1], settings.features, settings.middle, generator)
+    learned, unseen = divide(training.parts)
+    images = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in training.tiles]
+    share = torch.from_numpy(training.shares.astype(np.float32)).to(device)
+    network = ComponentNetwork(images[0].shape[1], settings.features, settings.middle, generator)
     network = network.to(device)
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, fused=device.type in ("cpu", "cuda")
@@ -109,11 +95,11 @@ def train_network(
     losses: Losses = {"training": [], "held-out": []}
     state = None
     every = max(1, settings.steps // CHECKS)
-    judge = _Judge(pictures, synthesis, share, learned, unseen)
+    judge = _Judge(images, training.synthesis, share, learned, unseen)
     while not schedule.over:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * schedule.rate
-        seen, wanted = _pair(pictures, share, learned, rng)
+        seen, wanted = _pair(images, share, learned, rng)
         loss = (network(seen) - wanted).square().mean()
         loss.backward()
         optimizer.step()
@@ -128,7 +114,7 @@ def train_network(
         if judge.is_there:
             losses["held-out"].append(judge.loss(guess))
             figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
-            figures[f"dose gain, network {member + 1}"] = judge.gain(guess, raw_error)
+            figures[f"dose gain, network {member + 1}"] = judge.gain(guess, training.raw_error)
             if schedule.judge(losses["held-out"][-1]):
                 state = {name: value.clone() for name, value in network.state_dict().items()}
         watch.step("training", schedule.fraction, figures, partial(show, guess[0].cpu().numpy()))
@@ -146,13 +132,13 @@ def divide(parts: list[int]) -> tuple[list[int], list[int]]:
 
 
 def _pair(
-    pictures: list[torch.Tensor],
+    images: list[torch.Tensor],
     share: torch.Tensor,
     parts: list[int],
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return scores of both halves, at the full rate, each of shape (batch, rank, y, x)."""
-    whole = pictures[int(rng.integers(len(pictures)))]
+    whole = images[int(rng.integers(len(images)))]
     height, width = (min(size, TILE) for size in whole.shape[2:])
     seen, wanted = [], []
     for _ in range(min(16, max(1, FULL_BATCH // (height * width)))):
@@ -184,43 +170,38 @@ def _full(
 class _Judge:
     """Counts that a network does not learn from, and what they say of its predictions.
 
-    Parameters
-    ----------
-    pictures : list of torch.Tensor, each of shape (parts, components, y, x)
-    synthesis : numpy.ndarray, shape (components, energy)
-    share : torch.Tensor, shape (parts,)
-    learned, unseen : list of int
-        Parts that the network learns from, and those that judge it; there may be none of them.
+    `images` are the component images (parts, components, y, x), `share` the share of each part,
+    `unseen` the parts that judge, of which there may be none.
     """
 
     def __init__(
         self,
-        pictures: list[torch.Tensor],
+        images: list[torch.Tensor],
         synthesis: NDArray[np.float32],
         share: torch.Tensor,
         learned: list[int],
         unseen: list[int],
     ) -> None:
-        self._pictures, self._share, self._learned = pictures, share, learned
+        self._images, self._share, self._learned = images, share, learned
         self._half = learned[: max(1, len(learned) // 2)]
         self.is_there = bool(unseen)
         if not unseen:
             return
-        self._unseen = [_full(tile, share, unseen) for tile in pictures]
+        self._unseen = [_full(tile, share, unseen) for tile in images]
         self._metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
         halves = learned[: len(learned) // 2], learned[len(learned) // 2 :]
         first, second, self._exposure = (float(share[half].sum()) for half in (*halves, learned))
         # The noise of all counts, from that of the difference of two halves.
         self._noise = self._distance(
-            [_full(t, share, halves[0]) - _full(t, share, halves[1]) for t in pictures]
+            [_full(t, share, halves[0]) - _full(t, share, halves[1]) for t in images]
         ) / (1 / first + 1 / second)
-        self._projection = self._from_unseen([_full(tile, share, learned) for tile in pictures])
+        self._projection = self._from_unseen([_full(tile, share, learned) for tile in images])
 
     @torch.inference_mode()
     def predict(self, network: ComponentNetwork) -> list[torch.Tensor]:
         """Return the scores that a network predicts from half of its parts."""
         network.eval()
-        guess = [network(_full(tile, self._share, self._half)[None])[0] for tile in self._pictures]
+        guess = [network(_full(tile, self._share, self._half)[None])[0] for tile in self._images]
         network.train()
         return guess
 
@@ -250,7 +231,7 @@ class _Judge:
             return float("nan"), float("nan")
         parts = self._learned
         chosen = subsets(parts, max(1, len(parts) // 2), thinnings, np.random.default_rng(0))
-        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._pictures]
+        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._images]
         projected = self._projection - self._noise * (1 / self._exposure - 1)
         return self._from_unseen(guess), projected
 
@@ -299,37 +280,16 @@ def predict_components(
     network: ComponentNetwork,
     scores: Scores,
     shares: NDArray[np.float64],
-    parts: list[int],
-    size: int,
-    number: int,
-    seed: int,
+    chosen: list[list[int]],
     device: torch.device,
     watch: Watch,
 ) -> Scores:
-    """Return the mean prediction for several subsets of the parts.
+    """Return the mean prediction (components, y, x), at the full rate, for subsets of the parts.
 
-    Parameters
-    ----------
-    network : ComponentNetwork
-    scores : numpy.ndarray, shape (parts, components, y, x)
-    shares : numpy.ndarray, shape (parts,)
-    parts : list of int
-        Which of them to predict from.
-    size : int
-        Parts of each subset: as many as the network was trained with.
-    number : int
-        Number of subsets.
-    seed : int
-    device : torch.device
-    watch : Watch
-
-    Returns
-    -------
-    numpy.ndarray, shape (components, y, x)
-        At the full rate.
+    `scores` are the component images (parts, components, y, x); each subset has as many parts as
+    the network was trained with.
     """
-    pictures = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
+    images = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     watch.step("computing the result", 0)
-    chosen = subsets(parts, min(size, len(parts)), number, np.random.default_rng(seed))
-    return _mean_prediction(network, pictures, share, chosen).cpu().numpy()
+    return _mean_prediction(network, images, share, chosen).cpu().numpy()

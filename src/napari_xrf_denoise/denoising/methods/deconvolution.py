@@ -1,4 +1,4 @@
-"""What the detector's resolution allows: spectra that are sums of lines as wide as it makes them.
+"""Spectra that the detector's resolution allows: sums of lines as wide as it makes them.
 
 No true spectrum has a feature narrower than a line of the detector. Writing the expected counts as
 f = R·u, with the detector's response R and u ≥ 0, forbids all that is narrower and all that is
@@ -44,18 +44,10 @@ CHANNELS = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 
 
 def line_width(energy: EnergyAxis, scale: float) -> NDArray[np.float64]:
-    """Return the standard deviation of a line in each channel, in channels.
+    """Return the standard deviation of a line in each channel, in channels, shape (energy,).
 
-    Parameters
-    ----------
-    energy : EnergyAxis
-    scale : float
-        Width over that of a good silicon drift detector; in channels where the axis is not
-        calibrated.
-
-    Returns
-    -------
-    numpy.ndarray, shape (energy,)
+    `scale` is the width over that of a good silicon drift detector; in channels where the axis is
+    not calibrated.
     """
     if not energy.calibrated:
         return np.full(energy.size, scale)
@@ -64,14 +56,7 @@ def line_width(energy: EnergyAxis, scale: float) -> NDArray[np.float64]:
 
 
 class Resolution:
-    """A Gaussian response whose width changes slowly along the spectrum.
-
-    Parameters
-    ----------
-    width : numpy.ndarray, shape (energy,)
-        Standard deviation of a line in each channel, in channels.
-    device : torch.device
-    """
+    """A Gaussian response whose width (energy,), in channels, changes slowly along the spectrum."""
 
     def __init__(self, width: NDArray[np.float64], device: torch.device) -> None:
         size = len(width)
@@ -95,7 +80,7 @@ class Resolution:
         return torch.from_numpy(values.astype(np.float32)).to(device)
 
     def blur(self, lines: torch.Tensor) -> torch.Tensor:
-        """Return what the detector makes of lines, both (spectra, energy)."""
+        """Return the detector's response to lines, both (spectra, energy)."""
         parts = torch.fft.rfft(lines[:, None] * self._hats, self._length) * self._kernels
         return self._cut(parts.sum(1)).clamp_min(LEAST)
 
@@ -105,17 +90,9 @@ class Resolution:
         return (self._cut(parts) * self._hats).sum(1).clamp_min(0)
 
     def restore(self, counts: torch.Tensor, iterations: Sequence[int]) -> list[torch.Tensor]:
-        """Return expected counts after each of these numbers of iterations.
+        """Return expected counts after each of these rising numbers of iterations.
 
-        Parameters
-        ----------
-        counts : torch.Tensor, shape (spectra, energy)
-        iterations : sequence of int
-            Rising.
-
-        Returns
-        -------
-        list of torch.Tensor, each of shape (spectra, energy)
+        Both counts and results have the shape (spectra, energy).
         """
         smooth = self._cut(torch.fft.rfft(counts, self._length) * self._start)
         lines = smooth.clamp_min(0) + 1e-3 * counts.mean(1, keepdim=True)
@@ -140,19 +117,12 @@ def _gaussian(channels: NDArray[np.int_], width: NDArray[np.float64]) -> NDArray
 
 
 class Candidates:
-    """Smooth versions of a spectrum that a network chooses from, channel by channel.
-
-    Parameters
-    ----------
-    energy : EnergyAxis
-    scale : float
-        Width of a line, as in `line_width`.
-    device : torch.device
-    """
+    """Smooth versions of a spectrum that a network chooses from, channel by channel."""
 
     number = len(ITERATIONS) + len(WIDE)
 
     def __init__(self, energy: EnergyAxis, scale: float, device: torch.device) -> None:
+        self.device = device
         width = line_width(energy, scale)
         self._lines = Resolution(width, device)
         # Not wider than the spectrum: what lies beyond its ends is not known.
@@ -177,15 +147,7 @@ def find_scale(
 
     A random half of the counts is restored with each width; the one that explains the other half
     best, by the Poisson likelihood, is taken. Wider ones cannot follow the lines, narrower ones
-    follow the noise.
-
-    Parameters
-    ----------
-    spectrum : numpy.ndarray of int, shape (energy,)
-        Poisson counts, of as many pixels as there are.
-    energy : EnergyAxis
-    seed : int
-    device : torch.device
+    follow the noise. `spectrum` (energy,) holds Poisson counts of any number of pixels.
     """
     half = np.random.default_rng(seed).binomial(spectrum, 0.5)
     given, wanted = (
@@ -205,16 +167,9 @@ def measured_width(
     """Return how wide the lines of a spectrum are, shape (energy,), as `line_width` does.
 
     `find_scale` gives the width that serves a restoration best, which is a little narrow. Here the
-    tops of the highest peaks are compared with a Gaussian: the logarithm of the counts is a
-    parabola there, whose curvature is the width. Where there are no clear peaks, it is `scale`.
-
-    Parameters
-    ----------
-    spectrum : numpy.ndarray, shape (energy,)
-        Counts of all pixels.
-    energy : EnergyAxis
-    scale : float
-        As `find_scale` found it.
+    tops of the highest peaks of the spectrum (energy,) of all pixels are compared with a Gaussian:
+    the logarithm of the counts is a parabola there, whose curvature is the width. Where there are
+    no clear peaks, it is `scale`.
     """
     from scipy.signal import find_peaks
 

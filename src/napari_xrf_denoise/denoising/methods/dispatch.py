@@ -1,4 +1,4 @@
-"""What each method does to fit a model and to predict with one, behind the same two functions."""
+"""How each method fits a model and predicts with one, behind the same few functions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,20 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
-from napari_xrf_denoise.denoising.pairs import Counts, Photons, Repeats, Source, add_repeats
-from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, Predict, cross_score
+from napari_xrf_denoise.denoising.pairs import (
+    FOLD_STREAM,
+    Counts,
+    Photons,
+    Repeats,
+    Source,
+    add_repeats,
+)
+from napari_xrf_denoise.denoising.quality.dose_gain import (
+    DoseGainEstimate,
+    HeldOut,
+    Predict,
+    cross_score,
+)
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
     PcaSettings,
@@ -26,25 +38,25 @@ from napari_xrf_denoise.denoising.settings import (
     StackSettings,
     TutorialSettings,
 )
-from napari_xrf_denoise.spectroscopy.line_windows import Window, find_windows
 
 from . import pca, spectrum, stack, tutorial
+from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
     import torch
 
 
 SCORED_PIXELS = 2048
-"""About so many spectra score a network that looks at each by itself; more tell little more."""
-FOLD_STREAM = 0
-"""Stream of the random numbers that hold counts out for the score."""
+"""About so many spectra score a network that looks at each alone; more add little."""
+FIRST_FIT = 17 / 18
+"""Share of the time of `fit_best` for the method that was planned; PCA is fast."""
 
 PredictBand = Callable[[Counts, int], NDArray[np.float32]]
 """Turns a band (repeat, rows, x, energy) and its first row into the result's counts."""
 
 
 class LearnedModel(Protocol):
-    """What prediction needs to know of a `Model`, which is above this room."""
+    """The part of a `Model`, which is above this room, that prediction needs."""
 
     @property
     def settings(self) -> Settings:
@@ -63,59 +75,51 @@ class LearnedModel(Protocol):
         """Scaling, mean counts a pixel, exposure."""
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The counts of a run, and where to compute."""
+
+    image: SpectrumImage
+    found: CountStatistics
+    """Of the image."""
+    device: torch.device
+    pairs: Pairs = "thinning"
+    """Source of independent noisy versions: ``"repeats"`` or ``"thinning"``."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """What a method learned from an image.
+    """Outcome of fitting a method to an image."""
 
-    Parameters
-    ----------
-    members : tuple of mapping
-        Tensors of each network, or factors.
-    facts, choices : mapping
-        What prediction needs besides; what was decided from the data.
-    losses : mapping
-        Training losses by name.
-    score : Score or None
-        By held-out counts, where the method can be scored so.
-    measured_by : str
-        How the score was measured, in words.
-    counts : FactoredCounts or None
-        The result, shape (1, y, x, energy), where it came with the fit; in counts of all repeats
-        together.
-    """
-
+    settings: Settings
     members: tuple[Mapping[str, NDArray[np.float32]], ...]
+    """Tensors of each network, or factors."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that prediction needs besides."""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that were found from the data."""
     losses: Mapping[str, list[float]] = field(default_factory=dict)
+    """Training losses by name."""
     score: DoseGainEstimate | None = None
+    """By held-out counts, where the method can be scored so."""
     measured_by: str = "no counts were held out"
     counts: FactoredCounts | None = None
+    """The result (1, y, x, energy) of all repeats together, where it came with the fit."""
+    worse_than_pca: bool = False
+    """Whether held-out counts prefer the components alone."""
 
 
-def fit(
-    image: SpectrumImage,
-    pairs: Pairs,
-    settings: Settings,
-    found: CountStatistics,
-    device: torch.device,
-    watch: Watch,
-) -> Fitted:
+def fit_best(job: Job, settings: Settings, watch: Watch, *, insist: bool = False) -> Fitted:
+    """Fit a method, or PCA where held-out counts score it better, unless one insists."""
+    fitted = fit(job, settings, watch.part(0, FIRST_FIT))
+    if insist or not fitted.worse_than_pca:
+        return fitted
+    alone = PcaSettings(settings.seed, settings.pairs, settings.folds)
+    return fit(job, alone, watch.part(FIRST_FIT, 1))
+
+
+def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
     """Fit the method that the settings belong to.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    pairs : {"repeats", "thinning"}
-    settings : Settings
-    found : Survey
-        Of the image.
-    device : torch.device
-    watch : Watch
-
-    Returns
-    -------
-    Fitted
 
     Raises
     ------
@@ -123,25 +127,21 @@ def fit(
         If the method cannot work on the image.
     """
     if isinstance(settings, TutorialSettings):
-        weights, facts, losses = tutorial.train(image, settings, device, watch)
-        return Fitted(
-            (weights,), facts, losses=losses, measured_by="no repeats were left to score it"
-        )
-    source: Source = Photons(image)
-    if pairs == "repeats":
-        source = Repeats(image, found.totals, unit=_unit(found))
-    windows = find_windows(found.spectrum, image.energy)
+        weights, facts, losses = tutorial.train(job.image, settings, job.device, watch)
+        why = "no repeats were left to score it"
+        return Fitted(settings, (weights,), facts, losses=losses, measured_by=why)
+    source: Source = Photons(job.image)
+    if job.pairs == "repeats":
+        source = Repeats(job.image, job.found.totals, unit=_unit(job.found))
     if isinstance(settings, PcaSettings):
-        return _fit_pca(source, settings, windows, watch)
+        return _fit_pca(source, settings, job, watch)
     if isinstance(settings, StackSettings):
-        return _fit_stack(source, settings, found, windows, device, watch)
+        return _fit_stack(source, settings, job, watch)
     assert isinstance(settings, SpectrumSettings)
-    return _fit_spectrum(source, settings, windows, device, watch)
+    return _fit_spectrum(source, settings, job, watch)
 
 
-def _fit_pca(
-    source: Source, settings: PcaSettings, windows: tuple[Window, ...], watch: Watch
-) -> Fitted:
+def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> Fitted:
     _check_pixels(source, "pca")
     folds = _possible_folds(source, settings.folds, 1)
     watches = watch.parts(folds + 3)
@@ -150,65 +150,44 @@ def _fit_pca(
     factors = pca.fit_pca(source, settings, rank, watches[1])
     score = None
     if folds:
+        rests = [source.without(part, folds, settings.seed, FOLD_STREAM) for part in range(folds)]
         fits = [
-            pca.fit_pca(
-                source.without(part, folds, settings.seed, FOLD_STREAM),
-                settings,
-                rank,
-                watches[2 + part],
-            )
-            for part in range(folds)
+            pca.fit_pca(rest, settings, rank, own)
+            for rest, own in zip(rests, watches[2:-1], strict=True)
         ]
-        score = cross_score(
-            source,
-            source.parts(folds, settings.seed, FOLD_STREAM),
-            source.part_shares(folds),
-            [_wherever(partial(pca.predict_pca, f)) for f in fits],
-            watches[-1],
-            windows=windows,
-        )
+        predictions = [_wherever(partial(pca.predict_pca, own)) for own in fits]
+        held_out = HeldOut.of(source, settings.seed, predictions)
+        score = cross_score(held_out, watches[-1], windows=job.found.windows)
     return Fitted(
-        (factors,), choices={"rank": rank}, score=score, measured_by=_measured_by(source, folds)
+        settings,
+        (factors,),
+        choices={"rank": rank},
+        score=score,
+        measured_by=_measured_by(source, folds),
     )
 
 
-def _fit_spectrum(
-    source: Source,
-    settings: SpectrumSettings,
-    windows: tuple[Window, ...],
-    device: torch.device,
-    watch: Watch,
-) -> Fitted:
+def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: Watch) -> Fitted:
     from .deconvolution import Candidates
 
     folds = _possible_folds(source, settings.folds, 2)
-    trained = spectrum.train_members(
-        source, settings, folds, FOLD_STREAM, device, watch.part(0, 0.5)
-    )
+    trained = spectrum.train_members(source, settings, folds, job.device, watch.part(0, 0.5))
     score = None
     if folds:
-        candidates = Candidates(source.image.energy, trained.line_width, device)
+        candidates = Candidates(source.image.energy, trained.line_width, job.device)
+        networks = [spectrum.load_network(weights, job.device) for weights in trained.members]
         predictions = [
-            _wherever(
-                partial(
-                    spectrum.predict_spectra,
-                    [spectrum.load_network(weights, device)],
-                    candidates,
-                    device=device,
-                )
-            )
-            for weights in trained.members
+            _wherever(partial(spectrum.predict_spectra, [network], candidates))
+            for network in networks
         ]
         score = cross_score(
-            source,
-            source.parts(folds, settings.seed, FOLD_STREAM),
-            source.part_shares(folds),
-            predictions,
+            HeldOut.of(source, settings.seed, predictions),
             watch.part(0.5, 1),
             every=max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS),
-            windows=windows,
+            windows=job.found.windows,
         )
     return Fitted(
+        settings,
         trained.members,
         facts={"line_width": trained.line_width},
         choices={"line_width": trained.line_width},
@@ -218,15 +197,8 @@ def _fit_spectrum(
     )
 
 
-def _fit_stack(
-    source: Source,
-    settings: StackSettings,
-    found: CountStatistics,
-    windows: tuple[Window, ...],
-    device: torch.device,
-    watch: Watch,
-) -> Fitted:
-    from .deconvolution import find_scale, line_width, measured_width
+def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) -> Fitted:
+    from .deconvolution import find_scale
 
     _check_pixels(source, "stack")
     if isinstance(source, Repeats) and source.image.n_repeats < 2:
@@ -235,35 +207,23 @@ def _fit_stack(
     energy = source.image.energy
     scale = settings.line_width
     if scale is None:
-        whole = np.rint(found.spectrum / source.unit).astype(np.int64)
-        scale = find_scale(whole, energy, settings.seed, device)
+        whole = np.rint(job.found.spectrum / source.unit).astype(np.int64)
+        scale = find_scale(whole, energy, settings.seed, job.device)
     fit = stack.fit_stack(
-        source,
-        settings,
-        folds,
-        FOLD_STREAM,
-        line_width(energy, scale),
-        measured_width(found.spectrum, energy, scale),
-        found.spectrum / source.unit,
-        windows,
-        device,
-        watch,
+        StackJob(source, settings, folds, job.found, energy, scale, job.device), watch
     )
     rank = int(fit.members[0]["synthesis"].shape[0])
     network, projection = fit.errors
     return Fitted(
+        settings,
         fit.members,
         facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
-        choices={
-            "rank": rank,
-            "line_width": scale,
-            "hot_spots": fit.spots,
-            "worse_than_pca": bool(network > projection),
-        },
+        choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots},
         losses=fit.losses,
         score=fit.score,
         measured_by=_measured_by(source, folds),
         counts=fit.counts,
+        worse_than_pca=network > projection,
     )
 
 
@@ -299,37 +259,32 @@ def _possible_folds(source: Source, folds: int, needed: int) -> int:
 def _measured_by(source: Source, folds: int) -> str:
     if not folds:
         return "no counts could be held out"
-    kind = "photons" if isinstance(source, Photons) else "repeats"
-    return f"{folds} parts of the {kind}, each judging a result made without it"
+    kind = "photon subsets" if isinstance(source, Photons) else "groups of repeats"
+    return f"{folds} held-out {kind}"
 
 
-def predict(
-    model: LearnedModel,
-    image: SpectrumImage,
-    found: CountStatistics,
-    device: torch.device,
-    watch: Watch,
+def counts_of(
+    fitted: Fitted, model: LearnedModel, job: Job, watch: Watch
 ) -> NDArray[np.float32] | FactoredCounts:
+    """Return the result of a fit, shape (y, x, energy)."""
+    if fitted.counts is None:
+        return predict(model, job, watch)
+    return in_repeats(fitted.counts, job.image)
+
+
+def predict(model: LearnedModel, job: Job, watch: Watch) -> NDArray[np.float32] | FactoredCounts:
     """Return the result of a model, shape (y, x, energy).
 
     Scans give expected counts of one repeat, parts of one measurement those of all together.
-
-    Parameters
-    ----------
-    model : LearnedModel
-    image : SpectrumImage
-    found : Survey
-        Of the image.
-    device : torch.device
-    watch : Watch
     """
+    image = job.image
     if isinstance(model.settings, StackSettings):
         source: Source = Photons(image)
-        if not found.whole:
-            source = Repeats(image, found.totals, unit=float(model.facts["unit"]))
-        counts, _ = _predict_stack(model, source, found, device, watch)
+        if not job.found.whole:
+            source = Repeats(image, job.found.totals, unit=float(model.facts["unit"]))
+        counts, _ = _predict_stack(model, source, job, watch)
         return in_repeats(counts, image)
-    of_band = _predict_band(model, image, device)
+    of_band = _predict_band(model, image, job.device)
     result = np.empty(image.shape[1:], dtype=np.float32)
     for rows, band in image.blocks():
         watch.step("computing the result", rows.start / image.shape[1])
@@ -344,78 +299,36 @@ def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
     return result
 
 
-def score_model(
-    model: LearnedModel,
-    image: SpectrumImage,
-    found: CountStatistics,
-    device: torch.device,
-    watch: Watch,
-) -> tuple[DoseGainEstimate, str]:
-    """Score a trained model on Poisson counts that it was not made from.
+def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEstimate, str]:
+    """Score a model on Poisson counts that it has not seen; return the score, and how it was made.
 
-    Parameters
-    ----------
-    model : LearnedModel
-        Not the tutorial's, and with settings that ask for folds.
-    image : SpectrumImage
-    found : Survey
-        Of the image.
-    device : torch.device
-    watch : Watch
-
-    Returns
-    -------
-    score : Score
-    measured_by : str
+    The model is not the tutorial's, and its settings ask for folds.
     """
-    source, folds = Photons(image), model.settings.folds
-    windows = find_windows(found.spectrum, image.energy)
+    source, folds = Photons(job.image), model.settings.folds
     if isinstance(model.settings, StackSettings):
-        _, guesses = _predict_stack(model, source, found, device, watch.part(0, 0.5), folds)
-        score = stack.score_stack(
-            source, guesses, model.settings, FOLD_STREAM, windows, watch.part(0.5, 1)
-        )
+        _, guesses = _predict_stack(model, source, job, watch.part(0, 0.5), folds)
+        partition = partition_of(source, model.settings)
+        windows = job.found.windows
+        score = stack.score_stack(partition, guesses, watch.part(0.5, 1), windows=windows)
     else:
-        one = image.select(repeats=0)
-        of_band = _predict_band(model, one, device)
-        score = cross_score(
-            source,
-            source.parts(folds, model.settings.seed, FOLD_STREAM),
-            source.part_shares(folds),
-            [lambda rest, rows: of_band(rest[None], rows.start)] * folds,
-            watch,
-            windows=windows,
-        )
+        of_band = _predict_band(model, job.image.select(repeats=0), job.device)
+        predictions = [lambda rest, rows: of_band(rest[None], rows.start)] * folds
+        held_out = HeldOut.of(source, model.settings.seed, predictions)
+        score = cross_score(held_out, watch, windows=job.found.windows)
     return score, _measured_by(source, folds)
 
 
 def _predict_stack(
-    model: LearnedModel,
-    source: Source,
-    found: CountStatistics,
-    device: torch.device,
-    watch: Watch,
-    folds: int = 0,
+    model: LearnedModel, source: Source, job: Job, watch: Watch, folds: int = 0
 ) -> tuple[FactoredCounts, list[FactoredCounts]]:
-    from .deconvolution import measured_width
-
     assert isinstance(model.settings, StackSettings)
-    return stack.predict_stack(
-        source,
-        found.total,
-        model.members,
-        float(model.facts["exposure"]),
-        model.settings,
-        FOLD_STREAM,
-        measured_width(found.spectrum, model.energy, float(model.facts["line_width"])),
-        device,
-        watch,
-        folds,
-    )
+    scale = float(model.facts["line_width"])
+    stack_job = StackJob(source, model.settings, folds, job.found, model.energy, scale, job.device)
+    return stack.predict_stack(stack_job, model.members, float(model.facts["exposure"]), watch)
 
 
 def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.device) -> PredictBand:
-    """Return what turns bands of an image into the counts of the result.
+    """Return the function that turns bands of an image into the counts of the result.
 
     Raises
     ------
@@ -436,9 +349,7 @@ def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.devic
 
     networks = [spectrum.load_network(weights, device) for weights in model.members]
     candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
-    return lambda band, _: (
-        spectrum.predict_spectra(networks, candidates, _total(band), device) * scale
-    )
+    return lambda band, _: spectrum.predict_spectra(networks, candidates, _total(band)) * scale
 
 
 def check_members(model: LearnedModel) -> None:
@@ -462,7 +373,7 @@ def check_members(model: LearnedModel) -> None:
         return
     if isinstance(model.settings, StackSettings):
         for member in model.members:
-            subspace, _ = stack.load_member(member, torch.device("cpu"))
+            subspace, _ = load_member(member, torch.device("cpu"))
             if len(subspace.analysis) != size:
                 raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
         facts = [float(model.facts[key]) for key in ("exposure", "line_width", "unit")]

@@ -1,11 +1,10 @@
 """Single pixels with lines that their neighbours do not have, kept as they were counted.
 
 A network that learns from neighbours takes a single bright pixel for noise, and a subspace of few
-components has no place for an element that is in three pixels only. But photons that could not be
-there by chance are no noise. Where the counts in a window one line wide are far more than in the
-result of any of the eight neighbours, beyond what the Poisson distribution allows, the line is
-there; nothing is known of it but its own counts, and those replace the result there, in the shape
-of a line.
+components has no place for an element in three pixels only. But photons that cannot be there by
+chance are no noise. Where a window one line wide holds far more counts than the result of any of
+the eight neighbours, beyond what the Poisson distribution allows, there is a line; nothing is known
+of it but its own counts, and those replace the result there, in the shape of a line.
 
 Of the pixels found, a set share at most is false: Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B
 57 (1995) 289.
@@ -43,23 +42,18 @@ MOST_CANDIDATES = 20_000
 
 @dataclass(frozen=True, eq=False)
 class LineWindows:
-    """Windows two line widths to either side, every line width along the spectrum.
-
-    Parameters
-    ----------
-    centers, low, high : numpy.ndarray of int, shape (windows,)
-        Middle channel, first channel, and the one after the last.
-    width : numpy.ndarray, shape (windows,)
-        Standard deviation of a line there, in channels.
-    size : int
-        Number of channels.
-    """
+    """Windows two line widths to either side, every line width along the spectrum."""
 
     centers: NDArray[np.intp]
+    """Middle channel of each window."""
     low: NDArray[np.intp]
+    """First channel."""
     high: NDArray[np.intp]
+    """Channel after the last."""
     width: Matrix
+    """Standard deviation of a line there, in channels."""
     size: int
+    """Number of channels."""
 
     @classmethod
     def of(cls, width: Matrix) -> LineWindows:
@@ -96,29 +90,19 @@ class LineWindows:
 
 @dataclass(frozen=True, eq=False)
 class HotSpots:
-    """Pixels whose lines were kept, and their spectra.
-
-    Parameters
-    ----------
-    places : numpy.ndarray of int, shape (spots,)
-        Positions in the flattened map, rising.
-    rows : numpy.ndarray, shape (spots, energy)
-        Their spectra.
-    """
+    """Pixels whose lines were kept, and their spectra."""
 
     places: NDArray[np.intp]
+    """Positions in the flattened map, rising."""
     rows: Spectra
+    """(spots, energy)."""
 
 
 class SpotFinder:
     """Collects candidates band by band; which of them are real is known at the end.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (y, x, energy) of the map.
-    width : numpy.ndarray, shape (energy,)
-        Standard deviation of a line in each channel, in channels.
+    `shape` is (y, x, energy) of the map, `width` the standard deviation of a line in each channel,
+    in channels.
     """
 
     def __init__(self, shape: tuple[int, int, int], width: Matrix) -> None:
@@ -136,18 +120,11 @@ class SpotFinder:
         spectra: Spectra,
         exposure: float = 1.0,
     ) -> None:
-        """Look at a band.
+        """Look at a band of counts (rows, x, energy).
 
-        Parameters
-        ----------
-        rows : slice
-        counts : numpy.ndarray, shape (rows, x, energy)
-        scores : numpy.ndarray, shape (y, x, components)
-            Of the result, for the whole map.
-        spectra : numpy.ndarray, shape (components, energy)
-            Scores times these are the result's counts.
-        exposure : float
-            Share of all counts that `counts` hold. What is kept is scaled to the full rate.
+        Scores (y, x, components) of the whole map, times the spectra (components, energy), are the
+        counts of the result. `exposure` is the share of all counts that `counts` hold; kept
+        spectra are scaled to the full rate.
         """
         from scipy.special import pdtrc
 

@@ -1,7 +1,7 @@
-"""How fast a network learns, and when it has learned enough: held-out counts decide.
+"""The learning rate of a network, and the end of its training: held-out counts decide.
 
 The learning rate rises, stays high as long as that helps, and falls to zero over two thirds of the
-steps before; the network that was best is the result. More steps may be allowed than are worth it.
+steps before; the best network is the result. More steps may be allowed than are useful.
 S. Hu et al., "MiniCPM" (2024), arXiv:2404.06395, compare such a schedule with others.
 """
 
@@ -16,23 +16,18 @@ LEAST_RISE = 15
 HIGH = 0.6
 """Share of all steps after which it falls at the latest."""
 PATIENCE = 5
-"""Checks without a better result after which a high rate has no more to give."""
+"""Checks without a better result after which the rate falls."""
 
 
 class WarmupStableDecay:
-    """Learning rate and end of one training.
-
-    Parameters
-    ----------
-    most : int
-        Most steps.
+    """Learning rate and end of one training of at most so many steps.
 
     Examples
     --------
-    >>> pace = WarmupStableDecay(100)
-    >>> while not pace.over:
-    ...     pace.step()
-    >>> pace.steps, pace.fraction
+    >>> schedule = WarmupStableDecay(100)
+    >>> while not schedule.over:
+    ...     schedule.step()
+    >>> schedule.steps, schedule.fraction
     (100, 1.0)
     """
 
@@ -40,7 +35,7 @@ class WarmupStableDecay:
         self._most = most
         self._fall = int(HIGH * most)
         self._best = float("inf")
-        self._in_vain = 0
+        self._n_without_gain = 0
         self.steps = 0
 
     @property
@@ -57,7 +52,7 @@ class WarmupStableDecay:
 
     @property
     def fraction(self) -> float:
-        """How much of the training is done, as far as one knows."""
+        """Share of the training that is done, as far as is known."""
         return 1.0 if self.over else self.steps / self._end
 
     @property
@@ -69,11 +64,11 @@ class WarmupStableDecay:
         self.steps += 1
 
     def judge(self, loss: float) -> bool:
-        """Take a held-out loss to heart, and return whether the network is the best so far."""
+        """Update the schedule by a held-out loss; return whether the network is the best so far."""
         if loss < self._best:
-            self._best, self._in_vain = loss, 0
+            self._best, self._n_without_gain = loss, 0
             return True
-        self._in_vain += 1
-        if self._in_vain == PATIENCE and self.steps < self._fall:
+        self._n_without_gain += 1
+        if self._n_without_gain == PATIENCE and self.steps < self._fall:
             self._fall = self.steps
         return False

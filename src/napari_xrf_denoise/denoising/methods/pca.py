@@ -13,32 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.pairs import Counts, Source
+from napari_xrf_denoise.denoising.pairs import RANK_STREAM, Counts, Source
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.denoising.subspace import leading_vectors, weights
 
 Factors = dict[str, NDArray[np.float32]]
 
-RANK_STREAM = 1
-"""Stream of the random numbers that split the counts to find the rank."""
-
 
 def fit_pca(source: Source, settings: PcaSettings, rank: int, watch: Watch) -> Factors:
     """Return the factors of the projection of a map's spectra.
 
-    Parameters
-    ----------
-    source : Source
-    settings : PcaSettings
-    rank : int
-        Number of components.
-    watch : Watch
-
-    Returns
-    -------
-    dict
-        ``"analysis"`` (energy, rank) turns spectra into scores, ``"synthesis"`` (rank, energy)
-        turns scores into spectra.
+    ``"analysis"`` (energy, rank) turns spectra into scores, ``"synthesis"`` (rank, energy) turns
+    scores into spectra.
     """
     bands = (band for _, band in source.bands())
     gram, mean = _gram(bands, source.shape, watch, "adding up spectra")
@@ -84,19 +70,7 @@ def find_rank(source: Source, settings: PcaSettings, watch: Watch) -> int:
 
 
 def predict_pca(factors: Factors, counts: Counts) -> NDArray[np.float32]:
-    """Return the projection of spectra, never negative, with each spectrum's total kept.
-
-    Parameters
-    ----------
-    factors : dict
-        As `fit_pca` returns them.
-    counts : numpy.ndarray, shape (rows, x, energy)
-
-    Returns
-    -------
-    numpy.ndarray, shape (rows, x, energy)
-        float32.
-    """
+    """Return the projection of spectra (rows, x, energy), never negative, each total kept."""
     raw = _spectra(counts)
     spectra = (raw @ factors["analysis"] @ factors["synthesis"]).astype(np.float32, copy=False)
     np.maximum(spectra, 0, out=spectra)

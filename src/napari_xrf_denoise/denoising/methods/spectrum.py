@@ -1,4 +1,4 @@
-"""Each spectrum by itself: mixing networks, trained on parts of the counts."""
+"""Each spectrum alone: mixing networks, trained on parts of the counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.device import threads
-from napari_xrf_denoise.denoising.pairs import Counts, Repeats, Source
+from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Repeats, Source
 from napari_xrf_denoise.denoising.settings import SpectrumSettings
 
 if TYPE_CHECKING:
@@ -46,30 +46,9 @@ def sample_pixels(shape: tuple[int, ...], most: int, seed: int) -> NDArray[np.in
 
 
 def train_members(
-    source: Source,
-    settings: SpectrumSettings,
-    folds: int,
-    stream: int,
-    device: torch.device,
-    watch: Watch,
+    source: Source, settings: SpectrumSettings, folds: int, device: torch.device, watch: Watch
 ) -> TrainedNetworks:
-    """Train a network without each part of the counts, or one with all when there is no score.
-
-    Parameters
-    ----------
-    source : Source
-    settings : SpectrumSettings
-    folds : int
-        Number of parts; 0 trains one network on all counts.
-    stream : int
-        Of the random numbers that split the counts.
-    device : torch.device
-    watch : Watch
-
-    Returns
-    -------
-    TrainedNetworks
-    """
+    """Train a network without each part of the counts, or one with all when there is no score."""
     from .deconvolution import Candidates, find_scale
     from .spectrum_training import train_mixing
 
@@ -83,7 +62,7 @@ def train_members(
     members: list[Weights] = []
     losses: dict[str, list[float]] = {}
     for part, part_watch in enumerate(watch.parts(max(folds, 1))):
-        rest = source.without(part, folds, settings.seed, stream) if folds else source
+        rest = source.without(part, folds, settings.seed, FOLD_STREAM) if folds else source
         spectra = _gather(rest, pixels)
         tiny = min(len(pixels), settings.batch) < FEW_SPECTRA
         with threads(1 if tiny else 0):
@@ -91,7 +70,6 @@ def train_members(
                 spectra,
                 candidates,
                 settings,
-                device,
                 part_watch,
                 number=part + 1,
                 whole=folds / (folds - 1) if folds else 1.0,
@@ -118,17 +96,8 @@ def gather_pixels(
 ) -> Counts:
     """Return the spectra of some pixels, shape (repeat, pixel, energy).
 
-    Parameters
-    ----------
-    bands : iterable of (rows, counts)
-        Counts of shape (repeat, rows, x, energy).
-    pixels : numpy.ndarray
-        Places in the flattened map, rising.
-    width : int
-        Pixels in a row of the map.
-    prepare : callable, optional
-        What is done with a band and its first row before spectra are taken; only done where
-        there are any.
+    `bands` are (rows, counts of shape (repeat, rows, x, energy)), `pixels` rising places in the
+    flattened map of this width. A band with such pixels is first prepared, given its first row.
     """
     taken = []
     for rows, band in bands:
@@ -156,22 +125,12 @@ def load_network(weights: Weights, device: torch.device) -> Mixing:
 
 
 def predict_spectra(
-    networks: list[Mixing], candidates: Candidates, counts: Counts, device: torch.device
+    networks: list[Mixing], candidates: Candidates, counts: Counts
 ) -> NDArray[np.float32]:
     """Return the mean prediction of networks, each spectrum's total kept.
 
-    Parameters
-    ----------
-    networks : list of Mixing
-    candidates : Candidates
-        Of the line width that the networks were trained with.
-    counts : numpy.ndarray, shape (rows, x, energy)
-    device : torch.device
-
-    Returns
-    -------
-    numpy.ndarray, shape (rows, x, energy)
-        float32, expected counts of the same exposure.
+    Counts and result have the shape (rows, x, energy) and the same exposure; `candidates` are of
+    the line width that the networks were trained with.
     """
     import torch
 
@@ -179,7 +138,7 @@ def predict_spectra(
     result = np.empty_like(spectra)
     with torch.inference_mode():
         for start in range(0, len(spectra), BATCH):
-            batch = torch.from_numpy(spectra[start : start + BATCH]).to(device)
+            batch = torch.from_numpy(spectra[start : start + BATCH]).to(candidates.device)
             smooth = candidates(batch)
             guess = torch.stack([network(smooth) for network in networks]).mean(dim=0)
             # A spectrum's own total is the best estimate of its total.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Scaling:
-    """What makes counts values of about one, and back."""
+    """Scales counts to values of about one, and back."""
 
     center: float
     range: float
@@ -44,14 +45,9 @@ class Scaling:
 def strategy_pairs(
     repeats: NDArray[np.float32], strategy: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return inputs and targets, each of the shape of `repeats`.
+    """Return inputs and targets, each of the shape of `repeats`: (repeat, ...), at least two.
 
-    Parameters
-    ----------
-    repeats : numpy.ndarray, shape (repeat, ...)
-        At least two independent measurements.
-    strategy : {"1:X", "X:1"}
-        One repeat predicts the mean of the others, or the mean of the others predicts it.
+    ``"1:X"``: one repeat predicts the mean of the others; ``"X:1"``: their mean predicts it.
     """
     others = (repeats.sum(axis=0, keepdims=True) - repeats) / (len(repeats) - 1)
     return (repeats, others) if strategy == "1:X" else (others, repeats)
@@ -66,16 +62,13 @@ def train_tutorial(
     ----------
     repeats : numpy.ndarray, shape (repeat, pixel, energy)
         At least two independent measurements of the same spectra, in counts of one repeat.
-    settings : TutorialSettings
-    device : torch.device
-    watch : Watch
 
     Returns
     -------
     network : DnCNN
         With the weights of the best epoch by the held-out channels.
     scaling : Scaling
-        What its input and output are measured in.
+        Unit of its input and output.
     losses : dict of str to list of float
         ``"training"`` and ``"held-out"``, one value an epoch.
     """
@@ -100,20 +93,26 @@ def train_tutorial(
         mean = np.maximum(first.mean(axis=0) * scaling.range + scaling.center, 0)
         return Preview(len(given) * mean[None, None])
 
-    kept_here = torch.from_numpy(kept).to(device)
-    losses = _descend(network, inputs, targets, kept_here, limit, settings, watch, show)
+    lesson = _Lesson(inputs, targets.reshape(-1), torch.from_numpy(kept).to(device), limit)
+    losses = _descend(network, lesson, settings, watch, show)
     return network.eval(), scaling, losses
 
 
+class _Lesson(NamedTuple):
+    """What the published network learns from, in its own scaling."""
+
+    inputs: torch.Tensor
+    """(spectra, energy)."""
+    targets: torch.Tensor
+    """Flattened, as is `kept`."""
+    kept: torch.Tensor
+    """1 where a channel is for training, 0 where it is held out."""
+    limit: float | None
+    """Value below which a prediction is penalised."""
+
+
 def _descend(
-    network: DnCNN,
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
-    kept: torch.Tensor,
-    limit: float | None,
-    settings: TutorialSettings,
-    watch: Watch,
-    show: Show,
+    network: DnCNN, lesson: _Lesson, settings: TutorialSettings, watch: Watch, show: Show
 ) -> Losses:
     """Run all epochs and leave the network as it was in the best one.
 
@@ -121,6 +120,7 @@ def _descend(
     below the limit, over the number of spectra) is written out: it is short, and the general way
     takes a tenth of the whole run.
     """
+    inputs, targets, kept, limit = lesson
     optimizer = torch.optim.AdamW(
         network.parameters(),
         settings.learning_rate,
@@ -134,7 +134,6 @@ def _descend(
     state = [network.weights.data, network.running_mean, network.running_var]
     best, best_state = float("inf"), [part.clone() for part in state]
     spectra, number = inputs.shape[0], inputs.numel()
-    targets = targets.reshape(-1)
     passes = TrainingPass(network, inputs)
     for epoch in range(settings.epochs):
         output = passes.forward()
@@ -168,7 +167,6 @@ def train_mixing(
     spectra: Counts,
     candidates: Candidates,
     settings: SpectrumSettings,
-    device: torch.device,
     watch: Watch,
     *,
     number: int = 1,
@@ -180,11 +178,6 @@ def train_mixing(
     ----------
     spectra : numpy.ndarray, shape (pixel, energy) or (repeat, pixel, energy)
         Poisson counts, which are thinned; or repeats, of which some predict the others.
-    candidates : Candidates
-        Makes the smooth versions that the network chooses from.
-    settings : SpectrumSettings
-    device : torch.device
-    watch : Watch
     number : int
         Of the network among several.
     whole : float
@@ -196,9 +189,10 @@ def train_mixing(
     losses : dict of str to list of float
         ``"training"``, the Poisson loss of each step in nats a count.
     """
+    device = candidates.device
     generator = torch.Generator().manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    seen, wanted, share = _draw_pairs(spectra, candidates, settings, rng, device, watch)
+    seen, wanted, share = _draw_pairs(spectra, candidates, settings, rng, watch)
     network = Mixing(candidates.number, settings.features, generator).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -232,14 +226,13 @@ def _draw_pairs(
     candidates: Candidates,
     settings: SpectrumSettings,
     rng: np.random.Generator,
-    device: torch.device,
     watch: Watch,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return candidates of one part of the counts, the other part, and the first one's share.
 
     One spectrum is split `settings.thinnings` times; of many, each is split once.
     """
-    pixels = spectra.shape[-2]
+    device, pixels = candidates.device, spectra.shape[-2]
     rounds = max(1, -(-settings.thinnings // pixels))
     parts = [_split(spectra, settings.share, rng) for _ in range(rounds)]
     wanted = torch.from_numpy(np.concatenate([part[1] for part in parts])).to(device)

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.device import threads
-from napari_xrf_denoise.denoising.pairs import Counts, row_generator, split
+from napari_xrf_denoise.denoising.pairs import HALVES_STREAM, Counts, row_generator, split
 from napari_xrf_denoise.denoising.settings import TutorialSettings
 
 from .spectrum import Weights, gather_pixels, sample_pixels
 
 if TYPE_CHECKING:
     import torch
-
-HALVES_STREAM = 2
-"""Stream of the random numbers that make two repeats of one."""
 
 
 def repeats_of(band: Counts, first_row: int, seed: int) -> NDArray[np.float32]:
@@ -41,20 +38,7 @@ def repeats_of(band: Counts, first_row: int, seed: int) -> NDArray[np.float32]:
 def train(
     image: SpectrumImage, settings: TutorialSettings, device: torch.device, watch: Watch
 ) -> tuple[Weights, dict[str, Any], dict[str, list[float]]]:
-    """Train the network on an image's repeats.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    settings : TutorialSettings
-    device : torch.device
-    watch : Watch
-
-    Returns
-    -------
-    weights, facts, losses
-        Tensors by name; scaling; losses of every epoch.
-    """
+    """Train the network on an image's repeats; return its tensors, scaling, and losses."""
     from .spectrum_training import train_tutorial
 
     pixels = sample_pixels(image.shape[1:], settings.pixels, settings.seed)
@@ -71,7 +55,7 @@ def train(
 def predictor(
     weights: Weights, facts: Mapping[str, Any], settings: TutorialSettings, device: torch.device
 ) -> Any:
-    """Return what turns a band of repeats into the expected counts of one repeat.
+    """Return the function that turns a band of repeats into the expected counts of one repeat.
 
     Raises
     ------

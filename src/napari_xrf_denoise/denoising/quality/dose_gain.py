@@ -1,9 +1,9 @@
-"""How good a result is, said honestly: the dose gain from counts that the result never saw.
+"""The dose gain of a result, estimated from counts that the result never saw.
 
 For a prediction f of the rate λ and independent unbiased estimates c₁ … c_K of λ, f²  − 2·f·c plus
 the product of two different c is an unbiased estimate of (f − λ)², whatever λ is. When each c_k
-is held out of the f_k that it judges, nothing is scored by counts that it was made of. Averaged
-over all parts, the large terms of the noise cancel: what is left per voxel is about 2·λ².
+is held out of the f_k that it judges, no prediction is scored by its own counts. Averaged over all
+parts, the large terms of the noise cancel: about 2·λ² are left per voxel.
 
 The same holds for the counts of a line window, summed over its channels: they are counts too.
 """
@@ -19,53 +19,43 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.pairs import Counts, Photons, Source
+from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Source
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
-from .residuals import Residuals, ResidualTally
+from .residuals import BandSums, Residuals, ResidualTally
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
-"""Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts to
-be expected in the same exposure."""
+"""Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
+expected in the same exposure."""
 
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
 TRAINED = 1.5
-"""Variance of the score of networks over that of the formula, which takes predictions for linear in
+"""Variance of the score of networks over that of the formula, which assumes predictions linear in
 the counts: they were trained on them as well. Measured on simulated maps (docs/score.md)."""
 OVERLOOKED = 3.0
-"""Standard errors from which counts hold more than the detector is said to resolve."""
+"""Standard errors from which counts hold more than the detector can resolve."""
 
 
 @dataclass(frozen=True, eq=False)
 class DoseGainEstimate:
-    """Squared errors summed over pixels, for the result and for the raw counts.
-
-    Parameters
-    ----------
-    error, raw_error : numpy.ndarray, shape (energy,)
-        Estimated squared error of the result and of the raw counts in each channel.
-    variance : float
-        Variance of the sum of `error`.
-    share : float
-        Share of the counts that the scored predictions were made of.
-    spared : numpy.ndarray, shape (energy,)
-        By how much the error of the result is known to be smaller than that of the scored
-        predictions: it may be made of more counts (see `cross_score`) and be the mean of several
-        (see `spare`).
-    windows : tuple of (Window, Score)
-        The same for the summed counts of each line window: arrays of one entry.
-    residuals : Residuals, optional
-        What the result lacks of the counts, or adds to them.
-    """
+    """Squared errors summed over pixels, for the result and for the raw counts."""
 
     error: NDArray[np.float64]
+    """Estimated squared error of the result in each channel."""
     raw_error: NDArray[np.float64]
+    """The same of the raw counts."""
     variance: float
+    """Variance of the sum of `error`."""
     share: float = 1.0
+    """Share of the counts from which the scored predictions were made."""
     spared: NDArray[np.float64] = None  # type: ignore[assignment]  # zeros, set below
+    """By how much the error of the result in each channel is known to be smaller than that of the
+    scored predictions: it may use more counts (see `cross_score`) and be the mean of several (see
+    `spare`)."""
     windows: tuple[tuple[Window, DoseGainEstimate], ...] = ()
+    """The same for the summed counts of each line window: arrays of one entry."""
     residuals: Residuals | None = None
 
     def __post_init__(self) -> None:
@@ -95,11 +85,29 @@ class DoseGainEstimate:
         return raw / middle if middle > 0 else nan, (low, high)
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Parts of the counts, each with the prediction that was made without it."""
+
+    source: Source
+    """All counts."""
+    parts: Iterable[tuple[slice, list[Counts]]]
+    """Rows of each band, and its parts (rows, x, energy), which add up to the counts there."""
+    shares: Sequence[float]
+    """Share of the counts that each part holds."""
+    predictions: Sequence[Predict]
+    """For each part, the prediction from the other parts: a function of their sum."""
+
+    @classmethod
+    def of(cls, source: Source, seed: int, predictions: Sequence[Predict]) -> HeldOut:
+        """Split a source into as many parts as there are predictions."""
+        folds = len(predictions)
+        parts = source.parts(folds, seed, FOLD_STREAM)
+        return cls(source, parts, source.part_shares(folds), predictions)
+
+
 def cross_score(
-    source: Source,
-    parts: Iterable[tuple[slice, list[Counts]]],
-    shares: list[float],
-    predictions: Sequence[Predict],
+    held_out: HeldOut,
     watch: Watch,
     *,
     every: int = 1,
@@ -107,46 +115,21 @@ def cross_score(
     fewer: Fewer | None = None,
     resolved: Subspace | None = None,
 ) -> DoseGainEstimate:
-    """Score results by the parts of the counts that were held out of them.
+    """Score predictions, scaled to all counts, by the parts of the counts held out of them.
 
-    The result itself is made of all counts. How much nearer to the truth that brings it is known
-    where predictions from still fewer counts are given: noise falls as one over the counts, and
-    bias does not.
-
-    Parameters
-    ----------
-    source : Source
-        All counts.
-    parts : iterable of (rows, list of numpy.ndarray)
-        Bands of rows, and the parts, each of shape (rows, x, energy), that add up to their counts:
-        as many as there are predictions.
-    shares : list of float
-        Share of the counts that each part holds.
-    predictions : sequence of callable
-        For each part, what turns the sum of the other parts, shape (rows, x, energy), and the
-        slice of these rows into expected counts of that sum.
-    watch : Watch
-    every : int
-        Score every so many rows only; the slice then has this step.
-    windows : sequence of Window
-        Whose summed counts are scored as well.
-    fewer : Fewer, optional
-        What the same networks or factors predict from fewer counts.
-    resolved : Subspace, optional
-        All spectra that the detector can resolve. The noise of held-out counts outside it tells
-        nothing and is left out, unless there is more than noise.
-
-    Returns
-    -------
-    Score
-        Of predictions scaled to all counts, with residuals.
+    Every so many rows are scored, in the channels and in the windows. The result itself uses all
+    counts. How much nearer to the truth that brings it is known where predictions from `fewer`
+    counts are given: noise falls as one over the counts, and bias does not. Noise of held-out
+    counts outside the subspace of `resolved` spectra tells nothing and is left out, unless there
+    is more than noise.
     """
+    source, shares = held_out.source, held_out.shares
     height, _, size = source.shape
     partition = WindowPartition(source.image.energy, windows)
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
-    for rows, band in parts:
+    for rows, band in held_out.parts:
         watch.step("measuring the dose gain", rows.start / height)
         scored = slice(rows.start + -rows.start % every, rows.stop, every)
         held = [part[-rows.start % every :: every] for part in band]
@@ -158,7 +141,9 @@ def cross_score(
         if resolved is not None:
             sides.append(_smooth_side(smooth, resolved, source, held, shares, own))
         expected, cells, guessed, worse = np.zeros(size), [], [], []
-        for index, (predict, part, share) in enumerate(zip(predictions, held, shares, strict=True)):
+        for index, (predict, part, share) in enumerate(
+            zip(held_out.predictions, held, shares, strict=True)
+        ):
             guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
             expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
             cells.append(partition.cells(part))
@@ -171,7 +156,7 @@ def cross_score(
                 side.compare(index, guess, other, share)
         for side in sides:
             side.finish()
-        residuals.add(scored, own.counts, own.raw, expected, cells, guessed, shares)
+        residuals.add(scored, BandSums(own.counts, own.raw, expected), cells, guessed, shares)
         if windows:
             cells, guessed, worse = (
                 [partition.windows(values) for values in group] for group in (cells, guessed, worse)
@@ -193,29 +178,23 @@ def cross_score(
 
 @dataclass(frozen=True, eq=False)
 class Fewer:
-    """Predictions from fewer counts than the scored ones.
-
-    Parameters
-    ----------
-    predictions : sequence of callable
-        For each part that is held out, what gives the expected counts of all exposure,
-        (rows, x, energy), in a slice of rows.
-    shares : tuple of float
-        Shares of the counts that these, the scored predictions, and the result make use of.
-    """
+    """Predictions from fewer counts than the scored ones."""
 
     predictions: Sequence[Callable[[slice], NDArray[np.float32]]]
+    """For each held-out part, gives the expected counts of all exposure, (rows, x, energy), in a
+    slice of rows."""
     shares: tuple[float, float, float]
+    """Shares of the counts that these, the scored predictions, and the result use."""
 
     @property
     def lever(self) -> float:
-        """What is still to come up to the result, over the fall from here to what is scored."""
+        """Fall of the error from the scored predictions to the result, over that up to them."""
         fewer, scored, result = (1 / share for share in self.shares)
         return (scored - result) / (fewer - scored)
 
 
 class _Tally:
-    """Sums over pixels of what the score of each channel, or of each window, is made of."""
+    """Sums over pixels for the score of each channel, or of each window."""
 
     def __init__(self, size: int, parts: int, lever: float | None) -> None:
         self._error, self._raw_error, self._square, self._noise, self._spared = np.zeros((5, size))
@@ -250,17 +229,7 @@ class _Tally:
 
 
 class _Side:
-    """A band of counts, and what is asked of them for a tally.
-
-    Parameters
-    ----------
-    tally : _Tally
-    held : sequence of numpy.ndarray, each of shape (rows, x, channels)
-        Held-out parts.
-    whole : numpy.ndarray
-        Their sum.
-    own : _OwnSums
-    """
+    """A band of counts for a tally: held-out parts (rows, x, channels), their sum, and its sums."""
 
     def __init__(self, tally: _Tally, held: Sequence[Counts], whole: Counts, own: _OwnSums) -> None:
         self._tally, self._held, self._whole, self._own = tally, held, whole, own
@@ -268,7 +237,7 @@ class _Side:
         self._gap = np.zeros((2, whole.shape[-1]))
 
     def compare(self, index: int, guess: Counts, fewer: Counts | None, share: float) -> None:
-        """Judge a prediction, and one from fewer counts, by the part that they have not seen."""
+        """Score a prediction, and one from fewer counts, by the part that they have not seen."""
         part = self._held[index]
         self._departure += _departure(guess, part, self._whole, share)
         if fewer is not None:
@@ -299,14 +268,14 @@ def _smooth_side(
 
 
 def _surer(score: DoseGainEstimate, smooth: DoseGainEstimate) -> DoseGainEstimate:
-    """Return the score with less noise, unless it overlooks what only the other one sees."""
+    """Return the score with less noise, unless it overlooks an error that the other one sees."""
     overlooked = float(score.error.sum() - smooth.error.sum())
     noise = max(score.variance - smooth.variance, 0) ** 0.5
     return score if overlooked > OVERLOOKED * noise else smooth
 
 
 class _OwnSums(NamedTuple):
-    """Sums over pixels, for each channel, of what the counts by themselves tell."""
+    """Sums over pixels, for each channel, that the counts alone give."""
 
     counts: NDArray[np.float64]
     raw: NDArray[np.float64]
@@ -389,17 +358,8 @@ def spare(
     distance from it, whatever the truth is. A. Krogh and J. Vedelsby, Advances in Neural
     Information Processing Systems 7 (1995) 231.
 
-    Parameters
-    ----------
-    score : Score
-        Of the members, each by the part of the counts that it has not seen.
-    bands : iterable of sequences of numpy.ndarray
-        In the rows that were scored, band by band: what each member predicts from all counts,
-        shape (rows, x, energy), in counts of all repeats together.
-
-    Returns
-    -------
-    Score
+    Each band holds the predictions (rows, x, energy) of all members from all counts, in counts of
+    all repeats together, for the rows that were scored.
     """
     spared = score.spared.copy()
     in_windows = np.zeros(len(score.windows))
@@ -430,24 +390,11 @@ def score_by_reference(
     poisson: bool,
     windows: Sequence[Window] = (),
 ) -> DoseGainEstimate:
-    """Score a result by repeats that it never saw.
+    """Score a result by repeats that it never saw; at least two if counts are not Poisson.
 
-    Parameters
-    ----------
-    prediction : numpy.ndarray, or what gives one band by band, shape (y, x, energy)
-        Expected counts of one repeat.
-    image : SpectrumImage
-        The repeats that the result was made of; at least two if the counts are not Poisson.
-    reference : SpectrumImage
-        Further repeats of the same thing; at least two if the counts are not Poisson.
-    poisson : bool
-        Whether variances are known from the counts, or have to come from the repeats' scatter.
-    windows : sequence of Window
-        Whose summed counts are scored as well.
-
-    Returns
-    -------
-    Score
+    `prediction` (y, x, energy) holds expected counts of one repeat, as an array or an object that
+    gives them band by band. If counts are Poisson, variances are known from the counts; otherwise
+    they come from the scatter of the repeats.
     """
     partition = WindowPartition(image.energy, windows)
     voxels, sums = np.zeros((3, image.shape[-1])), np.zeros((3, len(windows)))

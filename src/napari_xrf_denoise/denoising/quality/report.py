@@ -1,4 +1,4 @@
-"""What a run tells about the quality of its result."""
+"""The report on the quality of a result."""
 
 from __future__ import annotations
 
@@ -11,32 +11,25 @@ from numpy.typing import NDArray
 
 from .dose_gain import DoseGainEstimate
 
-TOLD_WINDOWS = 4
+NAMED_WINDOWS = 4
 """Windows that a warning names."""
 LOOSE = 100
-"""Upper over lower end of an interval of which only the lower one is worth a word."""
+"""Upper over lower end of an interval from which only the lower one is reported."""
 
 
 @dataclass(frozen=True)
 class WindowScore:
-    """The dose gain of a line: of the map of its counts, summed over its channels.
-
-    Parameters
-    ----------
-    name : str
-        As ``"6.40 keV (Fe Ka)"``, or ``"channels 380–396"``.
-    low, high : float
-        Centres of the first and the last channel, both included, in keV or channel numbers.
-    dose_gain : float
-    dose_gain_interval : tuple of float
-        Both as those of a `QualityReport`.
-    """
+    """The dose gain of a line: of the map of its counts, summed over its channels."""
 
     name: str
+    """As ``"6.40 keV (Fe Ka)"``, or ``"channels 380–396"``."""
     low: float
+    """Centre of the first channel, in keV or channel numbers."""
     high: float
+    """Centre of the last channel."""
     dose_gain: float
     dose_gain_interval: tuple[float, float]
+    """Both as those of a `QualityReport`."""
 
     @property
     def is_known(self) -> bool:
@@ -58,45 +51,37 @@ class WindowScore:
 class QualityReport:
     """What is known about the quality of a result.
 
-    Parameters
-    ----------
-    dose_gain : float
-        Mean squared error of the raw counts over that of the result, both against the true rate:
-        8 means "as good as 8 times the dose". NaN where it cannot be known.
-    dose_gain_interval : tuple of float
-        Holds the true dose gain about 9 times in 10; the upper end is infinite where the counts
-        only say "at least".
-    count_ratio : float
-        Total counts of the result over those of the raw counts.
-    measured_by : str
-        How the dose gain was measured, in words.
-    warnings : tuple of str
-        What the user should know before trusting the result.
-    losses : mapping of str to sequence of float
-        Training losses by name; empty where nothing was trained by steps.
-    choices : mapping
-        What was decided from the data: method, pairs, rank.
-    windows : tuple of WindowScore
-        The same for each of the strongest lines; empty where nothing was scored.
-    residual_map : numpy.ndarray, shape (y, x), float32, optional
-        What the result lacks of the counts of each pixel (positive) or adds to them (negative):
-        the largest departure among all windows one line wide and the total, as the standard
-        normal number of the same chance. Beyond ± 4 hardly by chance; NaN in rows that were not
-        scored; None where nothing was. Not part of `as_dict`.
-    residual_spectrum : numpy.ndarray, shape (energy,), float32, optional
-        The same for each channel, summed over pixels, in standard errors.
+    Examples
+    --------
+    >>> QualityReport(8.0, (6.5, 10.2), 1.0).summary()
+    'dose gain: 8.0 (6.5 to 10.2)'
     """
 
     dose_gain: float
+    """Mean squared error of the raw counts over that of the result, both against the true rate: 8
+    means "as good as 8 times the dose". NaN where it cannot be known."""
     dose_gain_interval: tuple[float, float]
+    """Holds the true dose gain about 9 times in 10; the upper end is infinite where the counts
+    only give a lower bound."""
     count_ratio: float
+    """Total counts of the result over those of the raw counts."""
     measured_by: str = ""
+    """How the dose gain was measured, in words."""
     warnings: tuple[str, ...] = ()
+    """What the user should know before trusting the result."""
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Training losses by name; empty where nothing was trained by steps."""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    """Decisions from the data: method, pairs, rank."""
     windows: tuple[WindowScore, ...] = ()
+    """The dose gain of each of the strongest lines; empty where nothing was scored."""
     residual_map: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """Counts of each pixel (y, x) that the result lacks (positive) or adds (negative): the largest
+    departure among all windows one line wide and the total, as the standard normal number of the
+    same chance. Beyond ± 4 hardly by chance; NaN in rows that were not scored; None where nothing
+    was. Not part of `as_dict`."""
     residual_spectrum: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """The same for each channel (energy,), summed over pixels, in standard errors."""
 
     def as_dict(self, *, longest: int | None = None) -> dict[str, Any]:
         """Return the report as plain values that JSON can hold (NaN and infinity as None).
@@ -119,7 +104,7 @@ class QualityReport:
 
     def summary(self) -> str:
         """Return the dose gain in one plain sentence."""
-        reported = _told(self.dose_gain, self.dose_gain_interval)
+        reported = _in_words(self.dose_gain, self.dose_gain_interval)
         return f"dose gain: {reported or f'not known ({self.measured_by})'}"
 
     def table(self) -> str:
@@ -129,7 +114,7 @@ class QualityReport:
             return ""
         width = max(len(window.name) for window in known)
         rows = [
-            f"{window.name:<{width}}  {_told(window.dose_gain, window.dose_gain_interval)}"
+            f"{window.name:<{width}}  {_in_words(window.dose_gain, window.dose_gain_interval)}"
             for window in known
         ]
         return "\n".join([f"{'line':<{width}}  gain", *rows])
@@ -143,17 +128,7 @@ def make_report(
     losses: Mapping[str, Sequence[float]],
     choices: Mapping[str, Any],
 ) -> QualityReport:
-    """Return the report of a run, with the warnings that its score gives cause for.
-
-    Parameters
-    ----------
-    score : Score or None
-        None where no counts were held out.
-    count_ratio, measured_by, losses, choices
-        As in `QualityReport`.
-    warnings : sequence of str
-        What is known already.
-    """
+    """Return the report of a run, with the warnings that follow from its score, if it has one."""
     reported = list(warnings)
     if abs(count_ratio - 1) > 0.01:
         reported.append(
@@ -173,8 +148,8 @@ def make_report(
         reported.append("the result is further from the truth than the raw counts are")
     worse = [window for window in windows if window.dose_gain_interval[1] < 1]
     if worse:
-        names = ", ".join(f"{w.name} {w.dose_gain:.2f}" for w in worse[:TOLD_WINDOWS])
-        more = f" and {len(worse) - TOLD_WINDOWS} more" if len(worse) > TOLD_WINDOWS else ""
+        names = ", ".join(f"{w.name} {w.dose_gain:.2f}" for w in worse[:NAMED_WINDOWS])
+        more = f" and {len(worse) - NAMED_WINDOWS} more" if len(worse) > NAMED_WINDOWS else ""
         reported.append(
             "maps of these lines are further from the truth than the raw counts are, by their "
             f"dose gains: {names}{more}"
@@ -194,7 +169,7 @@ def make_report(
     )
 
 
-def _told(gain: float, interval: tuple[float, float]) -> str:
+def _in_words(gain: float, interval: tuple[float, float]) -> str:
     """Return a dose gain in words, empty where it is not known."""
     low, high = interval
     if np.isnan(low):

@@ -1,8 +1,8 @@
-"""What a result lacks of the counts, or adds to them: residuals, and where they are beyond chance.
+"""Residuals of a result: counts that it lacks or adds, and where they are beyond chance.
 
 A dose gain is a mean over the map and can be high although a rare feature was erased. Here each
-pixel's counts in windows one line wide are compared with what was predicted for them, each part
-of the counts by the prediction that was made without it. Under a perfect prediction they are
+pixel's counts in windows one line wide are compared with their prediction, each part of the counts
+with the prediction that was made without it. Under a perfect prediction they are
 Poisson counts about it: the chance of each departure is known, and so is that of the largest of
 many.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,7 @@ SIDE = 2 * HALF
 class AreaSums:
     """Adds up areas of `SIDE` by `SIDE` pixels; each shares half its pixels with the next.
 
-    Parameters
-    ----------
-    height, width : int
-        Of the map.
-
-    Attributes
-    ----------
-    number : int
-        Areas of the whole map.
+    `number` is that of the areas of the whole map.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -48,12 +41,7 @@ class AreaSums:
         self._last: list[NDArray[np.float32]] = []
 
     def add(self, bands: Sequence[NDArray[np.float32]]) -> tuple[int, list[NDArray[np.float32]]]:
-        """Take the next rows and return the areas that they complete.
-
-        Parameters
-        ----------
-        bands : sequence of numpy.ndarray, shape (rows, x, channel)
-            Of several quantities.
+        """Take the next rows (rows, x, channel) of several quantities; return the complete areas.
 
         Returns
         -------
@@ -90,36 +78,29 @@ NOISE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """What a result lacks of the counts (positive) or adds to them (negative).
-
-    Parameters
-    ----------
-    map : numpy.ndarray, shape (y, x), float32
-        The largest departure in each pixel, among all windows one line wide and the total, as
-        the standard normal number of the same chance. NaN where not scored.
-    spectrum : numpy.ndarray, shape (energy,), float32
-        Departure of each channel, summed over pixels, in standard errors.
-    warnings : tuple of str
-        Where departures are beyond chance and large enough to matter.
-    """
+    """Counts that a result lacks (positive) or adds (negative)."""
 
     map: Image
+    """The largest departure in each pixel, among all windows one line wide and the total, as the
+    standard normal number of the same chance. NaN where not scored."""
     spectrum: Image
+    """Departure of each channel, summed over pixels, in standard errors."""
     warnings: tuple[str, ...] = ()
+    """Where departures are beyond chance and large enough to matter."""
+
+
+class BandSums(NamedTuple):
+    """A band summed over its pixels, each of shape (energy,)."""
+
+    counts: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    """Of the counts."""
+    expected: NDArray[np.float64]
+    """Predictions of the counts."""
 
 
 class ResidualTally:
-    """Collects residuals band by band.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-        What is scored.
-    partition : Partition
-        Of the channels into half lines.
-    every : int
-        Of so many rows one is seen.
-    """
+    """Collects residuals band by band; of every so many rows one is seen."""
 
     def __init__(self, image: SpectrumImage, partition: WindowPartition, every: int) -> None:
         repeats, height, width, size = image.shape
@@ -134,34 +115,25 @@ class ResidualTally:
         pixels = len(range(0, height, every)) * width
         tests = (pixels + self._areas.number) * len(middle)
         unit = "counts" if repeats == 1 else "counts of all repeats"
-        self._suspects = SuspectPlaces((height, width), self._energies, self._axis, tests, unit)
-        # What a single pixel lacks is told by its lines.
+        self._places = SuspectPlaces((height, width), self._energies, self._axis, tests, unit)
+        # The lines of a single pixel say what it lacks.
         self._looks_at_pixels = height * width > 1
 
     def add(
         self,
         rows: slice,
-        counts: NDArray[np.float64],
-        raw: NDArray[np.float64],
-        expected: NDArray[np.float64],
+        sums: BandSums,
         cells: Sequence[NDArray[np.float64]],
         guessed: Sequence[NDArray[np.float32]],
         shares: Sequence[float],
     ) -> None:
-        """Add a band.
+        """Add a band, whose rows have a step where not each is scored.
 
-        Parameters
-        ----------
-        rows : slice
-            Rows of the band, with a step where not each is scored.
-        counts, raw, expected : numpy.ndarray, shape (energy,)
-            Of each channel, summed over pixels: counts, variance of the counts, prediction.
-        cells, guessed : sequence of numpy.ndarray, shape (rows, x, cell)
-            Each part's counts, and the prediction for all counts that was made without it.
-        shares : sequence of float
-            Share of the counts that each part holds.
+        `cells` are the counts (rows, x, cell) of each part, `guessed` the predictions for all
+        counts that were made without it, `shares` the share of the counts of each part.
         """
-        # Counts that are not Poisson are as many independent events as their scatter tells.
+        counts, raw, expected = sums
+        # Counts that are not Poisson are as many independent events as their scatter shows.
         scatter = float(raw.sum() / counts.sum()) if counts.sum() > 0 and raw.sum() > 0 else 1.0
         self._counts += counts
         self._expected += expected
@@ -170,12 +142,12 @@ class ResidualTally:
         compared = compare(halves[0], halves[1:], shares, scatter)
         self._map[rows] = _largest(compared)
         if self._looks_at_pixels:
-            self._suspects.add(compared.lines(), rows.start, (rows.step or 1, 1), 1)
+            self._places.add(compared.lines(), rows.start, (rows.step or 1, 1), 1)
         if self._areas.number:
             row, areas = self._areas.add(halves)
             if areas[0].size:  # a band of few rows may complete none
                 compared = compare(areas[0], areas[1:], shares, scatter)
-                self._suspects.add(compared.lines(), row, (HALF, HALF), SIDE)
+                self._places.add(compared.lines(), row, (HALF, HALF), SIDE)
 
     def finish(self) -> Residuals:
         """Return what was collected."""
@@ -194,7 +166,7 @@ class ResidualTally:
                 self._energies,
                 self._axis,
             ),
-            *self._suspects.warnings(),
+            *self._places.warnings(),
         ]
         return Residuals(self._map, far.astype(np.float32), tuple(reported))
 
@@ -208,20 +180,9 @@ def compare(
     their scatter is the variance of one made of all counts (the jackknife; B. Efron and C. Stein,
     Ann. Statist. 9 (1981) 586). It is pooled over pixels as a share of the prediction.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape (rows, x, half)
-        In half lines.
-    guesses : sequence of numpy.ndarray
-        Of each part, for all counts.
-    shares : sequence of float
-    scatter : float
-        Variance over mean of the raw counts.
-
-    Returns
-    -------
-    Comparison
-        The last of its windows is the total.
+    `counts` (rows, x, half) are in half lines, `guesses` the predictions without each part, for all
+    counts; `scatter` is the variance over mean of the raw counts. The last window of the comparison
+    is the total.
     """
     scale = np.float32(1 / scatter)
     measured = scale * _windows(counts)
@@ -233,7 +194,7 @@ def compare(
     spread = [((p - expected) ** 2).mean(axis=(0, 1), dtype=np.float64) for p in predicted]
     noise = (len(guesses) - 1) * np.mean(spread, axis=0)
     relative = np.divide(noise, 2 * mean, out=np.zeros_like(mean), where=mean > 0)
-    # Half of it belongs to the pixel's own counts, half to whatever the prediction learned from.
+    # Half of it belongs to the pixel's own counts, half to those that the prediction learned from.
     reach = expected + mean.astype(np.float32)
     reach *= relative.astype(np.float32)
     np.sqrt(reach, out=reach)

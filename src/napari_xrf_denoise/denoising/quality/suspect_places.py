@@ -1,4 +1,4 @@
-"""Places where counts are further from a result than chance allows, put into a few sentences."""
+"""Places where counts are further from a result than chance allows, in a few sentences."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 ALPHA = 0.01
 """Chance that a perfect result is suspected anywhere in its pixels and areas; as much for lines."""
 LEAST = 5.0
-"""Counts by which a pixel or an area must depart to be worth a word."""
+"""Counts by which a pixel or an area must depart to be reported."""
 EFFECT = 0.2
-"""Share of its counts by which a pixel or an area must depart to be worth a word."""
+"""Share of its counts by which a pixel or an area must depart to be reported."""
 LINE_EFFECT = 0.02
 """The same for a line in the sum of all pixels."""
 LINE_NOISE = 0.5
@@ -25,9 +25,9 @@ LINE_LEFT, LINE_GROWN = 0.7, 4.0
 """... or hold less or more than so many times its counts. Cutting off what is negative in noisy
 predictions adds up to twice the counts where there are few: by the noise of a pixel, little."""
 MOST = 3
-"""Energies that are told for each kind of departure."""
+"""Energies that are named for each kind of departure."""
 MOST_PLACES = 10**6
-"""Places that are kept: a result that is wrong everywhere needs no list of it all."""
+"""Most places that are kept: a result that is wrong everywhere needs no complete list."""
 PREFILTER = 0.7
 """By how much a departure may differ from the normal number of its exact chance."""
 NEAR = 2
@@ -37,25 +37,17 @@ Floats = NDArray[np.floating]
 
 
 class Comparison(NamedTuple):
-    """Counts and what was predicted for them, arrays of shape (rows, x, window).
-
-    Parameters
-    ----------
-    counts, expected : numpy.ndarray
-        In units of `scatter`.
-    rate : numpy.ndarray
-        What the counts are judged by: within the prediction's own noise, the nearest to them.
-    far : numpy.ndarray
-        Their departure from this rate, as `chance.departure` gives it.
-    scatter : float
-        Variance over mean of the raw counts; 1 for Poisson counts.
-    """
+    """Counts and their prediction, arrays of shape (rows, x, window)."""
 
     counts: Floats
+    """In units of `scatter`, as is the prediction."""
     expected: Floats
     rate: Floats
+    """Rate to compare with: within the prediction's own noise, the nearest to the counts."""
     far: Floats
+    """Departure of the counts from this rate, as `deviance_residual` gives it."""
     scatter: float
+    """Variance over mean of the raw counts; 1 for Poisson counts."""
 
     def lines(self) -> Comparison:
         """Return all windows but the last, which is the total."""
@@ -65,7 +57,7 @@ class Comparison(NamedTuple):
 
 
 class _Places(NamedTuple):
-    """Squares of `side` pixels with first row `y` and column `x`, and a window that departs."""
+    """Squares of `side` pixels from row `y` and column `x`, and a window that departs."""
 
     y: NDArray[np.int64]
     x: NDArray[np.int64]
@@ -81,19 +73,10 @@ class _Places(NamedTuple):
 
 
 class SuspectPlaces:
-    """Collects places that depart beyond chance, and tells the most important ones.
+    """Collects places that depart beyond chance, and names the most important ones.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (y, x) of the map.
-    energies : numpy.ndarray, shape (window,)
-        Middle of each window.
-    axis : EnergyAxis
-    tests : int
-        Number of departures that will be looked at: none of them shall be told by chance.
-    unit : str
-        What is counted, in words.
+    `energies` (window,) are the middles of the windows, `tests` the number of departures that will
+    be looked at: none of them shall be reported by chance. `unit` names the counts.
     """
 
     def __init__(
@@ -109,17 +92,10 @@ class SuspectPlaces:
         self._found: list[_Places] = []
 
     def add(self, compared: Comparison, first_row: int, step: tuple[int, int], side: int) -> None:
-        """Look for departures in a band.
+        """Look for departures in a band that begins at this row.
 
-        Parameters
-        ----------
-        compared : Comparison
-        first_row : int
-            Row of the first entry.
-        step : tuple of int
-            Rows and columns from one entry to the next.
-        side : int
-            Pixels of the side of an entry: 1, or that of an area.
+        `step` is that in rows and columns from one entry to the next; `side` is the side of an
+        entry in pixels: 1, or that of an area.
         """
         if sum(len(places.y) for places in self._found) > MOST_PLACES:
             return
@@ -142,24 +118,24 @@ class SuspectPlaces:
         self._found.append(places.take(reported))
 
     def warnings(self) -> Iterator[str]:
-        """Tell what was found, the clearest first."""
+        """Yield sentences about the places, the clearest first."""
         if not self._found:
             return
         found = _Places(*(np.concatenate(column) for column in zip(*self._found, strict=True)))
-        for sign, word in ((1, "more"), (-1, "fewer")):
+        for sign, change in ((1, "lost"), (-1, "added")):
             left = found.take(np.sign(found.far) == sign)
             for _ in range(MOST):
                 if len(left.y) == 0:
                     break
                 weight = np.bincount(left.window, np.abs(left.far))
                 near = np.abs(left.window - int(np.argmax(weight))) <= NEAR
-                yield self._sentence(left.take(near), word)
+                yield self._sentence(left.take(near), change)
                 # The same squares at other energies are mostly other lines of the same element.
                 left = left.take(~near & ~self._touched(left, left.take(near)))
             if len(left.y):
-                yield f"further pixels hold {word} counts than the result at other energies"
+                yield f"signal may have been {change} in further pixels at other energies"
 
-    def _sentence(self, group: _Places, word: str) -> str:
+    def _sentence(self, group: _Places, change: str) -> str:
         single = group.side == 1
         places = group.take(single) if single.any() else group
         top = int(np.argmax(np.abs(places.far)))
@@ -167,14 +143,18 @@ class SuspectPlaces:
         size = size * (np.abs(places.window - places.window[top]) <= 1)
         energy = float(size @ self._energies[places.window] / size.sum())
         number = len(np.unique(np.column_stack([places.y, places.x]), axis=0))
-        side = places.side[top]
-        who = f"{number} pixels hold" if number > 1 else "1 pixel holds"
+        side, where = places.side[top], ""
+        place = f"(y {places.y[top]}, x {places.x[top]})"
         if side > 1:
-            who = f"areas of {side} x {side} pixels hold"
+            place = f"the {side} x {side} pixel area at {place}"
+        elif number > 1:
+            where = f" in {number} pixels"
+        else:
+            place = f"pixel {place}"
         return (
-            f"{who} {word} counts than the result near {energy_text(energy, self._axis)}, most "
-            f"clearly {'from ' if side > 1 else ''}(y {places.y[top]}, x {places.x[top]}): "
-            f"{places.counts[top]:.0f} {self._unit}, result {places.expected[top]:.3g}"
+            f"signal may have been {change} near {energy_text(energy, self._axis)}{where}: {place} "
+            f"has {places.counts[top]:.0f} raw {self._unit}, but {places.expected[top]:.3g} after "
+            "denoising"
         )
 
     def _touched(self, places: _Places, group: _Places) -> NDArray[np.bool_]:
@@ -199,18 +179,9 @@ def line_warnings(
     energies: Floats,
     axis: EnergyAxis,
 ) -> Iterator[str]:
-    """Tell lines whose sum over all pixels departs beyond chance, the clearest first.
+    """Yield sentences about lines whose sum over all pixels departs beyond chance.
 
-    Parameters
-    ----------
-    counts, expected : numpy.ndarray, shape (window,)
-        Summed over pixels.
-    scatter : float
-        Variance over mean of the raw counts.
-    pixels : int
-        How many were added up.
-    energies : numpy.ndarray, shape (window,)
-    axis : EnergyAxis
+    `counts` and `expected` (window,) are sums over so many pixels.
     """
     far = np.abs(deviance_residual(counts / scatter, expected / scatter))
     size = np.abs(counts - expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 
 from .model import BatchModel
@@ -24,19 +23,17 @@ def python_of(model: BatchModel, user_preferences: Preferences) -> str:
     """
     if model.problem:
         return ""
-    try:
-        settings = model.how()
-    except SettingsError:
+    if model.way == "settings" and model.plan.problem:
         return ""  # of several fields that change, one after the other
     imports = [
         "from napari_xrf_denoise.batch.runner import plan, run",
         "from napari_xrf_denoise.plugin.opening.answers import RememberedAnswers",
     ]
-    if settings is None:
+    if model.way == "model":
         imports.insert(0, "import napari_xrf_denoise as xrf")
         how = f"xrf.Model.load({str(model.model_file)!r})"
     else:
-        how = repr(settings)
+        how = repr(dict(model.plan.request))
     lines = [*imports, ""]
     if user_preferences.threads:
         lines = ["import torch", *lines, f"torch.set_num_threads({user_preferences.threads})"]

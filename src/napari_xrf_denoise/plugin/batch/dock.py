@@ -25,7 +25,6 @@ from qtpy.QtWidgets import (
 
 from napari_xrf_denoise.batch.record import read_quietly
 from napari_xrf_denoise.batch.runner import in_words
-from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.core.quantities import about_seconds
 from napari_xrf_denoise.denoising.settings import METHOD_TIPS, METHODS, PRESET_TIPS, PRESETS
 from napari_xrf_denoise.layers.convert import layer_data
@@ -306,10 +305,7 @@ class BatchDock(DockedWidget):
 
     def _show_settings(self) -> None:
         model = self.model
-        try:
-            settings = model.shown_settings()
-        except SettingsError:
-            settings = None  # the words say that method and preset do not go together
+        settings = model.plan.defaults  # None if method and preset do not go together
         self.advanced.setVisible(model.way == "settings" and settings is not None)
         if settings is not None:
             self.settings_form.show_settings(settings, model.changes.of(settings))

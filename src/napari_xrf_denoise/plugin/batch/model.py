@@ -12,17 +12,15 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.batch.runner import (
     Make,
     Task,
-    check_settings,
     in_words,
     outcome_words,
-    plan,
     run,
     seconds_left,
 )
+from napari_xrf_denoise.batch.runner import plan as plan_tasks
 from napari_xrf_denoise.batch.sources import files_of
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.denoising import Model
-from napari_xrf_denoise.denoising.settings import Settings, resolve_settings
+from napari_xrf_denoise.denoising import Model, RunPlan, plan_run
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, load_torch
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
@@ -82,6 +80,11 @@ class BatchModel:
     problem: str = NO_FILES
     outcome: str = ""
     outcome_kind: Literal["none", "report", "stopped", "error"] = "none"
+    plan: RunPlan = field(default_factory=plan_run)
+    """Settings of a run that learns, for any file."""
+
+    def __post_init__(self) -> None:
+        self.plan = self._plan()
 
     def add(self, paths: Iterable[Path]) -> None:
         """Add files, and what folders hold; those that are there already are not added twice."""
@@ -110,22 +113,8 @@ class BatchModel:
 
     def set_up(self, name: str, value: Any) -> None:
         """Take a single setting that the user gave; one as in the preset is no change."""
-        self.change(changes=self.changes.changed(self.shown_settings(), name, value))
-
-    def shown_settings(self) -> Settings:
-        """Return the settings of the method as the preset has them.
-
-        With ``"auto"`` the method differs from file to file, and they are those of all methods.
-
-        Raises
-        ------
-        SettingsError
-            If the method has no such preset.
-        """
-        if self.method != "auto":
-            return resolve_settings(self.method, self.preset, {})
-        possible = "spectrum" if self.preset == "tutorial" else "stack"
-        return Settings(folds=resolve_settings(possible, self.preset, {}).folds)
+        if self.plan.defaults is not None:
+            self.change(changes=self.changes.changed(self.plan.defaults, name, value))
 
     def replan(self) -> None:
         """Say where results go, or why the batch cannot be started.
@@ -133,9 +122,10 @@ class BatchModel:
         Only on a change of what is asked: it looks at the disk.
         """
         before = {(task.source, task.target): task for task in self.tasks}
+        self.plan = self._plan()
         try:
             self._check()
-            tasks = plan(
+            tasks = plan_tasks(
                 self.sources, self.folder or Path(), suffix=self.suffix, overwrite=self.overwrite
             )
         except (SettingsError, OSError) as error:
@@ -146,12 +136,9 @@ class BatchModel:
         self.tasks = tuple(before.get((task.source, task.target), task) for task in tasks)
         self.outcome, self.outcome_kind = "", "none"
 
-    def how(self) -> dict[str, Any] | None:
-        """Return the settings of a run that learns, or None where a model is applied."""
-        if self.way == "model":
-            return None
-        own = self.changes.of(self.shown_settings())
-        return {"method": self.method, "preset": self.preset, **own}
+    def _plan(self) -> RunPlan:
+        plan = plan_run(method=self.method, preset=self.preset)
+        return plan if plan.defaults is None else plan.changed(self.changes.of(plan.defaults))
 
     @property
     def seconds_left(self) -> float | None:
@@ -172,10 +159,10 @@ class BatchModel:
             raise SettingsError(NO_FILES)
         if self.folder is None:
             raise SettingsError(NO_FOLDER)
-        if self.way == "settings":
-            check_settings(self.how() or {})
-        elif self.model_file is None:
+        if self.way == "model" and self.model_file is None:
             raise SettingsError(NO_MODEL)
+        if self.way == "settings" and self.plan.problem:
+            raise SettingsError(self.plan.problem)
 
 
 class BatchSession:
@@ -214,18 +201,18 @@ class BatchSession:
         if model.problem or self._job is not None:
             return
         tasks = tuple(Task(task.source, task.target, model.overwrite) for task in model.tasks)
-        how, model_file = model.how(), model.model_file
+        how, model_file = model.plan if model.way == "settings" else None, model.model_file
         make, user_preferences = self.make, self.preferences
         changed = self._changed = {}
 
         def work(_: Any, should_stop: Any) -> Sequence[Task]:
             if make is None:
                 load_torch()
-            settings = how if how is not None else Model.load(model_file or Path())
+            engine = how if how is not None else Model.load(model_file or Path())
             with user_preferences.threads_in_use():
                 return run(
                     tasks,
-                    settings,
+                    engine,
                     on_change=changed.__setitem__,
                     should_stop=should_stop,
                     device=user_preferences.device,
@@ -260,7 +247,7 @@ class BatchSession:
         else:
             # With what a stop and the files' sizes made of tasks that never began.
             model.tasks = tuple(job.result)
-            model.outcome, model.outcome_kind = _told(model.tasks)
+            model.outcome, model.outcome_kind = _outcome(model.tasks)
         model.status = "idle"
 
     def _take_over(self) -> None:
@@ -271,8 +258,8 @@ class BatchSession:
         self._model.tasks = tuple(tasks)
 
 
-def _told(tasks: Sequence[Task]) -> tuple[str, Literal["report", "stopped", "error"]]:
-    """Return in words what came of a batch."""
+def _outcome(tasks: Sequence[Task]) -> tuple[str, Literal["report", "stopped", "error"]]:
+    """Return the outcome of a batch in words, and its kind."""
     states = {task.state for task in tasks}
     text = outcome_words(tasks)
     if states & {"stopped", "waiting"}:

@@ -3,68 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.denoising import Denoised, Model, apply, denoise
+from napari_xrf_denoise.denoising import Denoised, Model, RunPlan, apply, denoise
 
 UNSAVED = "model.safetensors"
-"""Stands for the file of a model that has none yet."""
+"""Placeholder for the file of a model that has none yet."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model that was trained before, to be applied instead of learning anew.
-
-    Parameters
-    ----------
-    name : str
-        As shown to the user.
-    model : Model
-    path : pathlib.Path, optional
-        Its file, where it has one.
-    """
+    """A model that was trained before, to be applied instead of training a new one."""
 
     name: str
+    """As shown to the user."""
     model: Model
     path: Path | None = None
+    """Its file, where it has one."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A run of `denoise`, or of `apply` where there is a trained model.
+    """A run of `denoise`, or of `apply` if there is a trained model."""
 
-    Parameters
-    ----------
-    settings : mapping of str to value
-        Keyword arguments of `denoise`: method, preset, seed and those that differ from the preset.
-    device : str
-    trained : Trained, optional
-    threads : int
-        Most processor cores to use; 0 leaves that to torch.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: RunPlan
     device: str = "auto"
     trained: Trained | None = None
     threads: int = 0
+    """Most processor cores to use; 0 leaves that to torch."""
 
     def run(
         self, data: Any, engine: Callable[..., Denoised] = denoise, **watching: Any
     ) -> Denoised:
         """Run the engine on data, in the thread that calls."""
-        if self.trained is None:
-            return engine(data, device=self.device, **self.settings, **watching)
-        return apply(self.trained.model, data, device=self.device, **watching)
+        if self.trained is not None:
+            return apply(self.trained.model, data, device=self.device, **watching)
+        method = self.plan.request["method"]
+        return engine(
+            data, method=method, settings=self.plan.settings, device=self.device, **watching
+        )
 
     def as_python(self, layers: Sequence[str]) -> str:
-        """Return lines for napari's console that do the same to the layers of these names.
-
-        Parameters
-        ----------
-        layers : sequence of str
-        """
+        """Return lines for napari's console that do the same to the layers of these names."""
         named = [f"viewer.layers[{name!r}]" for name in layers]
         data = named[0] if len(named) == 1 else f"[{', '.join(named)}]"
         arguments = {} if self.device == "auto" else {"device": self.device}
@@ -72,7 +54,10 @@ class Call:
         if self.threads:
             lines[1:1] = ["import torch", "", f"torch.set_num_threads({self.threads})"]
         if self.trained is None:
-            call = _call("xrf.denoise", [data], {**self.settings, **arguments})
+            asked = dict(self.plan.request)
+            first = {name: asked.pop(name) for name in ("method", "preset")}
+            first["seed"] = self.plan.settings.seed
+            call = _call("xrf.denoise", [data], {**first, **asked, **arguments})
         else:
             path = self.trained.path
             lines += ["# after Save model…"] if path is None else []

@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.quantities import about_seconds
 from napari_xrf_denoise.denoising.settings import (
     DEVICE_TIPS,
@@ -45,7 +44,7 @@ from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, shor
 
 from .layer_checklist import LayerChecklist
 from .live_view import LiveView
-from .model import DenoiseModel, plan, resolve
+from .model import DenoiseModel, plan_text
 from .session import DenoiseSession
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
 
 POLL_MS = 100
 """Time between two looks at a run."""
-OFTEN = {"stage", "fraction", "seconds_left", "counts", "preview", "course"}
+OFTEN = {"stage", "fraction", "seconds_left", "counts", "preview", "history"}
 """What changes while it runs."""
 TABLE_HEIGHT = 180
 
@@ -284,9 +283,11 @@ class DenoiseDock(DockedWidget):
         for method in METHODS:
             if method != model.method:
                 self._offer(f"method {method}", method=method)
-        settings = resolve(model, changed=False)[2]
-        seed = int(model.changes.of(settings).get("seed", settings.seed)) + 1
-        self._offer(f"seed {seed}", changes=model.changes.changed(settings, "seed", seed))
+        plan = model.plan()
+        if plan.problem or plan.defaults is None:
+            return
+        seed = plan.settings.seed + 1
+        self._offer(f"seed {seed}", changes=model.changes.changed(plan.defaults, "seed", seed))
 
     def _offer(self, words: str, **changes: Any) -> None:
         action = self.again_menu.addAction(words)
@@ -296,7 +297,7 @@ class DenoiseDock(DockedWidget):
     def _run_again(self, action: Any) -> None:
         for field, value in action.data().items():
             setattr(self.model, field, value)
-        if plan(self.model)[0]:
+        if not self.model.plan().problem:
             self._click()
 
     def _click(self) -> None:
@@ -333,7 +334,7 @@ class DenoiseDock(DockedWidget):
             self._show_stage()
             if changed & {"counts", "preview"}:
                 self._show_preview()
-            if "course" in changed:
+            if "history" in changed:
                 self._show_history()
 
     def _show(self) -> None:
@@ -359,27 +360,25 @@ class DenoiseDock(DockedWidget):
         for widget in (self.layer_list, self.model_box, self.settings_form):
             widget.setEnabled(idle)
         self.settings_form.setVisible(model.trained is None)
-        try:
-            _, _, preset = resolve(model, changed=False)
-        except (DataError, SettingsError):
+        plan = model.plan()
+        if plan.defaults is None:
             self.settings_form.setEnabled(False)
         else:
-            self.settings_form.show_settings(preset, model.changes.of(preset))
+            self.settings_form.show_settings(plan.defaults, model.changes.of(plan.defaults))
             self.settings_form.tab_after(self.device_box)
-        possible, words = plan(model)
-        self.plan_label.setText(words)
+        self.plan_label.setText(plan_text(model, plan))
         # While it runs there are better things to see.
         self.plan_label.setVisible(idle)
         self.button.setText("Denoise" if idle else "Stop")
-        self.button.setEnabled(possible if idle else model.status != "stopping")
+        self.button.setEnabled(not plan.problem if idle else model.status != "stopping")
         self.button.setToolTip(
             "Learn from these counts and add the result as a new layer"
             if idle
             else "End the run; no layer is added"
         )
         python = ""
-        if possible:
-            python = model.call().as_python([layer.name for layer in model.sources])
+        if not plan.problem:
+            python = model.call(plan).as_python([layer.name for layer in model.sources])
         self.python.show_lines(python)
 
     def _show_models(self) -> None:

@@ -1,31 +1,19 @@
-"""What the Denoise panel shows: one evented model, and the words for what a run will do."""
+"""State of the Denoise dock: one evented model, and the plan of a run in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_xrf_denoise.core.errors import DataError, SettingsError
-from napari_xrf_denoise.core.quantities import about_bytes, about_seconds
+from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.denoising.cost_estimate import CostEstimate, estimate_cost
-
-# The engine's own rules, so that the panel never announces something else than what is done.
-from napari_xrf_denoise.denoising.engine import choose_method
-from napari_xrf_denoise.denoising.settings import (
-    METHODS,
-    PcaSettings,
-    Settings,
-    SpectrumSettings,
-    StackSettings,
-    TutorialSettings,
-    resolve_settings,
-)
-from napari_xrf_denoise.layers.convert import METADATA_KEY, layer_energy
+from napari_xrf_denoise.denoising.cost_estimate import Shape
+from napari_xrf_denoise.denoising.plan import RunPlan, plan_run
+from napari_xrf_denoise.denoising.settings import METHODS
+from napari_xrf_denoise.layers.convert import layer_energy
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
 from .call import Call, Trained
@@ -144,7 +132,9 @@ class DenoiseModel:
 
     def change(self, name: str, value: Any) -> None:
         """Take a setting that the user gave; one as in the preset is no change."""
-        self.changes = self.changes.changed(resolve(self, changed=False)[2], name, value)
+        defaults = self.plan().defaults
+        if defaults is not None:
+            self.changes = self.changes.changed(defaults, name, value)
 
     def offer(self, trained: Trained, *, choose: bool = False) -> None:
         """Add a model to those to choose from, in place of one of the same name."""
@@ -154,153 +144,69 @@ class DenoiseModel:
         if choose or replaced:
             self.trained = trained
 
-    def call(self) -> Call:
-        """Return the call that a click makes.
-
-        Raises
-        ------
-        DataError, SettingsError
-            If nothing can be run.
-        """
+    def plan(self) -> RunPlan:
+        """Return what a click will do, or the problem that keeps it from being run."""
+        try:
+            if not self.available and not self.sources:
+                raise DataError(NO_LAYERS)
+            shape = _common_shape(self.sources)
+            if self.trained is not None:
+                for layer in self.sources:
+                    self.trained.model.check_energy(layer_energy(layer), layer.name)
+        except DataError as error:
+            return RunPlan({}, "", None, self.method, "", problem=str(error))
         if self.trained is not None:
-            return Call({}, self.device, self.trained, self.threads)
-        _, _, settings = resolve(self)
-        own = self.changes.of(settings)
-        chosen = {"method": self.method, "preset": self.preset, "seed": settings.seed, **own}
-        return Call(chosen, self.device, None, self.threads)
+            settings = self.trained.model.settings
+            return RunPlan({}, "", shape, settings.method, self.trained.name, resolved=settings)
+        plan = plan_run(shape, method=self.method, preset=self.preset)
+        if plan.defaults is not None:
+            plan = plan.changed(self.changes.of(plan.defaults))
+        if plan.cost is not None:
+            plan = replace(plan, cost=plan.cost.times(self.speeds.get(self.speed_key(plan), 1.0)))
+        return plan
+
+    def speed_key(self, plan: RunPlan) -> tuple[str, str]:
+        """Return what the speed of a run depends on: the device, and the kind of computation."""
+        return self.device, type(plan.settings).__name__
+
+    def call(self, plan: RunPlan) -> Call:
+        """Return the call that a click makes."""
+        return Call(plan, self.device, self.trained, self.threads)
 
 
-def resolve(model: DenoiseModel, *, changed: bool = True) -> tuple[str, str, Settings]:
-    """Return method, the reason for it and the settings that a run will have.
-
-    Parameters
-    ----------
-    model : DenoiseModel
-    changed : bool
-        Whether with the user's own settings, or as the preset has them.
-
-    Raises
-    ------
-    DataError, SettingsError
-        If the layers or the settings do not go together.
-    """
-    image = _stand_in(model.sources)
-    method, why = choose_method(image, model.method, model.preset)
-    preset = resolve_settings(method, model.preset, {})
-    if not changed:
-        return method, why, preset
-    return method, why, resolve_settings(method, model.preset, model.changes.of(preset))
-
-
-def expected(model: DenoiseModel) -> CostEstimate | None:
-    """Return about what the run will need on this machine; None for a trained model."""
-    if model.trained is not None:
-        return None
-    settings = resolve(model)[2]
-    need = estimate_cost(_stand_in(model.sources).shape, settings)
-    return CostEstimate(need.seconds * model.speeds.get(pace_of(model), 1.0), need.n_bytes)
-
-
-def pace_of(model: DenoiseModel) -> tuple[str, str]:
-    """Return what the speed of a run depends on: the device, and what is computed."""
-    return model.device, type(resolve(model)[2]).__name__
-
-
-def plan(model: DenoiseModel) -> tuple[bool, str]:
-    """Return whether a run can start, and what it will do or what it needs, in words."""
-    if not model.available:
-        return False, NO_LAYERS
-    if not model.sources:
-        return False, NO_CHOICE
-    try:
-        image = _stand_in(model.sources)
-        repeats, height, width, channels = image.shape
-        pixels = "1 pixel" if height * width == 1 else f"{height} × {width} pixels"
-        lines = [
-            f"{pixels}, {channels} channels, {repeats} repeat{'s' if repeats > 1 else ''}.",
-            *(_learning(model, image) if model.trained is None else _applying(model)),
-        ]
-    except (DataError, SettingsError) as error:
-        return False, str(error)
+def plan_text(model: DenoiseModel, plan: RunPlan) -> str:
+    """Return in sentences what a run will do, or what it needs."""
+    if plan.problem or plan.shape is None:
+        return plan.problem
+    repeats, height, width, channels = plan.shape
+    pixels = "1 pixel" if height * width == 1 else f"{height} × {width} pixels"
+    lines = [f"{pixels}, {channels} channels, {repeats} repeat{'s' if repeats > 1 else ''}."]
+    if model.trained is None:
+        lines += plan.lines()
+    else:
+        lines.append(f"Applies the model {model.trained.name} ({plan.method}; no training).")
     again = [layer.name for layer in model.sources if "denoising" in layer.metadata]
     if again:
-        lines.append(f"Careful: {', '.join(again)} is denoised already.")
-    return True, "\n".join(lines)
+        lines.append(f"Careful: {', '.join(again)} is already denoised.")
+    return "\n".join(lines)
 
 
-def _learning(model: DenoiseModel, image: SpectrumImage) -> list[str]:
-    method, why, settings = resolve(model)
-    need = expected(model)
-    assert need is not None
-    lines = [f"Method: {method} ({why})."]
-    if model.method == "auto" and method == "stack":
-        lines.append("Where held-out counts prefer the components alone, pca is taken instead.")
-    return [
-        *lines,
-        *_networks(settings),
-        _pairs(image, settings),
-        f"Expected: {about_seconds(need.seconds)}, {about_bytes(need.n_bytes)} of memory.",
-    ]
-
-
-def _networks(settings: Settings) -> list[str]:
-    """Return the rank and the networks of a run."""
-    lines = []
-    if isinstance(settings, StackSettings | PcaSettings):
-        rank = f"{settings.rank} components."
-        if settings.rank is None:
-            rank = f"Components: found from the data, {settings.max_rank} at most."
-        lines.append(rank)
-    if isinstance(settings, TutorialSettings):
-        network = f"{settings.layers} layers, {settings.features} features"
-        lines.append(f"One network of {network}, {settings.epochs} epochs.")
-    elif isinstance(settings, StackSettings | SpectrumSettings):
-        number = max(1, settings.folds)
-        networks = "One network" if number == 1 else f"{number} networks"
-        most = " at most" if isinstance(settings, StackSettings) else ""
-        lines.append(f"{networks} of {settings.features} features, {settings.steps} steps{most}.")
-    return lines
-
-
-def _applying(model: DenoiseModel) -> list[str]:
-    assert model.trained is not None
-    trained = model.trained.model
-    for layer in model.sources:
-        trained.check_energy(layer_energy(layer), layer.name)
-    return [f"Applies the model {model.trained.name} ({trained.settings.method}); learns nothing."]
-
-
-def _pairs(image: SpectrumImage, settings: Settings) -> str:
-    if settings.pairs == "repeats":
-        return "Pairs: the repeats."
-    if settings.pairs == "thinning" or image.n_repeats == 1:
-        return "Pairs: photons split at random (thinning)."
-    if isinstance(settings, TutorialSettings):
-        return "Pairs: each repeat and the mean of the others."
-    return (
-        "Pairs: photons split at random (thinning), or the repeats if their counts do not "
-        "scatter as photons do."
-    )
-
-
-def _stand_in(layers: Sequence[Any]) -> SpectrumImage:
-    """Return an image with the shape of the run's, without reading a count."""
-    sizes = [_sizes(layer) for layer in layers]
-    for layer, size in zip(layers, sizes, strict=True):
-        if size[1:] != sizes[0][1:]:
-            raise DataError(
-                f"Repeats must have the same shape: {layers[0].name} is {sizes[0][1:]} "
-                f"(y, x, energy), {layer.name} is {size[1:]}. Tick layers of one measurement."
-            )
-    if not sizes:
+def _common_shape(layers: Sequence[Any]) -> Shape:
+    """Return the shape (repeat, y, x, energy) of the layers as repeats, without reading a count."""
+    if not layers:
         raise DataError(NO_CHOICE)
-    shape = (sum(size[0] for size in sizes), *sizes[0][1:])
-    own = layers[0].metadata.get(METADATA_KEY, {})
-    return SpectrumImage(
-        np.broadcast_to(np.uint8(0), shape), repeat_kind=own.get("repeat_kind", "scan")
-    )
+    shapes = [_shape(layer) for layer in layers]
+    for layer, shape in zip(layers, shapes, strict=True):
+        if shape[1:] != shapes[0][1:]:
+            raise DataError(
+                f"Repeats must have the same shape: {layers[0].name} is {shapes[0][1:]} "
+                f"(y, x, energy), {layer.name} is {shape[1:]}. Tick only layers of the same "
+                "measurement."
+            )
+    return sum(shape[0] for shape in shapes), *shapes[0][1:]
 
 
-def _sizes(layer: Any) -> tuple[int, ...]:
-    shape = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
-    return tuple(int(shape.get(label, 1)) for label in AXES)
+def _shape(layer: Any) -> Shape:
+    sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
+    repeats, height, width, channels = (int(sizes.get(label, 1)) for label in AXES)
+    return repeats, height, width, channels

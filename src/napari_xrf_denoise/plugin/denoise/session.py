@@ -28,7 +28,7 @@ from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Work, load_torc
 
 from .call import Call, Trained
 from .history import HistoryKeeper
-from .model import DenoiseModel, expected, pace_of
+from .model import DenoiseModel
 
 LOADING = "Loading torch…"
 MAP_AXES = ("energy", "y", "x")
@@ -62,7 +62,7 @@ class DenoiseSession:
         self._course = HistoryKeeper()
         self._looks = 0
         self._is_added = False
-        self._pace = ("", "")
+        self._speed_key = ("", "")
         self._counts: tuple[SpectrumImage, ...] = ()
         self._began = 0.0
         self._expected = self._took = 0.0
@@ -80,19 +80,17 @@ class DenoiseSession:
         """
         model = self._model
         model.outcome, model.outcome_kind, model.preview = "", "none", None
-        try:
-            call = model.call()
-            need = expected(model)
-        except (DataError, SettingsError) as error:
-            self._end(str(error), "error")
+        plan = model.plan()
+        if plan.problem:
+            self._end(plan.problem, "error")
             return False
         first = model.sources[0]
         self._place = moved_like(first, MAP_AXES)
         self._course, self._looks = HistoryKeeper(), 0
-        self._expected = 0.0 if need is None else need.seconds
-        self._pace = ("", "") if need is None else pace_of(model)
+        self._expected = 0.0 if plan.cost is None else plan.cost.seconds
+        self._speed_key = model.speed_key(plan)
         taken = [(layer.data, layer_attributes(layer)) for layer in model.sources]
-        self._job = BackgroundJob(self._work(call, taken), "xrf-denoise")
+        self._job = BackgroundJob(self._work(model.call(plan), taken), "xrf-denoise")
         model.history, model.fraction, model.seconds_left = {}, 0.0, None
         model.stage = "starting" if "torch" in sys.modules else LOADING
         model.status = "loading"
@@ -207,8 +205,9 @@ class DenoiseSession:
     def _conclude(self, result: Denoised) -> None:
         model = self._model
         if self._expected and self._took > LEAST_MEASURED:
-            before = model.speeds.get(self._pace, 1.0)
-            model.speeds = {**model.speeds, self._pace: before * self._took / self._expected}
+            before = model.speeds.get(self._speed_key, 1.0)
+            factor = before * self._took / self._expected
+            model.speeds = {**model.speeds, self._speed_key: factor}
         model.history = self._course.history()
         model.result = result
         model.offer(Trained(f"that of {result.image.name}", result.model))

@@ -1,0 +1,178 @@
+"""A job of the stack method, and its members: each a subspace and the network that works in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
+from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Source
+from napari_xrf_denoise.denoising.settings import StackSettings
+from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
+
+from .component_images import Scores, strips, subsets
+
+if TYPE_CHECKING:
+    import torch
+
+    from .component_network import ComponentNetwork
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+NETWORK = "network."
+"""Prefix of the names of a network's tensors among those of a member."""
+STRIP_BYTES = 2**26
+"""Scores of a strip that are in memory at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class StackJob:
+    """A map to denoise, and how."""
+
+    source: Source
+    settings: StackSettings
+    folds: int
+    """Number of parts that are held out in turn; 0 leaves the score out."""
+    found: CountStatistics
+    """Of the map."""
+    energy: EnergyAxis
+    """Of the lines, and of the model."""
+    scale: float
+    """Line width, as `deconvolution.line_width` takes it."""
+    device: torch.device
+
+    @cached_property
+    def partition(self) -> PhotonPartition:
+        """The counts split into parts."""
+        return partition_of(self.source, self.settings)
+
+    @property
+    def everything(self) -> list[int]:
+        """All parts."""
+        return list(range(self.partition.number))
+
+    @property
+    def held_out(self) -> list[list[int]]:
+        """Parts of each fold."""
+        return self.partition.folds(self.folds) if self.folds else []
+
+    @property
+    def rests(self) -> list[list[int]]:
+        """Parts that are left without each fold."""
+        return [[part for part in self.everything if part not in fold] for fold in self.held_out]
+
+    @cached_property
+    def line(self) -> Matrix:
+        """Standard deviation of a line in each channel, in channels."""
+        from .deconvolution import measured_width
+
+        return measured_width(self.found.spectrum, self.energy, self.scale)
+
+
+def partition_of(source: Source, settings: StackSettings) -> PhotonPartition:
+    """Return the counts of a run split into parts."""
+    return PhotonPartition.of(source, settings.seed, FOLD_STREAM)
+
+
+def member_of(subspace: Subspace, weights: Tensors) -> Tensors:
+    """Return the tensors of a subspace and its network."""
+    network = {NETWORK + name: tensor for name, tensor in weights.items()}
+    return {"analysis": subspace.analysis, "synthesis": subspace.synthesis, **network}
+
+
+def subspace_of(member: Tensors) -> Subspace:
+    """Return the subspace of a member."""
+    return Subspace(np.asarray(member["analysis"]), np.asarray(member["synthesis"]))
+
+
+def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, ComponentNetwork]:
+    """Return the subspace and the network of a member.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If tensors are missing or do not fit together.
+    """
+    from .component_training import load_network
+
+    subspace = subspace_of(member)
+    weights = {
+        name.removeprefix(NETWORK): tensor
+        for name, tensor in member.items()
+        if name.startswith(NETWORK)
+    }
+    network = load_network(weights, device)
+    if subspace.analysis.shape != subspace.synthesis.shape[::-1] or network.rank != subspace.rank:
+        raise ValueError(
+            f"factors of shape {subspace.analysis.shape} and {subspace.synthesis.shape} for a "
+            f"network of {network.rank} components"
+        )
+    return subspace, network
+
+
+def component_images(
+    job: StackJob,
+    members: Sequence[Tensors],
+    tasks: Sequence[tuple[int, list[int]]],
+    size: int,
+    watch: Watch,
+) -> list[Scores]:
+    """Return predictions (y, x, components) of members from some of the parts.
+
+    Each task is the number of a member and its parts, of which a network sees `size` at once.
+    """
+    from napari_xrf_denoise.denoising.parallel import run_parallel
+
+    from .component_training import predict_components
+
+    partition, settings, device = job.partition, job.settings, job.device
+    height, across, _ = job.source.shape
+    loaded = [load_member(member, device) for member in members]
+    subspaces = [subspace for subspace, _ in loaded]
+    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
+    images = [np.empty((height, across, subspaces[k].rank), np.float32) for k, _ in tasks]
+    chosen = [
+        subsets(parts, size, settings.thinnings, np.random.default_rng(settings.seed + number))
+        for number, (_, parts) in enumerate(tasks)
+    ]
+    reach = max(network.reach for _, network in loaded)
+    least = max(2 * reach, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
+    for strip in strips(partition.bands(), subspaces, height, least=least, margin=reach):
+        calls = [
+            partial(
+                predict_components,
+                loaded[member][1],
+                np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
+                partition.shares,
+                own,
+                device,
+            )
+            for (member, _), own in zip(tasks, chosen, strict=True)
+        ]
+        fraction = strip.rows.start / height, strip.rows.stop / height
+        found = run_parallel(calls, "computing the result", watch.part(*fraction))
+        for image, scores in zip(images, found, strict=True):
+            image[strip.rows] = np.moveaxis(strip.inner(scores), 0, 2)
+    return images
+
+
+def member_bands(
+    source: Source, images: Sequence[Scores], subspaces: Sequence[Subspace]
+) -> Iterator[list[Scores]]:
+    """Yield what each member predicts from all counts, band by band."""
+    height, across, size = source.shape
+    unit = np.float32(source.unit)
+    step = max(1, STRIP_BYTES // (4 * across * size * len(images)))
+    for start in range(0, height, step):
+        yield [
+            np.maximum(image[start : start + step] @ subspace.synthesis, 0) * unit
+            for image, subspace in zip(images, subspaces, strict=True)
+        ]
