@@ -151,7 +151,7 @@ def test_lines_and_peaks_that_contradict_each_other_are_said(qtbot, panel):
     for number, line in enumerate(LINES):
         panel.channel_fields[number].setValue(channel_of(line))
         panel.line_boxes[number].setCurrentText(LINES[1 - number])
-    assert "exchange the lines" in panel.words.text()
+    assert "swap the two lines" in panel.words.text()
     assert not panel.button.isEnabled()
     panel.line_boxes[0].setCurrentText("nonsense")
     assert "nonsense" in panel.words.text()
