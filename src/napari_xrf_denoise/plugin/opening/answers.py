@@ -77,6 +77,7 @@ class RememberedAnswers(Sources):
     """Reads files with the answers of the read dialog, without asking, as in a batch."""
 
     def __init__(self, memory: AnswerStore | None = None) -> None:
+        super().__init__()
         self._memory = memory or AnswerStore()
         self._said: dict[Path, Mapping[str, Any]] = {}
 

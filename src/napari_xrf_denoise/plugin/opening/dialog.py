@@ -29,7 +29,6 @@ from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.plugin.common.plots import (
     PicturePreview,
     PlotColors,
-    SpectrumPreview,
     colors_of,
 )
 from napari_xrf_denoise.plugin.common.sum_spectrum import Preview, preview_of
@@ -184,7 +183,7 @@ class ReadDialog(QDialog):
         return column
 
     def _preview(self, colors: PlotColors) -> QVBoxLayout:
-        self.picture, self.spectrum = PicturePreview(colors), SpectrumPreview(colors)
+        self.picture, self.spectrum = PicturePreview(colors), EnergyPlot(colors)
         self.preview_words = words_label("Part of the file that the preview shows")
         column = QVBoxLayout()
         column.addWidget(QLabel("Sum over energy"))
