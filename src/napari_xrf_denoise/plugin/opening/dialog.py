@@ -27,6 +27,7 @@ from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.common import CALIBRATE
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.plugin.common.plots import (
+    EnergyPlot,
     PicturePreview,
     PlotColors,
     colors_of,
