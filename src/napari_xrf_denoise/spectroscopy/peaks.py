@@ -155,7 +155,7 @@ def find_peaks(
     found = []
     for place in places.tolist():
         own = float(width[place])
-        peak = _peak(spectrum, fine, coarse, energy_axis, place, own, float(significance[place]))
+        peak = _peak(spectrum, (fine, coarse), energy_axis, place, own, float(significance[place]))
         background = spectrum[place] - peak.net / _area(own)
         stands_out = peak.net / _area(own) > LEAST_SHARE * background
         dips = _dips(spectrum, (fine[place] - fine) / rise[place] - 1, place, own)
@@ -228,18 +228,18 @@ def _rise_of(times: float) -> float:
 
 def _peak(
     spectrum: Floats,
-    fine: Floats,
-    coarse: Floats,
+    responses: tuple[Floats, Floats],
     axis: EnergyAxis,
     place: int,
     own: float,
     significance: float,
 ) -> Peak:
-    """Describe a maximum of the response at a channel where a line is `own` channels wide.
+    """Describe a maximum of the (fine, coarse) responses where a line is `own` channels wide.
 
     A Gaussian of area A and width σ gives A / (√2π (σ² + s²)^1.5) at the scale s, so that the
     responses at two scales determine σ and A.
     """
+    fine, coarse = responses
     left, top, right = fine[place - 1 : place + 2]
     channel = place + float(np.clip((left - right) / (2 * (left - 2 * top + right)), -0.5, 0.5))
     scale = own / FWHM_PER_SIGMA
