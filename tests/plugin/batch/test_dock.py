@@ -237,9 +237,9 @@ def test_advanced_settings_are_part_of_the_job(qtbot, batch, files):
     drop(batch, files[:1])
     batch.method_box.setCurrentText("pca")
     form = batch.settings_form
-    assert not form.isVisible()
+    assert not form.native.isVisible()
     batch.advanced.expand()
-    assert form.isVisible()
+    assert form.native.isVisible()
     form["seed"].value = 7
     form["pairs"].value = "thinning"
     form["folds"].value = 5

@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_xrf_denoise import __version__
 from napari_xrf_denoise.core.errors import DataError, SettingsError, in_words
-from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.lazy_arrays import as_lazy, is_dask
+from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES, SpectrumImage
 from napari_xrf_denoise.layers.convert import (
     image_from_layer_data,
     is_spectral,
@@ -189,6 +189,8 @@ class Preparation:
 
         def poll() -> None:
             if not job.is_done:
+                if job.progress is not None:
+                    self.message.setText(f"{name}: {job.progress.fraction:.0%}")
                 return
             timer.stop()
             timer.deleteLater()
@@ -205,6 +207,14 @@ class Preparation:
         timer.timeout.connect(poll)
         job.start()
         timer.start()
+
+
+def in_bands(image: SpectrumImage) -> SpectrumImage:
+    """Return an image with lazy counts in bands of rows, each of which is computed only once."""
+    repeats, _, width, size = image.shape
+    rows = max(1, BLOCK_BYTES // (8 * repeats * width * size))
+    counts = as_lazy(image.counts).rechunk((repeats, rows, width, size))
+    return image.replace(counts=counts)
 
 
 def outline(layer: Any) -> SpectrumImage:

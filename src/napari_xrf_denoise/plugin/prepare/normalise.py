@@ -7,11 +7,10 @@ import numpy as np
 from magicgui import magic_factory
 
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.lazy_arrays import as_lazy
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.processing.normalization import normalization_factor
 
-from .form import LAYER, Step, preparing
+from .form import LAYER, Step, in_bands, preparing
 
 NONE = "none"
 POSITIONS = ("x", "y")
@@ -47,7 +46,7 @@ def _normalised(image: SpectrumImage, monitor: str, dead_time: bool) -> Spectrum
     factor = _factor(image, monitor, dead_time)
     # Pixels where the scaler says nothing count as not measured.
     known = np.nan_to_num(factor, nan=0.0).astype(np.float32)
-    counts = as_lazy(image.counts).astype(np.float32) * known[..., None]
+    counts = in_bands(image).counts.astype(np.float32) * known[..., None]
     record = {"monitor": monitor, "dead_time": dead_time, "unmeasured": int(np.isnan(factor).sum())}
     warnings = [*image.metadata.get("warnings", ()), NOT_POISSON]
     return image.replace(counts=counts).with_metadata(normalization=record, warnings=warnings)

@@ -12,7 +12,7 @@ from napari_xrf_denoise.denoising.diagnostics.values import common_step
 from napari_xrf_denoise.plugin.common.magic_forms import parse_number
 from napari_xrf_denoise.processing.photon_units import to_photon_counts
 
-from .form import LAYER, Step, preparing
+from .form import LAYER, Step, in_bands, preparing
 
 AUTO = "auto"
 
@@ -33,7 +33,7 @@ def _unit(text: str) -> float | None:
 
 
 def _in_photons(image: SpectrumImage, unit: float | None) -> SpectrumImage:
-    return to_photon_counts(image, _found_unit(image) if unit is None else unit)
+    return to_photon_counts(in_bands(image), _found_unit(image) if unit is None else unit)
 
 
 def _found_unit(image: SpectrumImage) -> float:
