@@ -68,7 +68,7 @@ def asked() -> None:
     try:
         xrf.read(path)
     except xrf.FormatError as error:
-        question = question_about(path, error)
+        question = question_about(xrf.io.recognise(path), error)
     assert question is not None
     with window() as viewer:
         dialog = ReadDialog(question, question.suggestion(), viewer.window._qt_window)
@@ -101,6 +101,20 @@ def calibrated() -> None:
         wait(0.3)
         viewer.window._qt_window.resize(WIDTH, HEIGHT)
         save(viewer, "calibrate")
+
+
+def prepared() -> None:
+    """A part of a map, cropped."""
+    with window() as viewer:
+        viewer.open_sample(PLUGIN, "map")
+        form = opens(viewer, "Crop", 320)
+        form.rows.value, form.columns.value, form.energies.value = (10, 59), (30, 89), (1.0, 12.0)
+        click(form.call_button.native)
+        wait_until(lambda: "map cropped" in viewer.layers)
+        viewer.layers["map"].opacity = 0.3
+        viewer.layers["map cropped"].contrast_limits = viewer.layers["map"].contrast_limits
+        slide_to(viewer, FE_KA)
+        save(viewer, "prepare")
 
 
 def denoised() -> None:
@@ -227,6 +241,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "open": opened,
     "question": asked,
     "calibrate": calibrated,
+    "prepare": prepared,
     "denoise": denoised,
     "spectra": spectra,
     "lines": lines,

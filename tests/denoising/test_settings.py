@@ -1,5 +1,7 @@
 """Settings: published values, presets, and refusal of what cannot be."""
 
+from dataclasses import fields
+
 import pytest
 
 from napari_xrf_denoise.core.errors import SettingsError
@@ -84,3 +86,18 @@ def test_settings_survive_as_plain_values(settings):
 def test_settings_of_another_program_are_refused():
     with pytest.raises(SettingsError, match="no known method"):
         settings_from_dict({"method": "pca", "depth": 3})
+
+
+def test_methods_that_share_settings_are_told_apart():
+    # Fitting and applying choose by the class.
+    assert not isinstance(StackSettings(), PcaSettings)
+    assert not isinstance(PcaSettings(), StackSettings)
+
+
+@pytest.mark.parametrize("kind", [PcaSettings, SpectrumSettings, StackSettings, TutorialSettings])
+def test_each_setting_is_explained_by_a_sentence(kind):
+    for entry in fields(kind):
+        explained = entry.metadata["explained"]
+        assert explained.endswith("."), entry.name
+        assert explained[0].isupper() or explained.startswith("1:X"), entry.name
+        assert "None" not in explained, entry.name  # nobody types it in the window

@@ -111,3 +111,10 @@ WORK = dict(
         strict=True,
     )
 )
+
+
+def type_in(qtbot, field, text):
+    """Type a text into a magicgui line or number field in place of what is there; press Enter."""
+    field.native.selectAll()
+    qtbot.keyClicks(field.native, text)
+    qtbot.keyClick(field.native, Qt.Key.Key_Return)

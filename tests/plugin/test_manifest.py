@@ -7,6 +7,7 @@ from npe2 import PluginManifest
 
 import napari_xrf_denoise
 from napari_xrf_denoise.plugin.common.preferences import DEVICES, PAGE, PRESETS, Preferences
+from napari_xrf_denoise.plugin.common.window_words import PLACES
 
 NAME = "napari-xrf-denoise"
 
@@ -30,6 +31,11 @@ def test_docks_samples_and_commands_have_their_public_names(manifest):
         "Calibrate energy",
         "Batch denoise",
         "Compare",
+        "Align repeats",
+        "Counts to photons",
+        "Normalise",
+        "Sum repeats",
+        "Crop",
     ]
     assert [sample.key for sample in contributions.sample_data] == ["spectra", "map"]
 
@@ -40,9 +46,23 @@ def test_docks_are_in_the_menus_of_layers(manifest):
         "napari/layers/filter": [f"{NAME}.denoise"],
         "napari/layers/visualize": [f"{NAME}.spectrum", f"{NAME}.compare"],
         "napari/file/io_utilities": [f"{NAME}.batch"],
-        "napari/layers/data": [f"{NAME}.calibrate"],
+        "napari/layers/data": [f"{NAME}.calibrate", f"{NAME}.photon_counts", f"{NAME}.normalise"],
+        "napari/layers/transform": [f"{NAME}.crop"],
+        "napari/layers/register": [f"{NAME}.align_repeats"],
+        "napari/layers/project": [f"{NAME}.sum_repeats"],
         "napari/layers/measure": [f"{NAME}.element_maps"],
     }
+
+
+def test_every_place_that_a_warning_names_is_in_the_menus(manifest):
+    contributions = manifest.contributions
+    names = {widget.command: widget.display_name for widget in contributions.widgets}
+    places = {
+        f"Layers > {menu.rpartition('/')[2].title()} > {names[entry.command]}"
+        for menu, entries in contributions.menus.items()
+        for entry in entries
+    }
+    assert set(PLACES.values()) <= places
 
 
 def test_the_page_of_preferences_offers_what_is_possible(manifest):

@@ -1,322 +1,260 @@
 """Settings of every method: their defaults, their presets and their limits, in one place."""
 
+# ruff: noqa: RUF009 - setting() returns a field
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
-from math import isfinite
-from typing import Any, ClassVar, Literal
+from math import inf, isfinite
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 from napari_xrf_denoise.core.errors import SettingsError
 
 Method = Literal["auto", "spectrum", "stack", "pca"]
-Pairs = Literal["auto", "repeats", "thinning"]
-METHODS: tuple[Method, ...] = ("auto", "spectrum", "stack", "pca")
-PAIRS: tuple[Pairs, ...] = ("auto", "repeats", "thinning")
-DEVICES = ("auto", "cpu", "cuda", "mps")
-"""Where networks are computed; torch's names of single ones, such as ``"cuda:1"``, do as well."""
-Preset = Literal["fast", "balanced", "best", "tutorial"]
-PRESETS: tuple[Preset, ...] = ("fast", "balanced", "best", "tutorial")
-
-
+METHODS: tuple[Method, ...] = get_args(Method)
 METHOD_TIPS = {
-    "auto": "spectrum for single spectra, stack for maps, pca where held-out counts prefer it",
-    "spectrum": "each spectrum by itself, with a small network",
-    "stack": "components of the spectra, their pictures denoised by networks",
-    "pca": "components that the spectra of a map share",
+    "auto": "spectrum for single spectra, stack for maps, or pca if held-out counts prefer it",
+    "spectrum": "each spectrum separately, with a small network",
+    "stack": "spectral components whose images are denoised by neural networks",
+    "pca": "spectral components shared by all pixels of a map",
 }
+
+Preset = Literal["fast", "balanced", "best", "tutorial"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 PRESET_TIPS = {
-    "fast": "a first look",
-    "balanced": "a good result in little time",
-    "best": "more training, several times slower",
-    "tutorial": "the published job for spectra, 10,000 epochs: minutes",
+    "fast": "quick first look",
+    "balanced": "good result in little time",
+    "best": "longer training, several times slower",
+    "tutorial": "published procedure for single spectra: 10,000 epochs, takes minutes",
 }
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where networks are computed; PyTorch's names of single ones, such as ``"cuda:1"``, work too."""
+DEVICES: tuple[Device, ...] = get_args(Device)
 DEVICE_TIPS = {
-    "auto": "a graphics card where torch finds one",
-    "cpu": "the processor",
-    "cuda": "an NVIDIA graphics card",
-    "mps": "the graphics of an Apple processor",
+    "auto": "graphics card if PyTorch finds one, otherwise the processor",
+    "cpu": "processor",
+    "cuda": "NVIDIA graphics card",
+    "mps": "graphics of an Apple processor",
 }
+
+Pairs = Literal["auto", "repeats", "thinning"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers that a setting can have: from `least` to `most`, between `low` and `high`."""
+
+    words: str
+    whole: bool = False
+    least: float = -inf
+    low: float = -inf
+    high: float = inf
+    most: float = inf
+    never: float | None = None
+    """A number that is impossible although it lies within the limits."""
+
+    def allow(self, value: object) -> bool:
+        """Whether a value is within the limits."""
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        return (
+            isfinite(value)
+            and self.least <= value <= self.most
+            and self.low < value < self.high
+            and value != self.never
+        )
+
+
+def _folds(most: int) -> Limits:
+    words = f"0 (no score) or a whole number from 2 to {most}"
+    return Limits(words, whole=True, least=0, most=most, never=1)
+
+
+Count = Annotated[int, Limits("a whole number of at least 1", whole=True, least=1)]
+TwoOrMore = Annotated[int, Limits("a whole number of at least 2", whole=True, least=2)]
+Seed = Annotated[
+    int,
+    Limits("a whole number of at least 0 and below 2**63", whole=True, least=0, most=2**63 - 1),
+]
+Share = Annotated[float, Limits("a number between 0 and 1", low=0, high=1)]
+Positive = Annotated[float, Limits("a number of counts above 0", low=0)]
+NotNegative = Annotated[float, Limits("a number of at least 0", least=0)]
+Counts = Annotated[float, Limits("a number of counts, or None")]
+Width = Annotated[float, Limits("a width above 0 and up to 100, or None", low=0, most=100)]
+
+FOLDS = "Number of parts held out in turn to measure the dose gain; 0: not measured."
+LEARNING_RATE = "Highest learning rate of the schedule."
+LINE_WIDTH = (
+    "Width of the lines, relative to a good silicon detector (calibrated axis) or as a standard "
+    "deviation in channels (uncalibrated axis); auto: found from the data."
+)
+PIXELS = "Maximum number of pixels of a map to train on, drawn at random."
+
+
+def setting(default: Any, explained: str, *, none: str = "auto") -> Any:
+    """Return a field of settings with its explanation, and a word for None."""
+    return field(default=default, metadata={"explained": explained, "none": none})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every method needs to know.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of every random draw: the same seed on the same machine gives the same result.
-    pairs : {"auto", "repeats", "thinning"}
-        Where pairs of independent noisy halves come from.
-    folds : int
-        In how many parts the counts are split for the score: each part scores a result that
-        was made without it. 0 leaves the score out.
-    """
+    """Settings of all methods."""
 
     method: ClassVar[str]
-    most_folds: ClassVar[int] = 20
 
-    seed: int = 0
-    pairs: Pairs = "auto"
-    folds: int = 4
+    seed: Seed = setting(
+        0, "Seed of all random numbers: the same seed on the same machine gives the same result."
+    )
+    pairs: Pairs = setting(
+        "auto",
+        "Source of the pairs of independent noisy counts: the repeats, random photon splitting "
+        "(thinning), or whichever suits the data (auto).",
+    )
+    folds: Annotated[int, _folds(20)] = setting(4, FOLDS)
 
     def __post_init__(self) -> None:
-        check_setting(self.pairs in PAIRS, "pairs", f"one of {', '.join(PAIRS)}", self.pairs)
-        _whole(self, "seed", 0)
-        check_setting(self.seed < 2**63, "seed", "a number below 2**63", self.seed)
-        check_setting(
-            isinstance(self.folds, int) and (self.folds == 0 or 2 <= self.folds <= self.most_folds),
-            "folds",
-            f"0 (no score) or a whole number from 2 to {self.most_folds}",
-            self.folds,
-        )
+        for name, hint in hints_of(type(self)).items():
+            _check(name, hint, getattr(self, name))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values, the method among them."""
+        """Return the settings as plain values, including the method."""
         return {"method": self.method, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class TutorialSettings(Settings):
-    """The published job: a tiny 1D DnCNN trained on repeats of a spectrum.
+    """The published procedure: a tiny 1D DnCNN trained on repeats of a spectrum.
 
-    Parameters
-    ----------
-    features, layers : int
-        Channels of the hidden layers and number of convolutions.
-    epochs : int
-        Training steps, each over all training spectra.
-    learning_rate, weight_decay : float
-        Of the optimiser AdamW.
-    restarts : int
-        Cycles of the cosine annealing of the learning rate.
-    lower_limit : float or None
-        Counts below which a prediction is penalised; None switches the penalty off.
-    held_out : float
-        Share of the channels that choose the best epoch instead of training.
-    strategy : {"1:X", "X:1"}
-        One repeat predicts the mean of the others, or the other way round.
-    pixels : int
-        Most pixels of a map to learn from; they are drawn at random.
-
-    Notes
-    -----
     N. Viganò et al., auto-denoise, tutorial "Denoising Spectra using Noise2Noise";
     K. Zhang et al., IEEE Trans. Image Process. 26 (2017) 3142; J. Lehtinen et al., ICML 2018.
     """
 
     method: ClassVar[str] = "spectrum"
 
-    features: int = 4
-    layers: int = 6
-    epochs: int = 10_000
-    learning_rate: float = 1e-2
-    weight_decay: float = 1e-2
-    restarts: int = 1
-    lower_limit: float | None = 0.0
-    held_out: float = 0.2
-    strategy: Literal["1:X", "X:1"] = "1:X"
-    pixels: int = 64
+    features: Count = setting(4, "Number of channels in the hidden layers.")
+    layers: TwoOrMore = setting(6, "Number of convolutions.")
+    epochs: Count = setting(10_000, "Number of training steps, each over all training spectra.")
+    learning_rate: Share = setting(1e-2, "Learning rate of the AdamW optimiser.")
+    weight_decay: NotNegative = setting(1e-2, "Weight decay of the AdamW optimiser.")
+    restarts: Count = setting(1, "Number of cosine annealing cycles of the learning rate.")
+    lower_limit: Counts | None = setting(
+        0.0, "Predictions below this number of counts are penalised; off: no penalty.", none="off"
+    )
+    held_out: Share = setting(0.2, "Share of the channels held out to choose the best epoch.")
+    strategy: Literal["1:X", "X:1"] = setting(
+        "1:X", "1:X predicts the mean of the other repeats from one, X:1 one from the others' mean."
+    )
+    pixels: Count = setting(64, PIXELS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in {
-            "features": 1,
-            "layers": 2,
-            "epochs": 1,
-            "restarts": 1,
-            "pixels": 1,
-        }.items():
-            _whole(self, name, least)
         check_setting(self.restarts <= self.epochs, "restarts", "at most epochs", self.restarts)
-        for name in ("learning_rate", "held_out"):
-            value = getattr(self, name)
-            check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
-        check_setting(
-            _is_real(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay",
-            "a number of 0 or more",
-            self.weight_decay,
-        )
-        check_setting(
-            self.lower_limit is None or _is_real(self.lower_limit),
-            "lower_limit",
-            "a number of counts, or None",
-            self.lower_limit,
-        )
-        check_setting(self.strategy in ("1:X", "X:1"), "strategy", "1:X or X:1", self.strategy)
 
 
 @dataclass(frozen=True)
 class SpectrumSettings(Settings):
-    """Each spectrum by itself: lines of the detector's width, mixed by a small network.
-
-    Parameters
-    ----------
-    line_width : float or None
-        Width of a line over that of a good silicon detector; in channels (standard deviation)
-        where the axis is not calibrated. None finds it from the data.
-    steps : int
-        Training steps.
-    thinnings : int
-        How many random splits of one spectrum the network learns from.
-    features : int
-        Channels of the hidden layer that chooses among the candidates.
-    share : float
-        Share of the counts that the network sees in training; the rest is the target.
-    learning_rate : float
-        Highest learning rate of the one-cycle schedule.
-    batch : int
-        Most spectra in one step; from more, they are drawn at random at every step.
-    pixels : int
-        Most pixels of a map to learn from; they are drawn at random.
-    """
+    """Each spectrum separately: lines of the detector's width, mixed by a small network."""
 
     method: ClassVar[str] = "spectrum"
 
-    folds: int = 2
-    line_width: float | None = None
-    steps: int = 100
-    thinnings: int = 8
-    features: int = 8
-    share: float = 0.75
-    learning_rate: float = 1e-2
-    batch: int = 16
-    pixels: int = 256
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        least = {"steps": 1, "thinnings": 2, "features": 1, "batch": 1, "pixels": 1}
-        for name, value in least.items():
-            _whole(self, name, value)
-        for name in ("share", "learning_rate"):
-            value = getattr(self, name)
-            check_setting(_is_real(value) and 0 < value < 1, name, "between 0 and 1", value)
-        _check_line_width(self.line_width)
+    folds: Annotated[int, _folds(20)] = setting(2, FOLDS)
+    line_width: Width | None = setting(None, LINE_WIDTH)
+    steps: Count = setting(100, "Number of training steps.")
+    thinnings: TwoOrMore = setting(
+        8, "Number of random photon splits of each spectrum to train on."
+    )
+    features: Count = setting(
+        8, "Number of channels in the hidden layer that weights the candidates."
+    )
+    share: Share = setting(
+        0.75, "Share of the counts that the network sees in training; the rest is the target."
+    )
+    learning_rate: Share = setting(1e-2, LEARNING_RATE)
+    batch: Count = setting(
+        16, "Maximum number of spectra per training step, drawn at random if there are more."
+    )
+    pixels: Count = setting(256, PIXELS)
 
 
 @dataclass(frozen=True)
-class PcaSettings(Settings):
+class SubspaceSettings(Settings):
+    """Settings of the methods that work on spectral components."""
+
+    rank: Count | None = setting(None, "Number of components; auto: found from held-out counts.")
+    max_rank: Count = setting(48, "Maximum number of components to try when rank is auto.")
+    # Nearly empty channels would otherwise use up the components.
+    weight_floor: Positive = setting(
+        1e-2, "Mean counts per pixel and channel below which channels get no more weight."
+    )
+
+
+@dataclass(frozen=True)
+class PcaSettings(SubspaceSettings):
     """Poisson-weighted principal component analysis of the spectra.
 
-    Parameters
-    ----------
-    rank : int or None
-        Number of components; None finds it from the data by held-out counts.
-    max_rank : int
-        Most components that are tried when the rank is found from the data.
-    weight_floor : float
-        Mean counts a pixel and channel below which a channel gets no more weight; nearly empty
-        channels would otherwise use up the components.
-
-    Notes
-    -----
     M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36 (2004) 203.
     """
 
     method: ClassVar[str] = "pca"
 
-    rank: int | None = None
-    max_rank: int = 48
-    weight_floor: float = 1e-2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_subspace(self)
-
 
 @dataclass(frozen=True)
-class StackSettings(Settings):
-    """1D + 2D: a 2D network on the score images of a spectral subspace.
-
-    Parameters
-    ----------
-    rank : int or None
-        Number of components; None finds it from the data.
-    max_rank : int
-        Most components that are tried when the rank is found from the data.
-    weight_floor : float
-        Mean counts a pixel and channel below which a channel gets no more weight.
-    line_width : float or None
-        Width of a line over that of a good silicon detector; in channels (standard deviation)
-        where the axis is not calibrated. None finds it from the data.
-    steps : int
-        Most training steps of each network; it stops before where held-out counts say so.
-    features, middle : int
-        Channels of the hidden layers, and convolutions from features to features.
-    learning_rate : float
-        Highest learning rate.
-    thinnings : int
-        Halves of the counts whose predictions are averaged.
-    """
+class StackSettings(SubspaceSettings):
+    """1D + 2D: a 2D network on the component images of a spectral subspace."""
 
     method: ClassVar[str] = "stack"
-    most_folds: ClassVar[int] = 16  # the parts into which the counts are dealt
 
-    rank: int | None = None
-    max_rank: int = 48
-    weight_floor: float = 1e-2
-    line_width: float | None = None
-    steps: int = 300
-    features: int = 48
-    middle: int = 2
-    learning_rate: float = 2e-2
-    thinnings: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("steps", "features", "middle", "thinnings"):
-            _whole(self, name, 1)
-        _check_subspace(self)
-        _check_line_width(self.line_width)
-        rate = self.learning_rate
-        check_setting(_is_real(rate) and 0 < rate < 1, "learning_rate", "between 0 and 1", rate)
+    # The counts are split into 16 parts.
+    folds: Annotated[int, _folds(16)] = setting(4, FOLDS)
+    line_width: Width | None = setting(None, LINE_WIDTH)
+    steps: Count = setting(
+        300, "Maximum number of training steps per network; held-out counts stop it earlier."
+    )
+    features: Count = setting(48, "Number of channels in the hidden layers.")
+    middle: Count = setting(2, "Number of convolutions between the first and the last.")
+    learning_rate: Share = setting(2e-2, LEARNING_RATE)
+    thinnings: Count = setting(
+        8, "Number of random halves of the counts whose predictions are averaged."
+    )
 
 
-_PRESETS: dict[str, dict[str, Callable[..., Settings]]] = {
+_PRESETS: dict[str, dict[str, tuple[type[Settings], dict[str, Any]]]] = {
     "spectrum": {
-        "fast": lambda **s: SpectrumSettings(**{"steps": 50, "thinnings": 4, **s}),
-        "balanced": SpectrumSettings,
-        "best": lambda **s: SpectrumSettings(**{"steps": 200, "thinnings": 24, "folds": 4, **s}),
-        "tutorial": TutorialSettings,
+        "fast": (SpectrumSettings, {"steps": 50, "thinnings": 4}),
+        "balanced": (SpectrumSettings, {}),
+        "best": (SpectrumSettings, {"steps": 200, "thinnings": 24, "folds": 4}),
+        "tutorial": (TutorialSettings, {}),
     },
     "stack": {
-        "fast": lambda **s: StackSettings(**{"folds": 2, "steps": 150, **s}),
-        "balanced": StackSettings,
-        "best": lambda **s: StackSettings(**{"steps": 900, "features": 64, **s}),
+        "fast": (StackSettings, {"folds": 2, "steps": 150}),
+        "balanced": (StackSettings, {}),
+        "best": (StackSettings, {"steps": 900, "features": 64}),
     },
     "pca": {
-        "fast": lambda **s: PcaSettings(**{"folds": 2, **s}),
-        "balanced": PcaSettings,
-        "best": lambda **s: PcaSettings(**{"folds": 8, **s}),
+        "fast": (PcaSettings, {"folds": 2}),
+        "balanced": (PcaSettings, {}),
+        "best": (PcaSettings, {"folds": 8}),
     },
 }
 
 
 def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Settings:
-    """Return the complete settings of a run, or say what is wrong before it begins.
-
-    Parameters
-    ----------
-    method : {"spectrum", "stack", "pca"}
-    preset : {"fast", "balanced", "best", "tutorial"}
-        ``"tutorial"`` belongs to the method ``"spectrum"``.
-    changes : mapping
-        Single settings that differ from the preset's.
+    """Return the complete settings of a run: those of a preset with single changes.
 
     Raises
     ------
     SettingsError
-        If a name is not known, a value is impossible, or the preset does not go with the method.
+        If a name is unknown, a value is impossible, or the preset does not go with the method.
     """
     check_setting(method in _PRESETS, "method", f"one of {', '.join(METHODS)}", method)
     presets = _PRESETS[method]
     check_setting(
         preset in presets, "preset", f"one of {', '.join(presets)} for method {method!r}", preset
     )
-    known = {entry.name for entry in fields(presets[preset]())}
+    kind, own = presets[preset]
+    known = hints_of(kind)
     for name in changes:
         if name not in known:
             near = get_close_matches(name, known, 1)
@@ -325,48 +263,44 @@ def resolve_settings(method: str, preset: str, changes: Mapping[str, Any]) -> Se
                 f"unknown setting {name!r} for method {method!r} with preset {preset!r}; {hint}"
                 f"there are {', '.join(sorted(known))}"
             )
-    return presets[preset](**changes)
+    return kind(**{**own, **changes})
 
 
 def settings_from_dict(content: Mapping[str, Any]) -> Settings:
-    """Make the settings that `Settings.as_dict` described; used by saved models."""
+    """Return the settings that `Settings.as_dict` described; saved models need it."""
     values = {name: value for name, value in content.items() if name != "method"}
     for kind in (TutorialSettings, SpectrumSettings, StackSettings, PcaSettings):
-        if kind.method == content["method"] and set(values) == {f.name for f in fields(kind)}:
+        if kind.method == content["method"] and set(values) == set(hints_of(kind)):
             return kind(**values)
     raise SettingsError(f"settings of no known method: {sorted(content)}")
 
 
-def _check_subspace(settings: PcaSettings | StackSettings) -> None:
-    if settings.rank is not None:
-        _whole(settings, "rank", 1)
-    _whole(settings, "max_rank", 1)
-    floor = settings.weight_floor
-    check_setting(
-        _is_real(floor) and floor > 0, "weight_floor", "a number of counts above 0", floor
-    )
+def hints_of(kind: type[Settings]) -> dict[str, Any]:
+    """Return the type of each setting, including its limits."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {entry.name: hints[entry.name] for entry in fields(kind)}
 
 
-def _check_line_width(width: float | None) -> None:
-    check_setting(
-        width is None or (_is_real(width) and 0 < width <= 100),
-        "line_width",
-        "None, or a width above 0 and up to 100",
-        width,
-    )
+def limits_of(hint: Any) -> Limits | None:
+    """Return the limits in the type of a setting, which may be optional."""
+    for part in (hint, *get_args(hint)):
+        for entry in getattr(part, "__metadata__", ()):
+            if isinstance(entry, Limits):
+                return entry
+    return None
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _whole(settings: Settings, name: str, least: int) -> None:
-    value = getattr(settings, name)
-    good = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    check_setting(good, name, f"a whole number of at least {least}", value)
+def _check(name: str, hint: Any, value: object) -> None:
+    limits = limits_of(hint)
+    if limits is None:
+        choices = get_args(hint)
+        words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
+        check_setting(value in choices, name, words, value)
+    elif value is not None or type(None) not in get_args(hint):
+        check_setting(limits.allow(value), name, limits.words, value)
 
 
 def check_setting(good: bool, name: str, expected: str, found: object) -> None:
-    """Raise a `SettingsError` that says what was expected unless the setting is good."""
+    """Raise a `SettingsError` with the expected and the found value unless the setting is good."""
     if not good:
         raise SettingsError(f"setting {name!r}: expected {expected}, found {found!r}")

@@ -106,7 +106,9 @@ def test_files_that_do_not_describe_themselves_are_read_with_options(
         xrf.read(path)
     options = {"energy_axis": 0, "energy_offset": 0.0, "energy_gain": 0.16}
     memory = AnswerStore(tmp_path / "answers.json")
-    assert memory.remember(question_about(path, error.value).kind, ReadOptions(**options))
+    assert memory.remember(
+        question_about(xrf.io.recognise(path), error.value).kind, ReadOptions(**options)
+    )
     monkeypatch.setattr(answers, "AnswerStore", lambda: memory)
     panel = dock(viewer, "Batch denoise")
     panel.model.add([path])

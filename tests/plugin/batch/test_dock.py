@@ -17,7 +17,7 @@ from napari_xrf_denoise.plugin.batch import dock as batch_dock
 from napari_xrf_denoise.plugin.batch.model import NO_MODEL, share_done
 from napari_xrf_denoise.plugin.batch.table import FILE, GAIN, MESSAGE, PROGRESS, STATE
 from napari_xrf_denoise.plugin.common.preferences import Preferences
-from tests.helpers.dock_work import click
+from tests.helpers.dock_work import click, type_in
 
 
 class Engine:
@@ -237,13 +237,13 @@ def test_advanced_settings_are_part_of_the_job(qtbot, batch, files):
     drop(batch, files[:1])
     batch.method_box.setCurrentText("pca")
     form = batch.settings_form
-    assert not form.isVisible()
+    assert not form.native.isVisible()
     batch.advanced.expand()
-    assert form.isVisible()
-    form.field("seed").setValue(7)
-    form.field("pairs").setCurrentText("thinning")
-    form.field("folds").setValue(5)
-    form.field("rank").setValue(3)
+    assert form.native.isVisible()
+    form["seed"].value = 7
+    form["pairs"].value = "thinning"
+    form["folds"].value = 5
+    type_in(qtbot, form["rank"], "3")
     click(qtbot, batch.button)
     wait_for_end(qtbot, batch)
     record = xrf.read(batch.model.tasks[0].target).metadata["denoising"]["batch"]
@@ -256,23 +256,23 @@ def test_advanced_settings_are_part_of_the_job(qtbot, batch, files):
 def test_impossible_advanced_settings_are_said_before_it_starts(batch, files):
     drop(batch, files)
     batch.advanced.expand()
-    batch.settings_form.field("folds").setValue(1)
+    batch.settings_form["folds"].value = 1
     assert not batch.button.isEnabled()
     assert "folds" in batch.words.text()
-    batch.settings_form.field("folds").setValue(2)
+    batch.settings_form["folds"].value = 2
     assert batch.button.isEnabled()
 
 
-def test_a_setting_of_another_method_is_kept_aside(batch, files):
+def test_a_setting_of_another_method_is_kept_aside(qtbot, batch, files):
     drop(batch, files)
     batch.method_box.setCurrentText("pca")
-    batch.settings_form.field("rank").setValue(3)
+    type_in(qtbot, batch.settings_form["rank"], "3")
     assert batch.model.plan.request["rank"] == 3
     batch.method_box.setCurrentText("spectrum")
     assert batch.model.plan.request == {"method": "spectrum", "preset": "balanced"}
     assert batch.button.isEnabled()
     batch.method_box.setCurrentText("pca")
-    assert batch.settings_form.field("rank").value() == 3
+    assert batch.settings_form["rank"].value == "3"
 
 
 def test_a_model_has_its_settings_already(batch):
@@ -285,8 +285,8 @@ def test_the_tab_key_goes_from_top_to_bottom(batch):
     batch.advanced.expand()
     form = batch.settings_form
     wanted = [
-        batch.overwrite_box, batch.advanced.button, form.field("seed"),
-        form.field("pairs"), form.field("folds"), batch.button,
+        batch.overwrite_box, batch.advanced.button, form["seed"].native,
+        form["pairs"].native, form["folds"].native, batch.button,
     ]  # fmt: skip
     found, widget = [wanted[0]], wanted[0]
     while widget is not wanted[-1]:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
-from tests.helpers.dock_work import click
+from tests.helpers.dock_work import click, type_in
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -186,7 +186,7 @@ def test_an_error_stands_in_the_panel(qtbot, viewer_with_map, panel):
 
 def test_tabbing_goes_from_top_to_bottom(panel):
     order = [panel.layer_list, panel.method_box, panel.preset_box, panel.model_box]
-    order += [panel.device_box, panel.settings_form.field("seed"), panel.button]
+    order += [panel.device_box, panel.settings_form["seed"].native, panel.button]
     widget, seen = panel.layer_list, []
     for _ in range(80):
         if widget in order:
@@ -321,11 +321,11 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     assert panel.method_box.isEnabled()
 
 
-def test_the_same_in_python_follows_the_settings_and_names(viewer_with_map, panel):
+def test_the_same_in_python_follows_the_settings_and_names(qtbot, viewer_with_map, panel):
     assert "viewer.layers['map']" in panel.python.lines()
     viewer_with_map.layers["map"].name = "ore"
     assert "viewer.layers['ore']" in panel.python.lines()
-    panel.settings_form.field("rank").setValue(3)
+    type_in(qtbot, panel.settings_form["rank"], "3")
     assert "rank=3" in panel.python.lines()
     panel.model.choose(())
     assert not panel.python.isVisible()

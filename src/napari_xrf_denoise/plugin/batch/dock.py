@@ -129,7 +129,9 @@ class BatchDock(Dock):
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.settings_form = SettingsForm()
         self.advanced = Collapsible(
-            "Advanced settings", self.settings_form, "Override individual settings of the preset"
+            "Advanced settings",
+            self.settings_form.native,
+            "Override individual settings of the preset",
         )
         self.model_field = _path_field("File of a saved model (.safetensors)")
         self.model_button = button("Choose…", "Choose the model file")
@@ -168,7 +170,7 @@ class BatchDock(Dock):
         ):
             box.currentTextChanged.connect(partial(_change, model, name))
         self.overwrite_box.toggled.connect(partial(_change, model, "overwrite"))
-        self.settings_form.changed.connect(model.set_up)
+        self.settings_form.edited.connect(model.set_up)
         for field in (self.model_field, self.target_field):
             field.editingFinished.connect(self._take_paths)
         self.model_button.clicked.connect(self._choose_model)
@@ -267,7 +269,7 @@ class BatchDock(Dock):
         for widget in (
             *(self.add_button, self.folder_button, self.remove_button, self.way_box),
             *(self.way_stack, self.target_field, self.target_button),
-            *(self.suffix_box, self.overwrite_box, self.settings_form),
+            *(self.suffix_box, self.overwrite_box, self.settings_form.native),
         ):
             widget.setEnabled(idle)
         self._show_choices()

@@ -1,4 +1,4 @@
-"""Settings that the user changed, each kept for the method that it belongs to."""
+"""Settings changed by the user, each kept for its own method."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ SHARED = ("seed", "pairs")
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs from the presets.
-
-    Parameters
-    ----------
-    entries : mapping of (str, str) to value
-        By the kind of settings, or ``""`` for what all share, and the setting's name.
+    """Differences from the presets.
 
     Examples
     --------
@@ -30,14 +25,15 @@ class Changes:
     """
 
     entries: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    """By the class of the settings, or ``""`` for shared ones, and the name of the setting."""
 
     def of(self, preset: Settings) -> dict[str, Any]:
-        """Return the changes that concern these settings, by name."""
+        """Return the changes that apply to these settings, by name."""
         kinds = ("", type(preset).__name__)
         return {name: value for (kind, name), value in self.entries.items() if kind in kinds}
 
     def changed(self, preset: Settings, name: str, value: Any) -> Changes:
-        """Return these changes with one more; a value as in the preset is none."""
+        """Return these changes with one more; the value of the preset removes one."""
         key = ("" if name in SHARED else type(preset).__name__, name)
         entries = {**self.entries, key: value}
         if getattr(preset, name, None) == value:

@@ -1,162 +1,97 @@
-"""A form with every setting of a method, made from the settings themselves."""
+"""A form with every setting of a method, built from the settings' types and limits."""
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
+from functools import partial
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args
 
+from magicgui.widgets import ComboBox, Container, LineEdit, SpinBox
+from magicgui.widgets.bases import ValueWidget
 from psygnal import Signal
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
 
-from napari_xrf_denoise.denoising.settings import Settings
+from napari_xrf_denoise.denoising.settings import Settings, hints_of, limits_of
 
-_ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*) : (?P<kind>.+)$")
+from .magic_forms import LabelAligner, WheelGuard, align_fields, parse_number, type_digits_only
 
-
-def explain_settings(kind: type[Settings]) -> dict[str, str]:
-    """Return the meaning of every setting of a method, by name.
-
-    Parameters
-    ----------
-    kind : type
-        A class of `napari_xrf_denoise.denoising.settings`.
-
-    Examples
-    --------
-    >>> from napari_xrf_denoise.denoising.settings import PcaSettings
-    >>> explain_settings(PcaSettings)["rank"]
-    'Number of components; None finds it from the data by held-out counts.'
-    """
-    found: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        if issubclass(base, Settings):
-            found.update(_entries(inspect.getdoc(base) or ""))
-    return found
+MOST = 2**63 - 1
 
 
-def _entries(docstring: str) -> dict[str, str]:
-    _, _, section = docstring.partition("Parameters\n----------\n")
-    section = section.partition("\n\n")[0]
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in section.splitlines():
-        entry = _ENTRY.match(line)
-        if entry:
-            names = entry["names"].split(", ")
-            continue
-        for name in names:
-            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
-    return found
+class SettingsForm(Container[Any]):
+    """Fields for all settings of one method; edits are reported, never kept."""
 
-
-AUTOMATIC = "auto"
-"""What stands in a field whose setting is None."""
-MOST = 2**31 - 1
-THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
-
-
-class SettingsForm(QWidget):
-    """Fields for all settings of one method; what the user types is told, never kept.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
-
-    changed = Signal(str, object)
+    edited = Signal(str, object)
     """Name and value of a setting that the user gave."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
+        self.margins = (0, 0, 0, 0)
         self._kind: type[Settings] | None = None
-        self._fields: dict[str, QWidget] = {}
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._wheel_guard, self._aligner = WheelGuard(), LabelAligner()
+        self.native.installEventFilter(self._aligner)
 
     def tab_after(self, widget: QWidget) -> None:
-        """Put the fields behind a widget of the same window, for those who use the keyboard."""
-        for field in self._fields.values():
-            QWidget.setTabOrder(widget, field)
-            widget = field
-
-    def field(self, name: str) -> QWidget:
-        """Return the field of a setting."""
-        return self._fields[name]
+        """Put the fields after a widget of the same window in the tab order."""
+        for entry in self:
+            QWidget.setTabOrder(widget, entry.native)
+            widget = entry.native
 
     def show_settings(self, settings: Settings, changes: Mapping[str, Any]) -> None:
-        """Show a preset's settings with the user's changes, impossible ones among them."""
+        """Show a preset's settings, overridden by the user's changes, even impossible ones."""
         if type(settings) is not self._kind:
-            self._rebuild(type(settings))
-        for name, widget in self._fields.items():
-            value = changes.get(name, getattr(settings, name))
-            with QSignalBlocker(widget):
-                _show(widget, value)
+            self._kind = type(settings)
+            self.clear()
+            self.extend(self._field(entry) for entry in fields(settings))
+            align_fields(self.native)
+        for widget in self:
+            value = changes.get(widget.name, getattr(settings, widget.name))
+            # Text that is being typed stays.
+            if isinstance(widget, LineEdit):
+                if not widget.native.hasFocus():
+                    widget.value = "" if value is None else str(value)
+            elif widget.value != value:
+                with widget.changed.blocked():
+                    try:
+                        widget.value = value
+                    except (TypeError, ValueError):
+                        widget.value = getattr(settings, widget.name)
 
-    def _rebuild(self, kind: type[Settings]) -> None:
-        while self._form.rowCount():
-            self._form.removeRow(0)
-        self._kind = kind
-        hints, words = get_type_hints(kind), explain_settings(kind)
-        self._fields = {}
-        for entry in fields(kind):
-            widget = self._field(entry.name, hints[entry.name])
-            widget.setToolTip(words.get(entry.name, ""))
-            self._fields[entry.name] = widget
-            self._form.addRow(entry.name.replace("_", " "), widget)
+    def _field(self, entry: Field[Any]) -> ValueWidget[Any]:
+        assert self._kind is not None
+        hint = hints_of(self._kind)[entry.name]
+        limits = limits_of(hint)
+        common = {
+            "name": entry.name,
+            "label": entry.name.replace("_", " "),
+            "tooltip": entry.metadata["explained"],
+        }
+        widget: ValueWidget[Any]
+        if limits is None:
+            widget = ComboBox(choices=get_args(hint), **common)
+        elif limits.whole and NoneType not in get_args(hint):
+            most = MOST if limits.most > MOST else int(limits.most)
+            widget = SpinBox(min=int(limits.least), max=most, step=1, **common)
+            type_digits_only(widget)
+        else:
+            # For a number that may be left to the data, or has any number of decimals.
+            widget = LineEdit(**common)
+            none = entry.metadata["none"] if NoneType in get_args(hint) else ""
+            widget.native.setPlaceholderText(none)
+            report = partial(self._report, widget, none, int if limits.whole else float)
+            widget.native.editingFinished.connect(report)
+        if not isinstance(widget, LineEdit):
+            widget.changed.connect(partial(self.edited.emit, entry.name))
+            widget.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            widget.native.installEventFilter(self._wheel_guard)
+        widget.native.setAccessibleName(common["label"])
+        return widget
 
-    def _field(self, name: str, hint: Any) -> QWidget:
-        if get_origin(hint) is Literal:
-            box = QComboBox()
-            box.addItems([str(choice) for choice in get_args(hint)])
-            box.currentTextChanged.connect(lambda text: self.changed.emit(name, text))
-            return box
-        optional = NoneType in get_args(hint)
-        if int in (hint, *get_args(hint)):
-            spin = QSpinBox()
-            spin.setRange(0, MOST)
-            spin.setKeyboardTracking(False)
-            if optional:
-                # Zero is no possible number of anything that may be left to the data.
-                spin.setSpecialValueText(AUTOMATIC)
-            spin.valueChanged.connect(
-                lambda value: self.changed.emit(name, None if optional and not value else value)
-            )
-            return spin
-        line = QLineEdit()
-        line.setPlaceholderText(AUTOMATIC if optional else "")
-
-        def tell() -> None:
-            # The signal also comes when the field is only left.
-            if line.isModified():
-                line.setModified(False)
-                self.changed.emit(name, _typed(line.text()))
-
-        line.editingFinished.connect(tell)
-        return line
-
-
-def _typed(text: str) -> float | str | None:
-    """Return the number that was typed; what is none is told as it is, and refused with words."""
-    if not text.strip():
-        return None
-    if THOUSANDS.fullmatch(text.strip()):
-        return text  # 1,000 may be a thousand or one
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return text
-
-
-def _show(widget: QWidget, value: Any) -> None:
-    if isinstance(widget, QComboBox):
-        widget.setCurrentText(str(value))
-    elif isinstance(widget, QSpinBox):
-        widget.setValue(value or 0)
-    elif isinstance(widget, QLineEdit) and not widget.hasFocus():
-        widget.setText("" if value is None else str(value))
+    def _report(self, widget: LineEdit, none: str, kind: type[float]) -> None:
+        # The signal also comes when the field only loses the focus.
+        if widget.native.isModified():
+            widget.native.setModified(False)
+            self.edited.emit(widget.name, parse_number(widget.value, none, kind))

@@ -125,7 +125,7 @@ class DenoiseDock(Dock):
         device = form(("device", self.device_box))
         self.advanced = Collapsible(
             "Advanced settings",
-            inside(column(device, self.settings_form)),
+            inside(column(device, self.settings_form.native)),
             "Override individual settings of the preset",
         )
         self.history = Collapsible("Progress", self.live, "Current prediction and training curves")
@@ -158,7 +158,7 @@ class DenoiseDock(Dock):
         self.method_box.currentTextChanged.connect(self._set("method"))
         self.preset_box.currentTextChanged.connect(self._set("preset"))
         self.device_box.currentTextChanged.connect(self._set("device"))
-        self.settings_form.changed.connect(model.change)
+        self.settings_form.edited.connect(model.change)
         self.model_box.activated.connect(self._choose_model)
         self.button.clicked.connect(self._click)
         self.save_button.clicked.connect(self._save_model)
@@ -311,12 +311,12 @@ class DenoiseDock(Dock):
                 box.setCurrentText(text)
             box.setEnabled(idle and (model.trained is None or box is self.device_box))
         self._show_models()
-        for widget in (self.layer_list, self.model_box, self.settings_form):
+        for widget in (self.layer_list, self.model_box, self.settings_form.native):
             widget.setEnabled(idle)
-        self.settings_form.setVisible(model.trained is None)
+        self.settings_form.native.setVisible(model.trained is None)
         plan = model.plan()
         if plan.defaults is None:
-            self.settings_form.setEnabled(False)
+            self.settings_form.native.setEnabled(False)
         else:
             self.settings_form.show_settings(plan.defaults, model.changes.of(plan.defaults))
             self.settings_form.tab_after(self.device_box)

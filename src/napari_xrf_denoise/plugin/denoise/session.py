@@ -31,6 +31,7 @@ from napari_xrf_denoise.plugin.common.jobs import (
     Work,
     load_torch,
 )
+from napari_xrf_denoise.plugin.common.window_words import in_window
 
 from .call import Call, Trained
 from .history import HistoryKeeper
@@ -212,6 +213,6 @@ def _report_text(result: Denoised) -> str:
     if report.measured_by and report.measured_by not in summary:
         lines.append(f"Estimated from: {report.measured_by}.")
     lines.append(f"Counts: the result holds {100 * report.count_ratio:.2f} % of the raw counts.")
-    lines += [f"Warning: {text}" for text in report.warnings]
+    lines += [f"Warning: {in_window(text)}" for text in report.warnings]
     lines.append(f"Added as layer “{result.image.name}”.")
     return "\n".join(lines)
