@@ -12,8 +12,8 @@ from psygnal import SignalGroup, SignalInstance
 from qtpy.QtCore import QCoreApplication, QEvent, QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
-from .layer_watcher import LayerWatcher
 from .plots import PlotColors, colors_of
+from .spectral_layers import LayerWatcher
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.layers.regions import drawn_regions
-from napari_xrf_denoise.plugin.common.layer_images import find_pair
+from napari_xrf_denoise.plugin.common.spectral_layers import find_pair
 
 from .layer_spectra import OF, Curve, LayerSpectra
 from .model import SpectrumModel, place_words

@@ -15,8 +15,12 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import Dock
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, move_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.plots import PlotColors
+from napari_xrf_denoise.plugin.common.spectral_layers import (
+    energy_of_slice,
+    move_slice,
+    sliced_layer,
+)
 from napari_xrf_denoise.plugin.common.widgets import (
     button,
     column,

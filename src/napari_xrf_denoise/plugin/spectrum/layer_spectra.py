@@ -13,7 +13,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.layers.geometry import unit_factors
 from napari_xrf_denoise.plugin.common.jobs import Latest
-from napari_xrf_denoise.plugin.common.layer_images import LayerImage, denoising_record
+from napari_xrf_denoise.plugin.common.spectral_layers import LayerImage, denoising_record
 from napari_xrf_denoise.processing.spectra import Kind, PixelSums, whole_sums
 
 from .errors import AVERAGE, POISSON, denoised_error, poisson_error
