@@ -68,7 +68,7 @@ def asked() -> None:
     try:
         xrf.read(path)
     except xrf.FormatError as error:
-        question = question_about(path, error)
+        question = question_about(xrf.io.recognise(path), error)
     assert question is not None
     with window() as viewer:
         dialog = ReadDialog(question, question.suggestion(), viewer.window._qt_window)

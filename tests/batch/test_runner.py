@@ -11,6 +11,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise import io
 from napari_xrf_denoise.batch import runner as batch
 from napari_xrf_denoise.batch.runner import Task, plan, run, seconds_left
+from napari_xrf_denoise.denoising import plan_run
 
 PCA = {"method": "pca", "preset": "fast"}
 GAIN = 8.0
@@ -368,6 +369,14 @@ def test_maps_are_denoised_and_a_model_is_applied(tmp_path):
         raw, result = xrf.read(file).counts[0], xrf.read(made.target).counts[0]
         truth = truth.reshape(raw.shape)
         assert np.mean((result - truth) ** 2) < np.mean((raw - truth) ** 2)
+
+    # A plan for any file is the same job as the arguments that it was made from.
+    again = run(plan(files, tmp_path / "learned"), plan_run(**PCA))
+    assert states(again) == ["skipped", "skipped"]
+    planned = run(plan(files[:1], tmp_path / "planned"), plan_run(**PCA))
+    np.testing.assert_array_equal(
+        xrf.read(planned[0].target).counts, xrf.read(tasks[0].target).counts
+    )
 
     model = xrf.denoise(xrf.read(files[0]), **PCA).model
     applied = run(plan(files, tmp_path / "applied"), model)

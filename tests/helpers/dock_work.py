@@ -67,7 +67,7 @@ def _element_maps(qtbot, viewer, dock, folder):
     dock.elements_field.setText("Fe, As")
     qtbot.waitUntil(lambda: dock.model.knows_lines, timeout=20_000)
     click(qtbot, dock.button)
-    qtbot.waitUntil(lambda: not dock.model.doing, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.model.status == "idle", timeout=20_000)
     for fold in (dock.window_fold, dock.list_fold, dock.overlay_fold, dock.scatter_fold):
         fold.expand()
     qtbot.waitUntil(lambda: dock.scatter_page.plot.values()[0].size > 0, timeout=5_000)

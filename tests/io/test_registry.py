@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise import EnergyAxis, FormatError, SettingsError, SpectrumImage, read, write
-from napari_xrf_denoise.io import LAYOUTS, describe, sniff, writable_suffixes
+from napari_xrf_denoise.io import LAYOUTS, recognise, sniff, writable_suffixes
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(200)
 HTML = b"<!DOCTYPE html><html><body>404 not found</body></html>"
@@ -16,7 +16,7 @@ SUFFIXES = [".h5", ".tif", ".csv", ".npy", ".hspy", ".bcf", ".emd", ".pts", ".sp
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
-    ("content", "kind"), [(JPEG, "JPEG picture"), (HTML, "HTML page")], ids=["jpeg", "html"]
+    ("content", "kind"), [(JPEG, "JPEG image"), (HTML, "HTML page")], ids=["jpeg", "html"]
 )
 def test_a_foreign_file_under_any_name_is_refused_for_what_it_is(tmp_path, suffix, content, kind):
     path = tmp_path / f"wrong{suffix}"
@@ -95,7 +95,7 @@ def test_suffixes_to_write_are_known():
 
 def test_a_file_that_needs_options_is_described(tmp_path):
     np.save(tmp_path / "cube.npy", np.ones((3, 4, 50)))
-    found = describe(tmp_path / "cube.npy")
+    found = recognise(tmp_path / "cube.npy")
     assert found.layout.name == "npy"
     assert "NumPy array" in found.reason
 

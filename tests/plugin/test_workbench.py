@@ -117,7 +117,9 @@ def test_from_the_first_look_to_the_saved_maps(
 
     # The maps of the raw counts into a file, with their units.
     path = tmp_path / "maps.h5"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), "NeXus HDF5 (*.h5)"))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), "NeXus HDF5 (*.h5)")
+    )
     maps.list_fold.expand()
     click(qtbot, maps.list_page.save_button)
     qtbot.waitUntil(lambda: "2 maps saved" in maps.message.text(), timeout=20_000)
@@ -176,7 +178,7 @@ def test_compare_waits_for_a_result(qtbot, viewer_with_map, dock, small_map):
 
 def test_a_line_beyond_the_energies_is_told(qtbot, viewer_with_map, dock):
     panel = dock(viewer_with_map, "Element maps")
-    panel.line_box.setCurrentText("Ka")
+    panel.line_box.setCurrentText("Kα")
     panel.elements_field.setText("U")
     click(qtbot, panel.button)
     told = f"U Ka at {line_energy('U', 'Ka'):.2f} keV"
@@ -210,7 +212,7 @@ def test_maps_of_raw_and_of_denoised_counts_are_told_apart(qtbot, pair, dock):
     page = panel.scatter_page
     page.x_box.setCurrentText("Fe Ka of map")
     page.y_box.setCurrentText("Fe Ka of map denoised")
-    assert page.plot.axis_labels() == ("Fe Ka, raw (counts)", "Fe Ka, denoised (counts)")
+    assert page.plot.axis_labels() == ("Fe Kα, raw (counts)", "Fe Kα, denoised (counts)")
 
 
 def _rename(viewer, layer):
@@ -273,11 +275,11 @@ def start(viewer, dock, name):
 
 def is_idle(name, panel):
     if name == "Element maps":
-        return not panel.model.doing and not panel.summing.is_waiting
+        return panel.model.status == "idle" and not panel.summing.is_waiting
     if name == "Spectrum":
         return not panel.spectra.is_waiting
     if name == "Calibrate energy":
-        return not panel._summing.is_waiting
+        return not panel.summing.is_waiting
     return panel.model.status == "idle"
 
 

@@ -33,7 +33,7 @@ def test_two_peaks_give_offset_and_gain_in_either_order(order):
     [
         ((640.0, 640.0), (3.7, 6.4), "two different peaks"),
         ((370.0, 640.0), (6.4, 6.4), "two different lines"),
-        ((370.0, 640.0), (6.4, 3.7), "exchange the lines"),
+        ((370.0, 640.0), (6.4, 3.7), "swap the two lines"),
         ((370.0, 5000.0), (3.7, 6.4), "between channel 0 and 2047"),
         ((-1.0, 640.0), (3.7, 6.4), "between channel 0 and 2047"),
         ((370.0, float("nan")), (3.7, 6.4), "finite"),

@@ -139,7 +139,7 @@ def test_channels_have_no_names():
         lambda: sum_peaks([], axis),
         lambda: escape_peaks([], axis),
     ):
-        with pytest.raises(DataError, match="counts channels"):
+        with pytest.raises(DataError, match="found channel numbers"):
             call()
 
 

@@ -21,19 +21,32 @@ READABLE = (
 
 
 class Sources:
-    """How the files of a batch are read: each whole, as it describes itself.
+    """How the files of a batch are read: each whole, with the same options.
 
-    Subclasses add options, such as the energy axis. These belong to a result's record: the same
-    file read with other options is another job.
+    A subclass may know more about single files. The options belong to a result's record: the same
+    file read in another way is another job.
+
+    Parameters
+    ----------
+    **options
+        As `napari_xrf_denoise.read` takes them, for files that do not describe themselves.
+
+    Examples
+    --------
+    >>> Sources(energy_axis=0, energy_gain=0.01).read_options(Path("cube.npy"))
+    {'energy_axis': 0, 'energy_gain': 0.01}
     """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
 
     def read(self, path: Path) -> SpectrumImage:
         """Return the counts of a file."""
-        return read_quietly(path)
+        return read_quietly(path, **self._options)
 
     def read_options(self, path: Path) -> Mapping[str, Any]:
         """Return the options with which a file was read, as plain values."""
-        return {}
+        return self._options
 
     def is_unchanged(self, path: Path, before: Mapping[str, Any]) -> bool:
         """Whether a file is read with the options of an earlier result."""

@@ -1,4 +1,4 @@
-"""The main job on simulated data whose truth is known: spectra and a map, denoised and judged."""
+"""The demo: simulated spectra and a map are denoised and compared with the known truth."""
 
 from __future__ import annotations
 
@@ -22,37 +22,24 @@ from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_sp
 from .figures import figures_of, maps_figure, save_figure, save_run_figures
 
 EXPOSURES = slice(0, 4)
-"""Which of the 32 simulated exposures are denoised; the others stand for the long measurement."""
+"""The exposures that are denoised; the other 28 stand for the long measurement."""
 
 ELEMENTS = ("Ti", "Mn", "Ca", "Cu", "K", "Zn", "Fe")
-"""Elements whose map is worth a look; the first that was simulated is drawn."""
+"""Elements to draw a map of; the first that was simulated is used."""
 
 DATA = ("spectra.h5", "spectra_denoised.h5", "map.h5", "map_denoised.h5")
 RUNS = ("spectra", "spectra_tutorial", "map")
 PICTURES = ("map_element.png",)
-"""What the demo writes: data, pictures of runs, and pictures of its own."""
+"""Files of the demo: data, figures of runs, and its own figure."""
 
 Echo = Callable[[str], object]
 
 
 def run_demo(folder: Path, seed: int, echo: Echo, on_progress: Callable[[str], Any]) -> None:
-    """Simulate spectra and a map, denoise both, and leave data and figures in a folder.
+    """Simulate spectra and a map, denoise both, and write data and figures to a folder.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made when it is missing; files of an earlier demo in it are replaced.
-    seed : int
-        Of the simulation and of the training.
-    say : callable
-        Called with each line of the outcome.
-    on_progress : callable
-        Called with a run's title; returns what `denoise` calls with its progress.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written, or holds files of these names that are of no demo.
+    The folder is created if missing; files of an earlier demo are replaced. `echo` gets each line
+    of the outcome; ``on_progress(title)`` returns what `denoise` calls with its progress.
     """
     check_demo_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,12 +49,7 @@ def run_demo(folder: Path, seed: int, echo: Echo, on_progress: Callable[[str], A
 
 
 def check_demo_folder(folder: Path) -> None:
-    """Refuse a folder in which the demo would replace files that it has not made.
-
-    Raises
-    ------
-    OSError
-    """
+    """Refuse a folder in which the demo would replace files of others."""
     check_folder(folder)
     pictures = [folder / name for name in PICTURES] + [
         picture for name in RUNS for picture in figures_of(folder, name)
@@ -75,7 +57,7 @@ def check_demo_folder(folder: Path) -> None:
     data = [folder / name for name in DATA if (folder / name).exists()]
     foreign = [path for path in data if not _is_simulated(path)]
     if not data:
-        # The demo writes data first: its pictures are never alone.
+        # The demo writes data first, so its figures are never alone.
         foreign = [path for path in pictures if path.exists()]
     if foreign:
         raise FileExistsError(

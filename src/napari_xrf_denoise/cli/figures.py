@@ -10,21 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-from typing import TYPE_CHECKING
-
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from napari_xrf_denoise.denoising import Denoised
 
 ZOOMS: tuple[tuple[float, float], ...] = ((2.5, 7.5), (7.75, 9.75), (15.0, 18.5), (15.2, 16.25))
-"""Energy ranges in keV that the published tutorial looks at closely."""
+"""Energy ranges in keV that the published tutorial shows enlarged."""
 
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "single": {"color": "#8c8c8c", "marker": ".", "linestyle": "none", "markersize": 2.5},
@@ -33,8 +28,8 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "denoised": {"color": "#d55e00", "linewidth": 1.3},
     "true": {"color": "#000000", "linewidth": 0.8, "linestyle": "--"},
 }
-"""One look for each kind of curve in all figures; colours that colour-blind people tell apart
-(M. Okabe and K. Ito, 2008)."""
+"""One style for each kind of curve in all figures; colours for colour-blind readers (M. Okabe and
+K. Ito, 2008)."""
 
 Curve = tuple[str, str, NDArray[Any]]
 """(style, label, counts of each channel)."""
@@ -48,23 +43,12 @@ def spectra_figure(
     log: bool = True,
     title: str = "",
 ) -> Figure:
-    """Draw spectra over each other.
+    """Draw spectra on common axes.
 
-    Parameters
-    ----------
-    energy : EnergyAxis
-    curves : iterable of (style, label, counts)
-        Styles are the keys of `STYLES`; counts have one value for each channel.
-    ranges : sequence of (low, high), optional
-        Energy windows in keV, one panel for each, with a linear axis; the whole axis by default.
-    log : bool
-        Whether counts are on a logarithmic axis where the whole range is shown. It begins at half
-        the smallest count of the first two curves; what is below is drawn at that edge.
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    `curves` are (style, label, counts (energy,)), with a key of `STYLES`. `ranges` are windows in
+    keV, each a panel with a linear axis; without them the whole range is one panel, with a
+    logarithmic axis if `log`. It begins at half the smallest count of the first two curves; lower
+    values are drawn at that edge.
     """
     curves = list(curves)
     panels = list(ranges) if ranges else [(energy.centers[0], energy.centers[-1])]
@@ -97,18 +81,7 @@ def _half_smallest(counts: NDArray[Any]) -> float:
 
 
 def losses_figure(losses: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
-    """Draw training losses; of a held-out loss, the best epoch is marked.
-
-    Parameters
-    ----------
-    losses : mapping of str to sequence of float
-        One value an epoch or step, by name.
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw training losses, by name one value per epoch or step; mark the best held-out one."""
     figure, (axis,) = _figure(1, 3.0)
     positive = all(np.min(values) > 0 for values in losses.values())
     for number, (name, values) in enumerate(losses.items()):
@@ -139,20 +112,9 @@ def maps_figure(
     unit: str = "pixel",
     title: str = "",
 ) -> Figure:
-    """Draw pictures side by side on one colour scale.
+    """Draw labelled pictures (y, x) in counts side by side, on the colour scale of the last one.
 
-    Parameters
-    ----------
-    maps : sequence of (label, picture)
-        Pictures of shape (y, x) in counts; the scale is that of the last one.
-    pixel_size : tuple of float
-        (y, x) size of a pixel in `unit`.
-    unit : str
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    `pixel_size` is (y, x) in `unit`.
     """
     from matplotlib.figure import Figure
 
@@ -200,7 +162,7 @@ KINDS = ("data", "result", "details", "sum_spectrum", "strongest_line", "losses"
 
 
 def figures_of(folder: Path, name: str) -> list[Path]:
-    """Return all that `save_run_figures` may write of a run."""
+    """Return all files that `save_run_figures` may write."""
     return [folder / f"{name}_{kind}.png" for kind in KINDS]
 
 
@@ -213,29 +175,12 @@ def save_run_figures(
     unseen: SpectrumImage | None = None,
     truth: NDArray[np.floating] | None = None,
 ) -> list[Path]:
-    """Draw a run and write the pictures to a folder.
+    """Draw a run, write the figures to a folder (created if missing), and return their paths.
 
-    Spectra give the tutorial's pictures: data, losses, result, and zooms into energy ranges. Maps
-    give the mean spectrum of all pixels and pictures of the strongest line.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made when it is missing.
-    name : str
-        What the names of the files begin with.
-    image : SpectrumImage
-        The run's input.
-    result : Denoised
-    unseen : SpectrumImage, optional
-        Repeats that the run did not use; the mean drawn is that of these and the input's.
-    truth : numpy.ndarray, shape (y, x, energy), optional
-        The true rate, where it is known.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The pictures.
+    Spectra give the figures of the tutorial: data, losses, result, and enlarged energy ranges. Maps
+    give the mean spectrum of all pixels and pictures of the strongest line. `unseen` are repeats
+    that the run did not use, which are part of the mean drawn; `truth` is the true rate
+    (y, x, energy).
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures = (_map_figures if image.is_map else _spectrum_figures)(image, result, unseen, truth)

@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong with a file."""
+"""Warnings and errors of the command line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from napari_xrf_denoise.core.errors import in_words
 
 
 def warn(text: str, path: Path | None = None) -> None:
-    """Print a warning, with the file that it belongs to where that is not clear."""
+    """Print a warning, with its file where that is not clear."""
     named = "" if path is None else f"{path}: "
     typer.secho(f"{named}warning: {text}", fg="yellow", err=True)
 
 
 def complain(error: Exception, path: Path | None = None) -> None:
-    """Print an error in one message that names the file it belongs to."""
+    """Print an error as one message that names its file."""
     message = in_words(error, path)
     if path is not None and path.name not in message:
         message = f"{path}: {without_name(message, path)}"
@@ -28,15 +28,7 @@ def complain(error: Exception, path: Path | None = None) -> None:
 def each(
     files: list[Path], run: Callable[[Path], None], expected: tuple[type[Exception], ...]
 ) -> None:
-    """Do something with each file; one that fails does not take the others with it.
-
-    Parameters
-    ----------
-    files : list of Path
-    run : callable
-    expected : tuple of exception types
-        Errors that a file may have; others end the program.
-    """
+    """Do something with each file; one with an expected error does not stop the others."""
     failed = 0
     for path in files:
         try:
@@ -48,12 +40,7 @@ def each(
 
 
 def end_with(failed: int, number: int) -> None:
-    """End the program with the exit status 1 if files failed, and say how many.
-
-    Raises
-    ------
-    typer.Exit
-    """
+    """Exit with status 1 if files failed, and print how many."""
     if failed and number > 1:
         typer.secho(f"error: {failed} of {number} files failed", fg="red", err=True)
     if failed:

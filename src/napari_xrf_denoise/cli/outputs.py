@@ -1,4 +1,4 @@
-"""What the command line writes: where results go, what is printed, and the progress bar."""
+"""Output of the command line: files of results, the printed report, the progress bar."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def save(image: SpectrumImage, target: Path, overwrite: bool) -> None:
 
 
 def print_report(result: Denoised) -> None:
-    """Print how the result was made and how good it is; warnings go to the error stream."""
+    """Print method and quality of the result; warnings go to the error stream."""
     report = result.report
     choices = report.choices
     typer.echo(f"method: {choices['method']} ({choices['why']})")

@@ -1,4 +1,4 @@
-"""Ranges as they are typed: first:last+1 along an axis, low:high in keV."""
+"""Typed values: ranges first:last+1, windows low:high in keV, factors, name=value."""
 
 from __future__ import annotations
 
@@ -10,15 +10,8 @@ from napari_xrf_denoise.core.errors import SettingsError
 
 
 def parse_slice(text: str | None, option: str) -> slice | None:
-    """Return the slice that ``first:last+1``, or one number, stands for.
+    """Return the slice of ``first:last+1`` or one number.
 
-    Raises
-    ------
-    SettingsError
-        If the text is neither, or nothing lies between first and last.
-
-    Examples
-    --------
     >>> parse_slice("0:4", "--y"), parse_slice("7", "--y"), parse_slice(None, "--y")
     (slice(0, 4, None), slice(7, 8, None), None)
     """
@@ -33,7 +26,7 @@ def parse_slice(text: str | None, option: str) -> slice | None:
     if len(parts) != 2:
         raise SettingsError(f"{option}: expected first:last+1 such as 0:4, found {text!r}")
     first, stop = parts
-    # Numbers below 0 count from the end, whose place only the file tells.
+    # Negative numbers count from the end, which is known only with the file.
     if first is not None and stop is not None and (first < 0) == (stop < 0) and first >= stop:
         problem = "nothing is left" if first == stop else "first is after last"
         raise SettingsError(f"{option} {text}: {problem}; expected first:last+1 such as 0:4")
@@ -41,24 +34,8 @@ def parse_slice(text: str | None, option: str) -> slice | None:
 
 
 def slice_within(text: str | None, option: str, size: int, what: str) -> slice | None:
-    """Return the slice that was typed, of an axis that has all of it.
+    """Return the slice of a typed range on an axis of this size; `what` lies along it ("rows").
 
-    Parameters
-    ----------
-    text : str, optional
-    option : str
-    size : int
-        Length of the axis.
-    what : str
-        What lies along it: ``"rows"``.
-
-    Raises
-    ------
-    SettingsError
-        If it is no range, or the axis is shorter.
-
-    Examples
-    --------
     >>> slice_within("-2:", "--y", 10, "rows")
     slice(8, 10, None)
     """
@@ -76,15 +53,8 @@ def slice_within(text: str | None, option: str, size: int, what: str) -> slice |
 
 
 def parse_window(text: str | None, option: str) -> tuple[float, float] | None:
-    """Return the energies in keV that ``low:high`` stands for.
+    """Return the energies in keV of ``low:high``.
 
-    Raises
-    ------
-    SettingsError
-        If the text is none, or low is not below high.
-
-    Examples
-    --------
     >>> parse_window("2:6.4", "--energy")
     (2.0, 6.4)
     """
@@ -101,15 +71,8 @@ def parse_window(text: str | None, option: str) -> tuple[float, float] | None:
 
 
 def parse_factors(text: str | None, option: str) -> tuple[int, int, int] | None:
-    """Return the factors that ``y,x,energy`` stands for.
+    """Return the factors of ``y,x,energy``.
 
-    Raises
-    ------
-    SettingsError
-        If these are not three whole numbers of at least 1.
-
-    Examples
-    --------
     >>> parse_factors("2,2,1", "--rebin")
     (2, 2, 1)
     """
@@ -127,21 +90,8 @@ def parse_factors(text: str | None, option: str) -> tuple[int, int, int] | None:
 
 
 def parse_settings(entries: Iterable[str], elsewhere: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that entries ``name=value`` stand for.
+    """Return the settings of ``name=value`` entries; `elsewhere` names those with an option.
 
-    Parameters
-    ----------
-    entries : iterable of str
-    elsewhere : mapping of str to str
-        Names that have a place of their own, and that place.
-
-    Raises
-    ------
-    SettingsError
-        If an entry has no value, or its name has a place of its own.
-
-    Examples
-    --------
     >>> parse_settings(["rank=12", "line_width=None", "strategy=X:1"], {})
     {'rank': 12, 'line_width': None, 'strategy': 'X:1'}
     """

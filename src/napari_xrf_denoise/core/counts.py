@@ -31,7 +31,7 @@ def check_counts(counts: NDArray[Any], name: str, *, first_row: int = 0) -> None
         "export counts from which no background was subtracted"
         if value < 0
         else "pixels that were not measured must hold 0 in the file (numpy.nan_to_num), and can be "
-        "left out with a mask then"
+        "excluded with a mask then"
     )
     n_pixels = int(bad.any(axis=(0, 3)).sum())
     raise DataError(

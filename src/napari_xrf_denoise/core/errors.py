@@ -29,8 +29,8 @@ class CalibrationWarning(UserWarning):
     """A file without an energy calibration: energies are channel numbers until one is given."""
 
 
-def in_words(error: BaseException, source: Path | None = None) -> str:
-    """Return an error, of work on a file, as one sentence.
+def in_words(error: BaseException, source: Path | None = None, *, hint: str = "") -> str:
+    """Return an error, of work on a file, as one sentence; `hint` is the advice if memory is short.
 
     >>> in_words(FileNotFoundError(2, "No such file or directory", "gold.h5"))
     'No such file or directory: gold.h5'
@@ -39,9 +39,9 @@ def in_words(error: BaseException, source: Path | None = None) -> str:
         return str(error)
     named = "" if source is None else f"{source.name}: "
     if isinstance(error, MemoryError):
-        return (
-            f"{named}not enough memory ({error}). Crop or rebin the map, or use a larger machine."
-        )
+        advice = hint or "Crop or rebin the map, or use a larger machine."
+        words = f"{named}not enough memory ({error}). {advice}"
+        return words[0].upper() + words[1:] if source is None else words
     if isinstance(error, OSError):
         # The text of such an error begins with a number that means nothing to a user.
         reason = str(error.strerror or error)

@@ -1,4 +1,4 @@
-"""The one data model: counts with the axes (repeat, y, x, energy), and what they mean."""
+"""The data model: counts with the axes (repeat, y, x, energy), and their meaning."""
 
 from __future__ import annotations
 
@@ -22,48 +22,47 @@ __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
 RepeatKind = Literal["scan", "frame", "detector"]
 READ_BYTES = 128 * 2**20
-"""Largest part of a lazy cube that is computed at once, to be given out in smaller blocks."""
+"""Largest part of a lazy cube that is computed at once and then split into smaller blocks."""
 _NO_AMOUNT = re.compile(r"^[xy]$|rate|factor|fraction|posit|dtf", re.IGNORECASE)
-"""Names of scalers that are no amounts: of pixels that become one, their mean is taken."""
+"""Names of scalers that are not amounts: merged pixels have their mean."""
 BLOCK_BYTES = 64 * 2**20
-"""Largest block, as float64, that one step over a cube holds in memory."""
+"""Largest block, as float64, that one step over a cube keeps in memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpectrumImage:
-    """Counts with the axes (repeat, y, x, energy), always four, and never changed.
+    """Immutable counts with exactly four axes (repeat, y, x, energy).
 
     Parameters
     ----------
     counts : numpy.ndarray, dask.array.Array or FactoredCounts, shape (repeat, y, x, energy)
-        Photon counts. Held as they are, without a copy; a NumPy array is seen read-only.
+        Photon counts, kept without a copy; a NumPy array becomes a read-only view.
     energy : EnergyAxis
-        Energies of the channels; channel numbers when left out.
+        Energies of the channels; channel numbers by default.
     repeat_kind : {"scan", "frame", "detector"}
-        What the repeats are. Scans measure the same thing again, so that their mean is the
-        result; frames and detector elements are parts of one measurement, which their sum is.
+        Kind of the repeats. Scans repeat the same measurement, and their mean is the result;
+        frames and detector elements are parts of one measurement, and their sum is the result.
     pixel_size : tuple of float
         (y, x) distance between pixels in `pixel_unit`.
     pixel_unit : str
         Unit of `pixel_size`; ``"pixel"`` when it is not known.
     name : str
-        What the picture is called in a layer list; the file's name where there is a file.
+        Name in a layer list; that of the file, if there is one.
     metadata : mapping
-        Further facts in plain Python values: source, warnings, settings of the measurement.
+        Further plain Python values: source, warnings, settings of the measurement.
     scalers : mapping of str to array_like, shape (y, x) or (repeat, y, x)
-        What was measured beside the spectra. Known names are ``live_time`` and ``real_time`` in
-        seconds, ``input_counts`` and ``output_counts`` of the pulse processor, and the positions
-        ``x`` and ``y``; others, such as ion chambers, have the name that the file gives them.
+        Quantities measured along with the spectra. Known names are ``live_time`` and ``real_time``
+        in seconds, ``input_counts`` and ``output_counts`` of the pulse processor, and the
+        positions ``x`` and ``y``; others, such as ion chambers, are named as in the file.
     repeat_energies : tuple of EnergyAxis, optional
-        Where repeats, such as detector elements, are calibrated one by one; `energy` is then that
-        of the first, and `align_repeats` brings all onto one.
+        Energy axis of each repeat, such as of detector elements calibrated separately; `energy` is
+        then that of the first, and `align_repeats` moves all to one axis.
 
     Raises
     ------
     DataError
-        If there are not four axes, an axis is empty, the energy axis or a scaler has another
-        length, or counts in memory are negative, NaN or infinite. Counts on disk are checked when
-        read.
+        If there are not four axes, an axis is empty, the energy axis or a scaler does not fit, or
+        counts in memory are negative, NaN or infinite. Counts on disk are checked when read.
 
     Examples
     --------
@@ -124,27 +123,27 @@ class SpectrumImage:
         energy_gain: float | None = None,
         **fields: Any,
     ) -> SpectrumImage:
-        """Make a spectrum image of an array of any axis order, as a view.
+        """Return a spectrum image of an array with any axis order, as a view.
 
         Parameters
         ----------
         array : array_like
             Energy, at most two axes of pixels, and perhaps repeats, in any order.
         energy_axis : int
-            Which axis is the energy.
+            Index of the energy axis.
         repeat_axis : int, optional
-            Which axis holds repeats of the same measurement.
+            Index of the axis of repeats.
         energy : EnergyAxis, optional
             Energies of the channels.
         energy_offset, energy_gain : float, optional
-            The same as two numbers, in keV and keV a channel; not both with `energy`.
+            Instead of `energy`: offset in keV and gain in keV per channel.
         **fields
             Further fields of `SpectrumImage`.
 
         Raises
         ------
         DataError
-            If an axis does not exist, is named twice, or too many axes are left for pixels.
+            If an axis does not exist or is given twice, or more than two axes remain for pixels.
         """
         name = fields.get("name", "array")
         if not is_lazy(array):
@@ -205,14 +204,14 @@ class SpectrumImage:
 
     @property
     def combination(self) -> Literal["mean", "sum"]:
-        """How repeats become one spectrum: the mean of scans, the sum of parts of one scan."""
+        """How repeats are combined: the mean of scans, the sum of frames or detector elements."""
         return "mean" if self.repeat_kind == "scan" else "sum"
 
     def replace(self, **fields: Any) -> SpectrumImage:
-        """Return a copy with other fields, validated again; counts are shared.
+        """Return a validated copy with other fields; counts are shared.
 
-        Scalers that do not fit other counts are left out, and so are the repeats' own energies
-        where the energy axis is another one.
+        Scalers that do not fit new counts are dropped, and so are `repeat_energies` with a new
+        energy axis.
         """
         counts = fields.get("counts", self.counts)
         shapes = (counts.shape[1:3], counts.shape[:3])
@@ -227,19 +226,19 @@ class SpectrumImage:
         return replace(self, metadata={**self.metadata, **entries})
 
     def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Go over the map in bands of rows, reading only one band at a time.
+        """Iterate over the map in bands of rows, reading one band at a time.
 
         Parameters
         ----------
         max_bytes : int
-            Size of the largest band once it is turned into float64; at least one row is read.
+            Largest size of a band as float64; at least one row is read.
 
         Yields
         ------
         rows : slice
             Rows of the band.
         counts : numpy.ndarray, shape (repeat, rows, x, energy)
-            Counts of the band, in the type that they are stored in.
+            Counts of the band, in their stored type.
 
         Raises
         ------
@@ -289,7 +288,7 @@ class SpectrumImage:
         return self.with_one_repeat(counts)
 
     def with_one_repeat(self, counts: Any, **fields: Any) -> SpectrumImage:
-        """Return a copy with counts (1, y, x, energy) that were made of all repeats."""
+        """Return a copy with counts (1, y, x, energy) computed from all repeats."""
         scalers = {}
         for name, values in self.scalers.items():
             # Frames follow one another, so that their times add up; detectors count side by side.
@@ -307,18 +306,18 @@ class SpectrumImage:
         energy: tuple[float, float] | None = None,
         mask: ArrayLike | None = None,
     ) -> SpectrumImage:
-        """Return a part of the image, as a view wherever that is possible.
+        """Return a part of the image, as a view where possible.
 
         Parameters
         ----------
         repeats, y, x : slice or int, optional
-            What to keep of these axes; all axes stay.
+            Part to keep of each axis; all four axes remain.
         energy : tuple of float, optional
             (low, high): the channels with centres in ``low <= energy < high`` (see
             `EnergyAxis.channels`), in keV; in channels if the axis is not calibrated.
         mask : array_like of bool, shape (y, x), optional
             Pixels to keep, of the image before `y` and `x` are applied; the others get zero
-            counts, so that the picture keeps its shape.
+            counts, so that the shape is kept.
 
         Raises
         ------
@@ -373,15 +372,15 @@ class SpectrumImage:
         return keep[None, :, :, None].astype(self.counts.dtype)
 
     def rebin(self, *, y: int = 1, x: int = 1, energy: int = 1) -> SpectrumImage:
-        """Return the image with neighbouring pixels or channels added up, as whole counts.
+        """Return the image with neighbouring pixels or channels summed, as whole counts.
 
-        Rows, columns and channels at the far end that do not fill a bin are left out. Scalers are
-        added up as well; of positions the mean is taken.
+        Rows, columns and channels at the far end that do not fill a bin are dropped. Scalers are
+        summed as well; positions and rates are averaged.
 
         Parameters
         ----------
         y, x, energy : int
-            How many neighbours become one.
+            Number of neighbours that become one.
 
         Raises
         ------
@@ -417,7 +416,7 @@ class SpectrumImage:
 
 
 def _typed(part: slice) -> str:
-    """Return a slice as one types it, 0:4."""
+    """Return a slice as it is typed, 0:4."""
     ends = (part.start, part.stop) if part.step is None else (part.start, part.stop, part.step)
     return ":".join("" if end is None else str(end) for end in ends)
 

@@ -1,12 +1,14 @@
 from .api import check_packages as check_packages
 from .api import read as read
 from .api import write as write
+from .base.layout import Layout as Layout
+from .base.layout import StoredArray as StoredArray
 from .images.pictures import write_pictures as write_pictures
 from .provenance import is_own as is_own
 from .registry import LAYOUTS as LAYOUTS
-from .registry import Layout as Layout
-from .registry import Recognition as Recognition
 from .registry import describe as describe
+from .registry import recognise as recognise
 from .registry import sniff as sniff
 from .registry import writable_suffixes as writable_suffixes
+from .source import Source as Source
 from .text.spectra_columns import write_spectra as write_spectra

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from napari_xrf_denoise.core.atomic_write import replacing, replacing_folder
-from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION
-from napari_xrf_denoise.core.errors import CalibrationWarning, DataError, FormatError
+from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
-from .base.contents import FileContents, build
+from .base.layout import Layout
 from .options import ReadOptions
-from .registry import LAYOUTS, Layout, layout_for, others_in, writable_suffixes
-
-_MOST_NAMED = 12
+from .registry import LAYOUTS, recognise, writable_suffixes
 
 
 def read(
@@ -31,38 +27,38 @@ def read(
 ) -> SpectrumImage:
     """Read spectra or a map from a file.
 
-    What the file is, its content says. The options say what the file does not, and win over what
-    it says. Counts up to 256 MiB are read and checked at once; larger ones stay on disk where the
+    The layout is recognised by the content. Options state what the file does not, and override what
+    it states. Counts up to 256 MiB are read and checked at once; larger ones stay on disk where the
     format allows it and are checked as they are used.
 
     Parameters
     ----------
     path : str or path
-        A file; `sniff` and `describe` tell what it is.
+        A file; `sniff` and `describe` say what it is.
     energy_axis : int, optional
         Which axis of the stored array is the energy; negative numbers count from the end. In a
         CSV table 0 means that columns, not rows, are spectra.
     repeat_axis : int, optional
         Which axis holds repeats of the same measurement.
     energy_offset, energy_gain : float, optional
-        Energy of channel 0 in keV, and width of a channel in keV. One of them alone keeps the
-        other as it is in the file.
+        Energy of channel 0 in keV, and width of a channel in keV. If one is given alone, the other
+        is taken from the file.
     dataset : str or sequence of str, optional
         Path of the counts in an HDF5 file; several of one shape become the repeats. In a vendor's
         file with several maps, the title or number of one.
     repeat_kind : {"scan", "frame", "detector"}, optional
-        What the repeats are. Scans are averaged in a result, the others are summed.
+        What the repeats are. Scans are averaged in a result, the others summed.
 
     Returns
     -------
     SpectrumImage
-        Counts of shape (repeat, y, x, energy). ``.metadata["source"]`` is the name of the file
-        that the counts came from first, ``.metadata["warnings"]`` a list of what was found wrong.
+        Counts of shape (repeat, y, x, energy). ``.metadata["source"]`` is the name of the original
+        file, ``.metadata["warnings"]`` a list of problems that were found.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, of an unknown layout, or does not say which axis is the
+        If the file is missing, damaged, of an unknown layout, or does not state which axis is
         energy.
     DataError
         If counts are negative, NaN or infinite, or an axis does not exist.
@@ -94,28 +90,11 @@ def read(
         dataset=dataset,
         repeat_kind=repeat_kind,
     )
-    file = Path(path)
-    layout = layout_for(file, options)
-    try:
-        found = layout.read(file, options)
-        image, fresh = build(found, file, options, _other_counts(file, layout, found, options))
-    except OSError as error:
-        raise FormatError(
-            f"{file}: reading failed ({error}); check the disk or the network and read it again"
-        ) from error
-    except MemoryError as error:
-        raise DataError(
-            f"{file}: does not fit into memory ({error}); read a smaller file, or convert it to "
-            ".h5 on a larger machine"
-        ) from error
-    for text in fresh:
-        category = CalibrationWarning if text == NO_CALIBRATION else UserWarning
-        warnings.warn(f"{file}: {text}", category, stacklevel=2)
-    return image
+    return recognise(path).read(options, stacklevel=3)
 
 
 def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) -> Path:
-    """Write a spectrum image to a file, complete or not at all.
+    """Write a spectrum image to a file, completely or not at all.
 
     Parameters
     ----------
@@ -159,8 +138,8 @@ def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) ->
     layout = _writer(file)
     if not isinstance(image, SpectrumImage):
         raise DataError(
-            f"{file}: expected a SpectrumImage to write, found {type(image).__name__}; of a result "
-            "give result.image, of an array SpectrumImage.from_array(array)"
+            f"{file}: expected a SpectrumImage to write, found {type(image).__name__}; give "
+            "result.image of a result, or SpectrumImage.from_array(array) of an array"
         )
     assert layout.write is not None
     with _place(file, layout, overwrite) as temporary:
@@ -192,23 +171,8 @@ def check_packages(path: str | Path) -> None:
         layout.check_packages(file)
 
 
-def _other_counts(
-    path: Path, layout: Layout, found: FileContents, options: ReadOptions
-) -> list[str]:
-    """Return a warning if there are counts that were not read, unless the user chose."""
-    others = [] if options.datasets else others_in(path, layout, found.dataset)
-    if not others:
-        return []
-    more = f"; and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-    return [
-        f"the file was read as {layout.name}, and holds other counts as well: "
-        f"{'; '.join(others[:_MOST_NAMED])}{more}. Choose those that you want with "
-        "dataset='/path' (--dataset /path)"
-    ]
-
-
 def _place(file: Path, layout: Layout, overwrite: bool) -> AbstractContextManager[Path]:
-    """Return a temporary path that becomes the file, or the folder of layouts that are one."""
+    """Return a temporary path that becomes the file, or the folder of a layout."""
     if layout.folder is None:
         return replacing(file, overwrite=overwrite)
     return replacing_folder(file, overwrite=overwrite, may_replace=layout.folder)

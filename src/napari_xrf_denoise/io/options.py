@@ -1,4 +1,4 @@
-"""What a user may say about a file that the file itself does not say, or says wrongly."""
+"""What a user can state about a file that the file does not state, or states wrongly."""
 
 from __future__ import annotations
 
@@ -14,31 +14,19 @@ from napari_xrf_denoise.core.spectrum_image import RepeatKind
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """Options of `read`, checked before any file is touched.
-
-    Parameters
-    ----------
-    energy_axis, repeat_axis : int, optional
-        Which axis of the stored array is the energy, and which holds repeats.
-    energy_offset, energy_gain : float, optional
-        Energy of channel 0 in keV, and width of a channel in keV.
-    dataset : str or sequence of str, optional
-        Where the counts are in a file that holds several things; several datasets of one shape
-        become the repeats.
-    repeat_kind : {"scan", "frame", "detector"}, optional
-        What the repeats are.
-
-    Raises
-    ------
-    SettingsError
-        If a value is of the wrong kind.
-    """
+    """Options of `read`, checked before any file is touched: a SettingsError names a wrong one."""
 
     energy_axis: int | None = None
+    """Axis of the stored array that is energy; negative numbers count from the end."""
     repeat_axis: int | None = None
+    """Axis that holds repeats of the same measurement."""
     energy_offset: float | None = None
+    """Energy of channel 0 in keV."""
     energy_gain: float | None = None
+    """Width of a channel in keV."""
     dataset: str | Sequence[str] | None = None
+    """Where the counts are in a file that holds several arrays; several datasets of one shape
+    become the repeats."""
     repeat_kind: RepeatKind | None = None
 
     def __post_init__(self) -> None:
@@ -48,7 +36,7 @@ class ReadOptions:
             object.__setattr__(self, keyword, _kev(keyword, getattr(self, keyword)))
         if self.energy_gain is not None and self.energy_gain <= 0:
             raise SettingsError(
-                f"energy_gain must be above 0 keV a channel, found {self.energy_gain}"
+                f"energy_gain must be above 0 keV per channel, found {self.energy_gain}"
             )
         kinds = get_args(RepeatKind)
         if self.repeat_kind is not None and self.repeat_kind not in kinds:
@@ -65,7 +53,7 @@ class ReadOptions:
         return (self.dataset,) if isinstance(self.dataset, str) else tuple(self.dataset)
 
     def given(self) -> dict[str, Any]:
-        """Return the options that were set, as plain values, for the record."""
+        """Return the options that were set, as plain values."""
         return {
             keyword: list(value) if isinstance(value, tuple) else value
             for keyword, value in asdict(self).items()

@@ -1,10 +1,10 @@
-"""Bring repeats with different energy scales onto one, photon by photon: counts stay Poisson.
+"""Alignment of repeats with different energy scales, photon by photon: counts stay Poisson.
 
-A channel of one repeat covers an interval of the common axis that lies across two or three of its
-channels. Interpolation would share each count out in fractions: sums of neighbours, smoother than
-photon noise and no longer independent. Here each photon goes as a whole to one of those channels,
-at random, with the chance that the overlap gives, as if it had struck anywhere within its channel.
-Poisson counts that are dealt out so are again independent Poisson counts.
+A channel of one repeat covers parts of two or three channels of the common axis. Interpolation
+would split each count into fractions: sums of neighbours, smoother than photon noise and no longer
+independent. Here each photon moves as a whole to one of those channels, at random, with the
+probability of the overlap, as if its energy were uniform within its channel. Poisson counts
+distributed in this way are again independent Poisson counts.
 """
 
 from __future__ import annotations
@@ -25,49 +25,49 @@ from napari_xrf_denoise.spectroscopy.energy_scales import counted_channels, fit_
 __all__ = ["align_repeats"]
 
 STREAM = 5
-"""Keeps these random numbers apart from those that other steps draw from the same seed."""
+"""Separates these random numbers from those of other steps with the same seed."""
 CLEAR = 4.0
-"""Standard errors by which a scale must differ to be changed: no repeat is moved for noise."""
+"""Standard errors by which a scale must differ to be changed, so that noise moves no repeat."""
 LEAST_SHIFT = 0.1
-"""Channels; moving photons by less would only blur the lines."""
+"""Channels; smaller shifts would only blur the lines."""
 
 Counts = NDArray[Any]
 Array = NDArray[np.float64]
 
 
 def align_repeats(
-    image: SpectrumImage, *, energies: Sequence[EnergyAxis] | None = None, seed: int = 0
+    image: SpectrumImage, /, *, energies: Sequence[EnergyAxis] | None = None, seed: int = 0
 ) -> SpectrumImage:
-    """Return an image whose repeats have one energy scale, as whole Poisson counts.
+    """Return an image whose repeats share one energy scale, as whole Poisson counts.
 
-    Detector elements have amplifiers of their own, and detectors drift from scan to scan: the same
-    line lies in different channels. Where that is not corrected, lines of the combined spectrum are
-    wider than those of the detector, or double.
+    Detector elements have separate amplifiers, and detectors drift from scan to scan: the same
+    line lies in different channels. Uncorrected, lines of the combined spectrum are broadened or
+    doubled.
 
     Parameters
     ----------
     image : SpectrumImage
         Whole counts of at least two repeats.
     energies : sequence of EnergyAxis, optional
-        The known energy axis of each repeat, by default ``image.repeat_energies``. Where there are
-        none, the scales are fitted to the spectra, and the common one is the mean of all, which
-        the image's energy axis is taken to describe.
+        Known energy axis of each repeat, by default ``image.repeat_energies``. Without them, the
+        scales are fitted to the spectra; their mean is then described by the energy axis of the
+        image.
     seed : int
-        Of the channel that each photon goes to.
+        Random seed.
 
     Returns
     -------
     SpectrumImage
-        Lazy if the image is lazy or on disk. ``metadata["alignment"]`` holds what was done: the
-        energy axis that each repeat had, which repeats were moved, by how many channels at both
-        ends, and how many photons went beyond an end of the axis and are lost.
+        Lazy if the image is lazy or on disk. ``metadata["alignment"]`` records the energy axis of
+        each repeat, which repeats were moved, their shifts at both ends in channels, and the
+        number of photons lost beyond the ends of the axis.
 
     Raises
     ------
     DataError
-        If there is one repeat, counts are not whole, or the axes given do not fit.
+        If there is only one repeat, counts are not whole, or the axes do not fit.
     SettingsError
-        If the seed is no whole number from 0.
+        If the seed is not a whole number of at least 0.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def _spectra(image: SpectrumImage) -> Array:
 
 
 def _fitted_edges(spectra: Array, common: EnergyAxis) -> tuple[Array, dict[str, Any]]:
-    """Return where the borders of channels lie, and the record, of scales fitted to the spectra."""
+    """Return the borders of channels on the common axis and a record, from fitted scales."""
     scales = fit_scales(spectra)
     size = spectra.shape[1]
     places = counted_channels(spectra)
@@ -138,9 +138,9 @@ def _fitted_edges(spectra: Array, common: EnergyAxis) -> tuple[Array, dict[str, 
 
 
 def _axis_of(places: Array, common: EnergyAxis) -> EnergyAxis:
-    """Return the energy axis of channels that lie at these places, in channels of another axis."""
+    """Return the energy axis of channels at these positions in channels of another axis."""
     channels = np.arange(common.size)
-    # What the axis differs from a line by, so that beyond its ends it goes on as that line.
+    # Deviation from a straight line, so that the axis continues as that line beyond its ends.
     bend = np.interp(places, channels, common.centers - common.gain * channels)
     return EnergyAxis.from_centers(
         bend + common.gain * places, calibrated=common.calibrated, tolerance=1e-6
@@ -150,7 +150,7 @@ def _axis_of(places: Array, common: EnergyAxis) -> EnergyAxis:
 def _given_edges(
     energies: Sequence[EnergyAxis], image: SpectrumImage
 ) -> tuple[Array, dict[str, Any]]:
-    """Return where the borders of channels lie, and the record, of scales that are known."""
+    """Return the borders of channels on the common axis and a record, from known scales."""
     sizes = [axis.size for axis in energies]
     if sizes != [image.shape[3]] * image.n_repeats:
         raise DataError(
@@ -170,9 +170,9 @@ def _is_identity(edges: Array) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Targets:
-    """Where the photons of each channel go: channels in a row, and the chance of each.
+    """Consecutive target channels for the photons of each channel, and their probabilities.
 
-    `chances` are conditional: of the photons that did not stay in an earlier one of the channels.
+    `chances` are conditional on a photon not being in an earlier one of the targets.
     """
 
     first: NDArray[np.int64]
@@ -180,13 +180,7 @@ class _Targets:
 
 
 class _Move:
-    """The dealing out of one repeat's photons.
-
-    Parameters
-    ----------
-    edges : numpy.ndarray, shape (size + 1,)
-        Where the borders of the repeat's channels lie on the common axis.
-    """
+    """Moves the photons of one repeat; `edges` are its borders of channels on the common axis."""
 
     def __init__(self, edges: Array) -> None:
         self.size = edges.size - 1
@@ -203,11 +197,11 @@ class _Move:
         self._lost = (shares * ((target < 0) | (target >= self.size))).sum(axis=1)
 
     def expected_outside(self, spectrum: Array) -> float:
-        """Return how many photons of a spectrum are expected to leave the axis."""
+        """Return the expected number of photons of a spectrum that leave the axis."""
         return float(spectrum @ self._lost)
 
     def __call__(self, row: Counts, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the counts of a row, shape (x, energy), after each photon went to its channel."""
+        """Return the counts of a row (x, energy) with each photon in its new channel."""
         width, size = row.shape
         place, channel = np.nonzero(row)
         left = row[place, channel].astype(np.int64)
@@ -225,7 +219,7 @@ class _Move:
 def _moved(
     image: SpectrumImage, moves: list[_Move | None], spectra: Array, seed: int
 ) -> tuple[Any, list[int]]:
-    """Return the moved counts and how many photons of each repeat are lost.
+    """Return the moved counts and the number of lost photons of each repeat.
 
     For lazy counts, which are not drawn yet, it is the expected number.
     """
@@ -250,7 +244,7 @@ def _moved(
 def _move_band(
     band: Counts, first_row: int, moves: list[_Move | None], seed: int
 ) -> NDArray[np.int64]:
-    """Return a band after its photons were moved; each row has random numbers of its own."""
+    """Return a band with its photons moved; each row has its own random numbers."""
     moved = np.empty(band.shape, dtype=np.int64)
     for repeat, move in enumerate(moves):
         if move is None:
@@ -267,7 +261,7 @@ def _lazily_moved(image: SpectrumImage, moves: list[_Move | None], seed: int) ->
     repeats, _, width, size = image.shape
     rows = max(1, BLOCK_BYTES // (8 * repeats * width * size))
     counts = as_lazy(image.counts).rechunk((repeats, rows, width, size))
-    # Two or three channels become one: a type that their sum cannot leave.
+    # Two or three channels become one: a type that holds their sum.
     kind = np.uint16 if counts.dtype == np.uint8 else np.uint32
 
     def move(band: Counts, block_info: Any = None) -> Counts:

@@ -1,7 +1,7 @@
-"""Energies of channels from what is known about a spectrum: two peaks and the lines they are.
+"""Energy calibration of a spectrum by two peaks with known lines.
 
-A silicon drift detector's channels are linear in energy to within a few eV, so that two lines give
-offset and gain; the energies of the lines are those of `xray_lines`.
+The channels of a silicon drift detector are linear in energy to within a few eV, so two lines
+determine offset and gain; their energies are those of `xray_lines`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LINE_NAMES: tuple[str, ...] = tuple(
     for line, elements in (("Ka", _K), ("La", _L), ("Ma", _M))
     for element in elements.split()
 )
-"""Lines that are the strong ones of their element somewhere between 0.2 and 35 keV."""
+"""Lines that are the strongest of their element somewhere between 0.2 and 35 keV."""
 
 _NUMBER = re.compile(r"([0-9]*[.,]?[0-9]+(?:e[+-]?[0-9]+)?)\s*(keV|eV)?", re.IGNORECASE)
 _NAME = re.compile(r"([A-Za-z]{1,2})(?:[\s_-]+([A-Za-z]+[0-9,]*))?")
@@ -43,7 +43,7 @@ _NAME = re.compile(r"([A-Za-z]{1,2})(?:[\s_-]+([A-Za-z]+[0-9,]*))?")
 def calibration_from_peaks(
     channels: tuple[float, float], energies_kev: tuple[float, float], *, size: int
 ) -> EnergyAxis:
-    """Return the linear energy axis on which two peaks have the energies of two lines.
+    """Return the linear energy axis that gives two peaks the energies of two lines.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def calibration_from_peaks(
     Raises
     ------
     SettingsError
-        If the peaks are one and the same, lie outside the spectrum, or the higher channel has not
+        If the peaks are identical or lie outside the spectrum, or the higher channel does not have
         the higher energy.
 
     Examples
@@ -91,8 +91,8 @@ def calibration_from_peaks(
     gain = (high - low) / (second - first)
     if gain < 0:
         raise SettingsError(
-            f"energies_kev: expected energies that rise with the channel, found {low:g} keV at "
-            f"channel {first:g} and {high:g} keV at channel {second:g}; exchange the lines"
+            f"energies_kev: expected the higher energy at the higher channel, found {low:g} keV at "
+            f"channel {first:g} and {high:g} keV at channel {second:g}; swap the two lines"
         )
     return EnergyAxis(low - gain * first, gain, size)
 
@@ -100,17 +100,17 @@ def calibration_from_peaks(
 def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None) -> float:
     """Return the centre of the peak near a channel: the centroid of its upper half.
 
-    What lies below half of the peak's height above its surroundings is left out, so that a sloping
-    background and smaller neighbours hardly move the result.
+    Counts below half the height of the peak above its surroundings are ignored, so a sloping
+    background and smaller neighbours hardly shift the result.
 
     Parameters
     ----------
     spectrum : array_like, shape (channels,)
         Counts.
     channel : float
-        Where to look, as by a click.
+        Approximate position, such as that of a click.
     reach : int, optional
-        How many channels away the top may be: a 200th of the spectrum, and at least 4.
+        Largest distance of the top in channels; by default a 200th of the spectrum, at least 4.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None
     Raises
     ------
     DataError
-        If there is no peak: as many counts, or none, in all channels around.
+        If there is no peak: all surrounding channels have the same counts.
     SettingsError
         If the channel is outside the spectrum.
 
@@ -141,7 +141,7 @@ def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None
             "spectrum"
         )
     reach = max(4, counts.size // 200) if reach is None else reach
-    # A mean of three keeps a single noisy channel from being taken for the top.
+    # A mean of three, so that a single noisy channel is not taken for the top.
     smooth = np.convolve(np.pad(counts, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
     near = int(np.clip(round(channel), 0, counts.size - 1))
     start = max(0, near - reach)
@@ -164,7 +164,7 @@ def refine_peak(spectrum: ArrayLike, channel: float, *, reach: int | None = None
 
 
 def parse_line_energy(text: str) -> float:
-    """Return the energy in keV of a line that is written as its name or as an energy.
+    """Return the energy in keV of a line given as a name or as an energy.
 
     Parameters
     ----------

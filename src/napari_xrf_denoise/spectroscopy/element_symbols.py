@@ -1,4 +1,4 @@
-"""Elements and lines as a user types them: "Fe, Cu, Pb La"."""
+"""Elements and lines as a user types them, "Fe, Cu, Pb La", and as they are shown, "Pb Lα"."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from collections.abc import Iterable
 
 from napari_xrf_denoise.core.errors import SettingsError
 
-# From the first whose K line passes a detector's window to the last that is found in nature.
 _SYMBOLS = (
-    "B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb "
-    "Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er "
-    "Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
+    "Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br "
+    "Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
+    "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf"
 )
 ELEMENTS: tuple[str, ...] = tuple(_SYMBOLS.split())
+"""Elements with lines in the tables."""
 AUTO = "auto"
 """In the place of a line: the best one that the energy axis holds."""
 LINES: tuple[str, ...] = (AUTO, "Ka", "Kb", "La", "Lb", "Ma")
+LA_TIP = "“Pb La” is the Lα line of lead; “Pb, La” is lead and lanthanum."
 # None of them is the symbol of another element, such as Mn and Mg, except La.
 _LINE = re.compile(r"(K[ab]|L[abglnt]|M[ab])\d?'?", re.IGNORECASE)
+# A line stands alone, or behind an element: "La" before "Ka" is lanthanum.
+_NAMED_LINE = re.compile(r"(^|\b[A-Z][a-z]? )([KLM])([abg])(\d?)(?![A-Za-z])(?! [KLM][abg])")
+_LETTERS = str.maketrans("abg", "αβγ")
+_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_PLAIN = str.maketrans("αβγ₀₁₂₃₄₅₆₇₈₉", "abg0123456789")
 
 
 def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:
@@ -40,7 +46,7 @@ def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:
     Raises
     ------
     SettingsError
-        If a word is no element.
+        If a word is not an element symbol.
 
     Examples
     --------
@@ -48,7 +54,7 @@ def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:
     (('Fe', 'auto'), ('Cu', 'auto'), ('Zn', 'auto'), ('Pb', 'La'))
     """
     found: list[tuple[str, str]] = []
-    for entry in re.split(r"[,;\n]", text):
+    for entry in re.split(r"[,;\n]", in_latin(text)):
         takes_line = False
         for word in entry.split():
             if takes_line and _LINE.fullmatch(word):
@@ -57,10 +63,7 @@ def parse_elements(text: str, line: str = AUTO) -> tuple[tuple[str, str], ...]:
                 continue
             symbol = word.capitalize()
             if symbol not in ELEMENTS:
-                raise SettingsError(
-                    f"“{word}” is no element. Type symbols with commas between them, and a line "
-                    "behind a symbol where it matters: Fe, Cu, Pb La."
-                )
+                raise SettingsError(f"“{word}” is not an element symbol. Use e.g. Fe, Cu, Pb.")
             found.append((symbol, line))
             takes_line = True
     return tuple(dict.fromkeys(found))
@@ -89,3 +92,30 @@ def with_elements(text: str, symbols: Iterable[str]) -> str:
     known = {symbol for symbol, _ in kept}
     words = [symbol if line == AUTO else f"{symbol} {line}" for symbol, line in kept]
     return ", ".join([*words, *(symbol for symbol in wanted if symbol not in known)])
+
+
+def in_greek(text: str) -> str:
+    """Return a text with its lines as they are printed.
+
+    Examples
+    --------
+    >>> in_greek("Ka"), in_greek("La Ka + Pb La1")
+    ('Kα', 'La Kα + Pb Lα₁')
+    """
+    return _NAMED_LINE.sub(
+        lambda found: (
+            found[1] + found[2] + found[3].translate(_LETTERS) + found[4].translate(_DIGITS)
+        ),
+        text,
+    )
+
+
+def in_latin(text: str) -> str:
+    """Return a text with its lines as they are typed, the inverse of `in_greek`.
+
+    Examples
+    --------
+    >>> in_latin("Pb Lα₁")
+    'Pb La1'
+    """
+    return text.translate(_PLAIN)

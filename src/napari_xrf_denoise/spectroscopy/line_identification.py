@@ -1,9 +1,8 @@
-"""Which element a line in a spectrum belongs to, where that is clear.
+"""The element of a line in a spectrum, where it is clear.
 
-A line has many possible names: within a third of the detector's resolution there are several
-elements' lines nearly everywhere. A name is given only if it is the one that explains the
-spectrum: an element shows its second line too, Kβ beside Kα or Lβ₁ beside Lα, in about the known
-ratio. Otherwise the energy alone is the name.
+Nearly everywhere, several elements have a line within a third of the resolution of a detector. A
+line is named only if the spectrum also shows the second line of the element, Kβ beside Kα or Lβ₁
+beside Lα, in about the known ratio.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ USUAL = (
     "Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Rb Sr Y Zr Nb Mo Ag Cd Sn "
     "Sb I Ba La Ce Ta W Pt Au Hg Pb Bi Th U"
 )
-"""Elements that a name may have. The others are rarer than a mistake: the L lines of the rare
-earths lie where the K lines of Cr to Ni do."""
+"""Elements that are considered. Others would more often be wrong than right: the L lines of the
+rare earths lie at the K lines of Cr to Ni."""
 COMMON = "Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn"
-"""Elements whose K line is taken for what it seems, though too weak to show the second line."""
+"""Elements whose K line is named even if it is too weak to show the second line."""
 NEAR = 0.3
 """Largest distance of a line from its tabulated energy, in FWHM."""
 LIKE = 0.5
-"""Least share of the expected counts that a second line must show."""
+"""Least counts of a second line, relative to those expected."""
 VISIBLE = 4.0
-"""Standard errors that a second line must be expected to have before its absence says anything."""
+"""Expected standard errors of a second line above which its absence is meaningful."""
 
 APART = 1.5
-"""Distance in FWHM at which a second line is seen beside the first."""
+"""Distance in FWHM at which a second line is resolved from the first."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A group of lines of an element, and the line that must go with it."""
+    """A group of lines of an element, and the second line that must accompany it."""
 
     element: str
     group: str
@@ -61,23 +60,10 @@ def identify_lines(
     smooth: NDArray[np.float64],
     width: NDArray[np.float64],
 ) -> list[str]:
-    """Name lines by element and group, ``"Fe Ka"``; those that are not clear get no name.
+    """Name lines (energies in keV) by element and group, ``"Fe Ka"``, or ``""`` where unclear.
 
-    Parameters
-    ----------
-    energies : sequence of float
-        Of the lines, in keV.
-    axis : EnergyAxis
-        Calibrated.
-    smooth : numpy.ndarray, shape (energy,)
-        Counts of the spectrum within one FWHM around each channel.
-    width : numpy.ndarray, shape (energy,)
-        FWHM in channels.
-
-    Returns
-    -------
-    list of str
-        Names, empty where none is clear.
+    `smooth` are the counts of the spectrum within one FWHM around each channel, `width` the FWHM
+    in channels.
     """
     shown = _Spectrum(axis, smooth, width)
     near = [
@@ -95,7 +81,7 @@ def identify_lines(
 
 
 class _Spectrum:
-    """What a spectrum shows at an energy."""
+    """Counts of a spectrum at the energies of lines."""
 
     def __init__(
         self, axis: EnergyAxis, smooth: NDArray[np.float64], width: NDArray[np.float64]
@@ -103,18 +89,18 @@ class _Spectrum:
         self._axis, self._smooth, self._width = axis, smooth, width
 
     def tolerance(self, energy: float) -> float:
-        """Return how far from its energy a line may be found, in keV."""
+        """Return the tolerance for the energy of a line, in keV."""
         return max(NEAR * float(detector_fwhm(energy)), self._axis.gain / 2)
 
     def net(self, energy: float) -> float:
-        """Return the counts of a line above the lowest counts near it."""
+        """Return the counts of a line above the lowest nearby counts."""
         channel = self._axis.channel(energy)
         reach = max(1, round(float(3 * self._width[channel])))
         near = self._smooth[max(0, channel - reach) : channel + reach + 1]
         return float(self._smooth[channel] - near.min())
 
     def tests(self, candidate: _Candidate) -> bool:
-        """Whether the second line of a candidate would be seen."""
+        """Whether the second line of a candidate would be visible."""
         centers, energy = self._axis.centers, candidate.second_energy
         if not centers[0] < energy < centers[-1]:
             return False
@@ -124,11 +110,11 @@ class _Spectrum:
         return candidate.ratio * self.net(candidate.energy) > VISIBLE * max(noise, 1.0)
 
     def confirms(self, candidate: _Candidate) -> bool:
-        """Whether the second line is there, as strong as it must be."""
+        """Whether the second line is present with the expected strength."""
         return self.tests(candidate) and self._agrees(candidate)
 
     def refutes(self, candidate: _Candidate) -> bool:
-        """Whether the second line should be there and is not."""
+        """Whether the second line should be visible and is not."""
         return self.tests(candidate) and not self._agrees(candidate)
 
     def _agrees(self, candidate: _Candidate) -> bool:
@@ -137,9 +123,9 @@ class _Spectrum:
 
 
 def _confirmed(candidates: Sequence[_Candidate], shown: _Spectrum) -> list[_Candidate]:
-    """Return the candidates whose second lines are there, the strongest first.
+    """Return the candidates whose second lines are present, the strongest first.
 
-    One that is itself the second line of a stronger one, as V Kα that of Ti, is none.
+    A second line of a stronger candidate, as V Kα is that of Ti, is not one itself.
     """
     found: list[_Candidate] = []
     for candidate in sorted(candidates, key=lambda c: -shown.net(c.energy)):
@@ -149,7 +135,7 @@ def _confirmed(candidates: Sequence[_Candidate], shown: _Spectrum) -> list[_Cand
 
 
 def _second_name(energy: float, confirmed: Sequence[_Candidate], shown: _Spectrum) -> str:
-    """Return the name of a second line of an element whose first one is there."""
+    """Return the name of a line that is the second line of a confirmed element."""
     net = shown.net(energy)
     for candidate in confirmed:
         near = abs(candidate.second_energy - energy) <= shown.tolerance(energy)
@@ -159,7 +145,7 @@ def _second_name(energy: float, confirmed: Sequence[_Candidate], shown: _Spectru
 
 
 def _first_name(found: Sequence[_Candidate], shown: _Spectrum) -> str:
-    """Return the name of the one candidate whose second line is there."""
+    """Return the name of the only candidate whose second line is present."""
     sure = [c for c in found if shown.confirms(c)]
     return sure[0].name if len(sure) == 1 else ""
 
@@ -171,7 +157,7 @@ def _common_name(
     confirmed: Sequence[_Candidate],
     shown: _Spectrum,
 ) -> str:
-    """Return the name of what cannot be tested: the only one that is common, or there anyway."""
+    """Return the name of the only untestable candidate that is common or confirmed."""
     if any(shown.confirms(c) for c in found) or _second_name(energy, possible, shown):
         return ""
     elements = {c.element for c in confirmed}

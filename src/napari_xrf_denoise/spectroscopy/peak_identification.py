@@ -1,7 +1,7 @@
-"""What peaks of a spectrum may be: lines of elements, pile-up and escape. All of it suggestions.
+"""Suggestions for peaks of a spectrum: lines of elements, pile-up and escape.
 
-A line's energy alone hardly ever tells its element: several have a line within a detector's
-resolution nearly everywhere. What tells it are the other lines that the element must then show.
+The energy of a line alone rarely identifies its element: nearly everywhere, several elements have a
+line within the resolution of a detector. The other lines that the element must show identify it.
 """
 
 from __future__ import annotations
@@ -27,54 +27,44 @@ from .xray_lines import FAMILIES, XrayLine, all_lines, line_energy
 __all__ = ["Artifact", "candidate_elements", "escape_peaks", "identify_peaks", "sum_peaks"]
 
 UNLIKELY = "H He Ne Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa Np Pu Am Cm Bk Cf"
-"""Elements that samples hardly contain. Argon is not among them: it is in air."""
+"""Elements that samples rarely contain. Argon is not among them: it is in air."""
 LEAST_SHARE = 0.01
-"""Least share of its family's photons that a line must hold to be thought of."""
+"""Least share of its family's photons for a line to be considered."""
 SILICON_EDGE = 1.839
 """keV; photons of less energy cannot excite the silicon of the detector."""
 STRONG = 4
-"""Number of the strongest peaks whose pile-up and escape are thought of."""
+"""Number of the strongest peaks whose pile-up and escape are considered."""
 LOWEST = 0.2
-"""keV below which a peak is noise of the electronics, around zero."""
+"""keV below which a peak is electronic noise, around zero."""
 MOST_SHARE = 0.02
-"""Largest share of the peak that it comes from which a sum or escape peak holds; a larger one is a
-line."""
+"""Largest sum or escape peak relative to its source; a larger one is a line."""
 SCATTER_WIDTH = 1.6
-"""Width, in widths of the detector, above which a peak is no single line: Compton scatter."""
+"""Width, in widths of the detector, above which a peak is not a single line: Compton scatter."""
 CLEAR_WIDTH = 10.0
-"""Significance from which the width of a peak is known well enough to judge by it."""
+"""Significance above which the width of a peak is known well enough."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """Where the detector makes a peak that is no line of the sample.
-
-    Parameters
-    ----------
-    energy : float
-        keV.
-    name : str
-        Such as ``"2 × Fe Ka"``, ``"Fe Ka + Ca Ka"`` or ``"Fe Ka − Si"``.
-    kind : {"sum", "escape"}
-    share : float
-        How strong it is among its kind, 1 for the strongest: an estimate.
-    source : float
-        Net counts of the peak that it comes from, of a sum those of the weaker one.
-    """
+    """A peak made by the detector, which is not a line of the sample."""
 
     energy: float
+    """In keV."""
     name: str
+    """Such as ``"2 × Fe Ka"``, ``"Fe Ka + Ca Ka"`` or ``"Fe Ka − Si"``."""
     kind: Literal["sum", "escape"]
     share: float
+    """Estimated strength among its kind, 1 for the strongest."""
     source: float
+    """Net counts of the peak that causes it, of a sum those of the weaker one."""
 
 
 def candidate_elements(energy: float, *, tolerance: float | None = None) -> tuple[XrayLine, ...]:
-    """Return which elements have a line at an energy, the most plausible first.
+    """Return the elements with a line at an energy, the most plausible first.
 
-    Lines come first that are close and hold much of the photons of their family, K before L before
-    M. Elements that samples hardly contain come last: noble gases but argon, which is in air,
-    and those without a long-lived isotope.
+    Close lines with a large share of the photons of their family come first, K before L before M.
+    Elements that samples rarely contain come last: noble gases except argon, which is in air, and
+    elements without a long-lived isotope.
 
     Parameters
     ----------
@@ -86,8 +76,8 @@ def candidate_elements(energy: float, *, tolerance: float | None = None) -> tupl
     Returns
     -------
     tuple of XrayLine
-        For each element and family the strongest of its lines near by, if they hold 1 % of the
-        family's photons.
+        For each element and family the strongest nearby line, if these have 1 % of the photons of
+        the family.
 
     Raises
     ------
@@ -124,18 +114,18 @@ def candidate_elements(energy: float, *, tolerance: float | None = None) -> tupl
 def identify_peaks(
     peaks: Iterable[Peak], counts: ArrayLike, energy_axis: EnergyAxis, *, repeats: float = 1
 ) -> tuple[Peak, ...]:
-    """Suggest which lines peaks are.
+    """Suggest the lines of peaks.
 
     A peak is named when the spectrum shows the second line of its element in about the known
-    ratio (Kb beside Ka, Lb beside La, Mb beside Ma), or when too few counts show no second line
-    and a single common element fits. What is left may be pile-up or escape of the strongest
-    peaks. Otherwise the name stays empty: `candidate_elements` gives what it may be. Peaks clearly
-    wider than the detector's lines, as those of Compton scatter, are not named.
+    ratio (Kb beside Ka, Lb beside La, Mb beside Ma), or when counts are too few for a second line
+    and a single common element fits. The rest may be pile-up or escape of the strongest peaks.
+    Otherwise the name stays empty: `candidate_elements` lists the possibilities. Peaks clearly
+    wider than the lines of the detector, such as Compton scatter, are not named.
 
     Parameters
     ----------
     peaks : iterable of Peak
-        As `find_peaks` found them.
+        As returned by `find_peaks`.
     counts : array_like, shape (channels,)
         The spectrum in which they were found.
     energy_axis : EnergyAxis
@@ -146,7 +136,7 @@ def identify_peaks(
     Returns
     -------
     tuple of Peak
-        The same with `name` set, empty where none is clear.
+        The same peaks with `name` set, empty where none is clear.
 
     Raises
     ------
@@ -181,12 +171,12 @@ def identify_peaks(
 
 
 def sum_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifact, ...]:
-    """Return where the strongest peaks pile up: two photons counted as one of their summed energy.
+    """Return the sum peaks of the strongest peaks: two photons counted as one.
 
     Parameters
     ----------
     peaks : iterable of Peak
-        Named ones give named sums.
+        Names of peaks appear in the names of sums.
     energy_axis : EnergyAxis
         Calibrated; only sums within it are returned.
 
@@ -212,10 +202,10 @@ def sum_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifact,
 
 
 def escape_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifact, ...]:
-    """Return where photons of the strongest peaks are counted whose silicon photon escaped.
+    """Return the escape peaks of the strongest peaks, due to photons of silicon that escaped.
 
-    A photon above silicon's K edge (1.839 keV) can excite the detector's silicon, whose own photon
-    (1.740 keV) may leave it: what is counted is the energy less 1.740 keV.
+    A photon above the K edge of silicon (1.839 keV) can excite the silicon of the detector, whose
+    photon (1.740 keV) may escape: the energy minus 1.740 keV is counted.
 
     Parameters
     ----------
@@ -246,9 +236,9 @@ def escape_peaks(peaks: Iterable[Peak], energy_axis: EnergyAxis) -> tuple[Artifa
 def _check_calibrated(axis: EnergyAxis) -> None:
     if not axis.calibrated:
         raise DataError(
-            "energy axis: names of peaks need energies in keV, but the axis counts channels; give "
-            "energy_offset and energy_gain when reading, or calibrate by two known peaks with "
-            "calibration_from_peaks"
+            "energy axis: expected energies in keV to name peaks, found channel numbers; give "
+            "energy_offset and energy_gain when reading, or calibrate with two known peaks "
+            "(calibration_from_peaks)"
         )
 
 
@@ -269,7 +259,7 @@ def _label(peak: Peak) -> str:
 
 
 def _inside(artifacts: Sequence[Artifact], axis: EnergyAxis) -> tuple[Artifact, ...]:
-    """Return those within the axis by rising energy, their strengths relative to the strongest."""
+    """Return those within the axis, by rising energy, relative to the strongest."""
     low, high = axis.centers[0], axis.centers[-1]
     artifacts = [artifact for artifact in artifacts if low < artifact.energy < high]
     strongest = max((artifact.share for artifact in artifacts), default=1.0)
@@ -280,7 +270,7 @@ def _inside(artifacts: Sequence[Artifact], axis: EnergyAxis) -> tuple[Artifact, 
 
 
 def _artifact_name(peak: Peak, artifacts: Sequence[Artifact]) -> str:
-    """Return the name of the strongest artifact that a peak can be, or none."""
+    """Return the name of the strongest artifact that fits a peak, or an empty one."""
     tolerance = float(detector_fwhm(peak.energy)) / 3
     possible = [
         artifact

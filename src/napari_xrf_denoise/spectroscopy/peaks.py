@@ -1,13 +1,13 @@
-"""Peaks of a spectrum: where counts rise above what is beside them as a line does.
+"""Peaks of a spectrum, found by their second difference.
 
 The statistic is the classical one of peak search: the spectrum is convolved with a kernel of zero
-area, the negative second derivative of a Gaussian, and the result is compared with its own standard
-deviation, which for Poisson counts follows from the counts themselves. A constant or sloping
+area, the negative second derivative of a Gaussian, and the result is compared with its standard
+deviation, which for Poisson counts follows from the counts themselves. A constant or linear
 background gives exactly zero. See Mariscotti (1967), Nuclear Instruments and Methods 50, 309, and
 for kernels of zero area Routti & Prussin (1969), Nuclear Instruments and Methods 72, 125.
 
-A background that bends gives a response as well. It bends over more channels than a line does: the
-response to a kernel twice as wide is what such a background would give, and it is taken away.
+A curved background gives a response too, but bends over more channels than a line: the response to
+a kernel twice as wide estimates that of such a background, and is subtracted.
 
 SciPy is imported when it is first needed.
 """
@@ -33,8 +33,8 @@ REACH = 4.0
 STEP = 0.03
 """Ratio between the widths of kernels, as a difference of logarithms."""
 LEAST_SHARE = 0.01
-"""Least height of a peak above its background, as a share of it. With enough counts everything is
-significant, also the ripple of a result and the shape of a background."""
+"""Least height of a peak relative to its background. With enough counts everything is significant,
+even the ripple of a result or the shape of a background."""
 LEAST_DIP = 0.3
 """How far the response must fall on both sides of a peak below that of its background, as a share
 of the peak's rise above it: alone, a line dips by 0.9."""
@@ -42,39 +42,50 @@ STEP_DIP = 0.15
 """How far the response to a step, such as a detector's threshold, falls above it, as a share of
 how far it falls below it. A line falls as far on both sides."""
 STEP_NOISE = 3.0
-"""By how many standard deviations the response must fall further than so: by chance, that of a
-noisy step falls as that of a line does."""
+"""Standard deviations by which the response must fall further: that of a noisy step can fall like
+that of a line by chance."""
 WIDEST = 3.0
-"""Largest width of a peak, in widths of the detector; what is wider is background."""
+"""Largest width of a peak, in widths of the detector; wider structures are background."""
 NARROWEST = 2.0
 """FWHM in channels below which lines are not resolved by the channels."""
 WIDTHS = 24
-"""Number of widths that are tried where nothing tells how wide lines are."""
+"""Number of widths tried where the width of lines is unknown."""
 STRONGEST = 5
-"""How many of the strongest peaks then tell it."""
+"""Number of the strongest peaks that then determine it."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """A place where counts rise as those of a line."""
+    """A place where counts rise like those of a line.
+
+    Parameters
+    ----------
+    energy : float
+        Of the top, in keV; in channels when the axis is not calibrated.
+    channel : float
+        The same in channels, channel 0 being the first.
+    height : float
+        Counts in the highest channel, including the background.
+    net : float
+        Counts above the background, estimated as those of a Gaussian line of the detector's width:
+        too low where lines overlap, and by ((t² + 1) / 2)^1.5 for a peak t times as wide (4 for
+        t = 2). Using the fitted t instead would amplify the noise even more.
+    significance : float
+        Response of the search over its standard deviation for Poisson counts.
+    width : float
+        Estimated full width at half maximum in keV (or channels); not below that of the detector,
+        since neighbours make a peak seem narrower.
+    name : str
+        Suggested line, such as ``"Fe Ka"``; empty where none is clear.
+    """
 
     energy: float
-    """Of the top, in keV; in channels when the axis is not calibrated."""
     channel: float
-    """The same in channels, channel 0 being the first."""
     height: float
-    """Counts in the highest channel, including the background."""
     net: float
-    """Counts above the background, estimated as those of a Gaussian line of the detector's width:
-    too low where lines overlap, and by ((t² + 1) / 2)^1.5 for a peak t times as wide (4 for t = 2).
-    Using the fitted t instead would amplify the noise even more."""
     significance: float
-    """Response of the search over its standard deviation for Poisson counts."""
     width: float
-    """Estimated full width at half maximum in keV (or channels); not below that of the detector,
-    since neighbours make a peak seem narrower."""
     name: str = ""
-    """Suggested line, such as ``"Fe Ka"``; empty where none is clear."""
 
 
 def find_peaks(
@@ -92,8 +103,8 @@ def find_peaks(
     by 1 % of it. Where a line overlaps a stronger one it is found if it makes a shoulder of its
     own, about 1.2 FWHM away.
 
-    Expected counts, as denoising gives them, are judged as if they were counted: what is
-    returned would be clear in Poisson counts of that height. A smooth background has no peaks.
+    Expected counts, as from denoising, are treated like measured ones: the peaks returned would be
+    clear in Poisson counts of that height. A smooth background has no peaks.
 
     Parameters
     ----------
@@ -144,7 +155,7 @@ def find_peaks(
     found = []
     for place in places.tolist():
         own = float(width[place])
-        peak = _peak(spectrum, fine, coarse, energy_axis, place, own, float(significance[place]))
+        peak = _peak(spectrum, (fine, coarse), energy_axis, place, own, float(significance[place]))
         background = spectrum[place] - peak.net / _area(own)
         stands_out = peak.net / _area(own) > LEAST_SHARE * background
         dips = _dips(spectrum, (fine[place] - fine) / rise[place] - 1, place, own)
@@ -203,35 +214,32 @@ def _kernel(sigma: float) -> Floats:
     reach = int(np.ceil(REACH * sigma))
     z = (np.arange(-reach, reach + 1) / sigma) ** 2
     kernel = (1 - z) * np.exp(-z / 2) / (np.sqrt(2 * np.pi) * sigma**3)
-    # Cut off and in steps of channels it is not quite zero by itself.
+    # Truncation and sampling leave an area that is not quite zero.
     return np.asarray(kernel - kernel.mean())
 
 
 def _rise_of(times: float) -> float:
-    """Return by what share the response falls from one scale to twice that scale.
+    """Return the relative decrease of the response from one scale to twice that scale.
 
-    Parameters
-    ----------
-    times : float
-        Width of a Gaussian peak, in widths of the detector, which are the first scale.
+    For a Gaussian `times` as wide as the detector, whose width is the first scale.
     """
     return float(1 - ((times**2 + 1) / (times**2 + 4)) ** 1.5)
 
 
 def _peak(
     spectrum: Floats,
-    fine: Floats,
-    coarse: Floats,
+    responses: tuple[Floats, Floats],
     axis: EnergyAxis,
     place: int,
     own: float,
     significance: float,
 ) -> Peak:
-    """Describe a maximum of the response at a channel where a line is `own` channels wide.
+    """Describe a maximum of the (fine, coarse) responses where a line is `own` channels wide.
 
     A Gaussian of area A and width σ gives A / (√2π (σ² + s²)^1.5) at the scale s, so that the
-    responses at two scales tell σ and A.
+    responses at two scales determine σ and A.
     """
+    fine, coarse = responses
     left, top, right = fine[place - 1 : place + 2]
     channel = place + float(np.clip((left - right) / (2 * (left - 2 * top + right)), -0.5, 0.5))
     scale = own / FWHM_PER_SIGMA
@@ -257,17 +265,10 @@ def _area(fwhm: float) -> float:
 
 
 def _dips(spectrum: Floats, dip: Floats, place: int, width: float) -> tuple[float, float]:
-    """Return how far the response falls within two line widths: where there are fewer counts, more.
+    """Return the largest dips within two line widths on both sides, that with fewer counts first.
 
-    Parameters
-    ----------
-    spectrum : numpy.ndarray
-    dip : numpy.ndarray
-        How far the response is below that of the background, as a share of the peak's rise.
-    place : int
-        Channel of the peak.
-    width : float
-        FWHM of a line in channels.
+    `dip` is how far the response is below that of the background, relative to the rise of the
+    peak; `width` is the FWHM of a line in channels.
     """
     reach = max(2, round(2 * width))
     sides = slice(max(0, place - reach), place), slice(place + 1, place + 1 + reach)
@@ -278,20 +279,20 @@ def _dips(spectrum: Floats, dip: Floats, place: int, width: float) -> tuple[floa
 
 
 def _is_no_step(dips: tuple[float, float], significance: float) -> bool:
-    """Whether the response falls on both sides of a peak, and not as that to a step does."""
+    """Whether the response falls on both sides like that to a peak, not to a step."""
     low, high = dips
     return min(dips) > LEAST_DIP and high > STEP_DIP * low + STEP_NOISE / significance
 
 
 def _of_one_count(width: Floats) -> Floats:
-    """Return the response to a single count at its middle: no response is known better than so."""
+    """Return the central response to a single count: the least uncertainty of a response."""
     return np.asarray(1 / (np.sqrt(2 * np.pi) * (width / FWHM_PER_SIGMA) ** 3))
 
 
 def _usual_width(spectrum: Floats) -> float:
     """Return the FWHM of the strongest peaks, in channels.
 
-    Of the responses at all scales, times σ^1.5, that of a Gaussian is largest at its own width
+    The response times σ^1.5 to a Gaussian is largest at the scale of its own width
     (Lindeberg 1998, International Journal of Computer Vision 30, 79).
     """
     from scipy.signal import find_peaks as maxima

@@ -1,9 +1,8 @@
-"""Emission lines of the elements: energies, relative intensities, and how strongly X-rays excite
-them.
+"""Emission lines of the elements: energies, relative intensities, and excitation by X-rays.
 
 Line energies, branching ratios, edge jumps and fluorescence yields are those of Elam, Ravel &
 Sieber (2002), Radiation Physics and Chemistry 63, 121–128, as tabulated by xraydb, which is
-imported when a line is first asked for.
+imported when lines are first needed.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ __all__ = [
 ]
 
 FAMILIES = ("K", "L", "M")
-"""Shells whose lines are known: where the hole is that an outer electron fills."""
+"""Shells of the holes that outer electrons fill."""
 ALIASES = ("Ka", "Kb", "La", "Lb", "Lg", "Ma", "Mb")
-"""Names of groups of lines that a detector hardly tells apart."""
+"""Groups of lines that a detector hardly resolves."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +98,10 @@ def lines(element: str, families: Iterable[str] = FAMILIES) -> tuple[XrayLine, .
 
 
 def lines_named(element: str, line: str) -> tuple[XrayLine, ...]:
-    """Return the lines that a name stands for: one, or the members of a group such as "Ka".
+    """Return the lines of a name: one (``"Ka1"``), or the members of a group (``"Ka"``).
 
-    Parameters
-    ----------
-    element : str
-        Symbol of the element.
-    line : str
-        Siegbahn's name (``"Ka1"``), or the beginning that a group has in common (``"Ka"``).
+    Raises SettingsError, with the existing lines, if the element has no such line.
 
-    Raises
-    ------
-    SettingsError
-        If the element has no such line; the message lists those that it has.
-
-    Examples
-    --------
     >>> [line.name for line in lines_named("Pb", "La")]
     ['La2', 'La1']
     """
@@ -163,7 +150,7 @@ def fluorescence_lines(element: str, excitation: float) -> tuple[XrayLine, ...]:
 
     The fundamental-parameter expression: photo-absorption cross-section × share of the subshell
     (edge jumps) × fluorescence yield × branching ratio, with Coster–Kronig transitions between
-    subshells. Holes that K emission leaves in L, and L emission in M, are left out: they add a few
+    subshells. Holes that K emission leaves in L, and L emission in M, are neglected: they add a few
     per cent to L lines when the K shell is excited as well.
 
     Parameters
@@ -203,7 +190,7 @@ def fluorescence_lines(element: str, excitation: float) -> tuple[XrayLine, ...]:
 
 @lru_cache(maxsize=128)
 def _relative_lines(element: str) -> tuple[XrayLine, ...]:
-    """Lines with intensities that sum to 1 in each family, by rising energy."""
+    """Return lines with intensities that sum to 1 in each family, by rising energy."""
     emitted = _emitted(element, _hole_shares(element, float("inf")))
     totals = {
         family: sum(line.intensity for line in emitted if line.family == family)
@@ -215,7 +202,7 @@ def _relative_lines(element: str) -> tuple[XrayLine, ...]:
 
 
 def _emitted(element: str, holes: dict[str, float]) -> tuple[XrayLine, ...]:
-    """Lines with the photons that they get from `holes` in each subshell."""
+    """Return lines with the photons emitted for `holes` in each subshell."""
     database = _database(element)
     edges = database.xray_edges(element)
     found = [
@@ -234,9 +221,9 @@ def _emitted(element: str, holes: dict[str, float]) -> tuple[XrayLine, ...]:
 
 
 def _hole_shares(element: str, excitation: float) -> dict[str, float]:
-    """Share of the photo-absorptions that leave a hole in each subshell of K, L and M.
+    """Return the share of photo-absorptions with a hole in each subshell of K, L and M.
 
-    An edge with jump ratio r takes 1 - 1/r of what the edges above it have left over; holes
+    An edge with jump ratio r takes 1 - 1/r of the absorption left by the edges above it; holes
     then move to higher subshells of the same shell with the Coster–Kronig probabilities.
     """
     database = _database(element)
@@ -261,12 +248,12 @@ def _hole_shares(element: str, excitation: float) -> dict[str, float]:
 
 
 def _coster_kronig(element: str, initial: str, final: str) -> float:
-    """Probability, by all ways, that a hole moves between two subshells."""
+    """Return the total probability that a hole moves between two subshells."""
     return float(_database(element).ck_probability(element, initial, final, total=True) or 0.0)
 
 
 def _database(element: str) -> Any:
-    """Return xraydb, after making sure that it knows the element."""
+    """Return xraydb, after checking that it has the element."""
     import xraydb
 
     if element not in _symbols():
@@ -287,15 +274,8 @@ def _symbols() -> frozenset[str]:
 
 
 def line_group(name: str) -> str:
-    """Return the name of the group that a line belongs to, or its own where it is in none.
+    """Return the group of a line (Siegbahn's name), or its own name if it is in none.
 
-    Parameters
-    ----------
-    name : str
-        Siegbahn's name.
-
-    Examples
-    --------
     >>> line_group("Ka1"), line_group("Lb2,15"), line_group("Ll")
     ('Ka', 'Lb', 'Ll')
     """
@@ -304,8 +284,5 @@ def line_group(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def all_lines() -> tuple[XrayLine, ...]:
-    """Return the lines of all elements, hydrogen to californium.
-
-    Reading the tables takes about two seconds when it is done first.
-    """
+    """Return the lines of all elements, hydrogen to californium; about two seconds at first."""
     return tuple(line for element in sorted(_symbols()) for line in _relative_lines(element))

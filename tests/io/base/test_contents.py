@@ -109,8 +109,8 @@ def scan(**fields):
 
 def test_an_energy_axis_against_the_word_of_the_file_is_told():
     _, warnings = build(scan(), Path("scan.h5"), ReadOptions(energy_axis=0))
-    assert "axis 2, of 8 channels, is the energy" in warnings[0]
-    assert "energy_axis=0, of 3, overrules it, so that its energies are dropped" in warnings[0]
+    assert "axis 2, with 8 channels, is energy" in warnings[0]
+    assert "energy_axis=0, with 3, overrides it, and the file's energies are ignored" in warnings[0]
 
 
 @pytest.mark.parametrize("axis", [2, -1])

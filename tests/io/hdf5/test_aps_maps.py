@@ -274,4 +274,4 @@ def test_the_energy_axis_of_a_fly_scan_is_counted_as_it_lies_in_the_file(tmp_pat
     plain, _ = load(path, energy_gain=0.01)
     image, warnings = load(path, energy_axis=0, energy_gain=0.01)
     np.testing.assert_array_equal(image.counts, plain.counts)
-    assert not [text for text in warnings if "overrules" in text]
+    assert not [text for text in warnings if "overrides" in text]

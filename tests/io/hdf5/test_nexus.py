@@ -199,7 +199,7 @@ def test_energies_of_another_length_are_refused(tmp_path, make_image):
 def test_our_files_are_recognised_with_a_reason(tmp_path, make_image):
     path = write(tmp_path / "map.h5", make_image())
     assert sniff(path) == "nexus"
-    assert "/entry/data" in str(describe(path))
+    assert "/entry/data" in describe(path)
 
 
 def test_the_content_decides_and_not_the_suffix(tmp_path, make_image):

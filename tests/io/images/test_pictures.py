@@ -116,7 +116,7 @@ def test_an_existing_file_is_replaced_on_request_only(tmp_path, image, pictures,
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({}, "at least one picture"),
+        ({}, "at least one image"),
         ({"a": np.ones((5, 3))}, r"shape \(3, 5\).*\(5, 3\) for 'a'"),
         ({"a": np.ones((3, 5), dtype=complex)}, "real numbers.*complex128.*'a'"),
         ({"a": [["x"] * 5] * 3}, "real numbers.*'a'"),

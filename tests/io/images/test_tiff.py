@@ -107,7 +107,7 @@ def test_a_plain_stack_asks_for_its_energy_axis(tmp_path, options):
 def test_a_plain_picture_is_left_to_others(tmp_path):
     path = save(tmp_path / "photo.tif", CUBE[0])
     assert sniff(path) is None
-    with pytest.raises(FormatError, match=r"photo\.tif: .*single picture"):
+    with pytest.raises(FormatError, match=r"photo\.tif: .*single image"):
         read(path)
     assert sniff(save(tmp_path / "stack.tif")) is None
 
@@ -233,7 +233,7 @@ def test_damaged_provenance_is_named(tmp_path, make_image):
     path = write(tmp_path / "map.tif", make_image())
     content = path.read_bytes()
     path.write_bytes(content.replace(b'"repeat_kind"', b'"repeat_kinX"'))
-    with pytest.raises(FormatError, match=r"map\.tif: .*provenance.*repeat_kind"):
+    with pytest.raises(FormatError, match=r"map\.tif: .*record.*repeat_kind"):
         read(path)
 
 
@@ -242,10 +242,10 @@ def test_several_pictures_in_one_file_are_pointed_out(tmp_path):
     with tifffile.TiffWriter(path) as writer:
         writer.write(CUBE, photometric="minisblack")
         writer.write(CUBE[:, :4], photometric="minisblack")
-    with pytest.warns(UserWarning, match=r"two\.tif: the file holds 2 pictures"):
+    with pytest.warns(UserWarning, match=r"two\.tif: the file holds 2 images"):
         image = read(path, energy_axis=0, energy_gain=0.01)
     assert image.shape == (1, 8, 9, 60)
-    assert any("2 pictures" in text for text in image.metadata["warnings"])
+    assert any("2 images" in text for text in image.metadata["warnings"])
 
 
 def test_uncalibrated_images_stay_uncalibrated(tmp_path, make_image):

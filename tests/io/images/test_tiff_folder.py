@@ -36,13 +36,13 @@ def test_numbered_pictures_are_the_channels_in_the_order_of_their_numbers(
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(COUNTS, 0, 2))
     assert image.counts.dtype == np.uint16
     assert image.name == "map"
-    assert any("24 pictures" in text for text in image.metadata["warnings"])
+    assert any("24 images" in text for text in image.metadata["warnings"])
 
 
 def test_a_folder_is_read_through_the_table_of_layouts(tmp_path):
     folder = save(tmp_path / "map")
     assert sniff(folder) is None
-    with pytest.warns(UserWarning, match="24 pictures"):
+    with pytest.warns(UserWarning, match="24 images"):
         image = read_any(folder, energy_gain=0.01)
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(COUNTS, 0, 2))
 
@@ -60,7 +60,7 @@ def test_the_user_names_the_axis_and_nothing_is_assumed(tmp_path):
 def test_a_missing_channel_is_named(tmp_path):
     folder = save(tmp_path / "map")
     (folder / "ch_9.tif").unlink()
-    with pytest.raises(FormatError, match=r"found ch_10\.tif behind ch_8\.tif"):
+    with pytest.raises(FormatError, match=r"found ch_10\.tif after ch_8\.tif"):
         image_of(folder)
     image = image_of(folder, energy_axis=0, energy_gain=0.01)
     np.testing.assert_array_equal(image.counts[0], np.moveaxis(np.delete(COUNTS, 9, axis=0), 0, 2))

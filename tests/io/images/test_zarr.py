@@ -157,7 +157,7 @@ def array(path, counts=COUNTS, **options):
 )
 def test_a_plain_array_asks_for_its_energy_axis(tmp_path, options):
     path = array(tmp_path / "cube.zarr", **options)
-    assert zarr_store.opens(path)
+    assert zarr_store.is_store(path)
     assert zarr_store.recognise(path) is None
     with pytest.raises(FormatError, match=r"cube\.zarr.*\(3, 5, 40\).*--energy-axis 2"):
         image_of(path)
@@ -312,7 +312,7 @@ def test_a_store_that_changes_later_is_not_read_as_another_shape(tmp_path, monke
 def test_without_zarr_the_message_says_what_to_install(tmp_path, monkeypatch):
     path = array(tmp_path / "cube.zarr")
     monkeypatch.setitem(sys.modules, "zarr", None)
-    assert zarr_store.opens(path)
+    assert zarr_store.is_store(path)
     with pytest.raises(
         MissingDependencyError, match=r'cube\.zarr.*pip install "napari-xrf-denoise\[formats\]"'
     ):
@@ -352,7 +352,7 @@ def test_an_archive_that_was_cut_off_is_refused(tmp_path, share):
     path = zipped(ome(tmp_path / "map.zarr"))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    assert not zarr_store.opens(path)
+    assert not zarr_store.is_store(path)
     with pytest.raises(FormatError, match=r"map\.zarr\.zip"):
         image_of(path)
 
@@ -414,12 +414,12 @@ def test_pickled_objects_are_never_loaded(tmp_path, entry, dtype):
 
 def test_other_folders_and_archives_are_not_claimed(tmp_path):
     (tmp_path / "zarr.json").mkdir()
-    assert not zarr_store.opens(tmp_path)
+    assert not zarr_store.is_store(tmp_path)
     archive = tmp_path / "text.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a/b/zarr.json", "{}")
         file.writestr("readme.txt", "nothing")
-    assert not zarr_store.opens(archive)
+    assert not zarr_store.is_store(archive)
     with pytest.raises(FormatError, match=r"text\.zip"):
         image_of(archive)
     empty = tmp_path / "empty.zarr"

@@ -319,7 +319,7 @@ def test_headers_that_cannot_be_are_refused_without_memory(tmp_path, old, new):
 def test_several_pictures_in_one_file_are_not_dropped_silently(tmp_path):
     path = write_edf(tmp_path / file_name(0, 0), COUNTS[0, 0], CALIBRATION)
     path.write_bytes(path.read_bytes() * 2)
-    with pytest.raises(FormatError, match="further ones behind the first"):
+    with pytest.raises(FormatError, match="further ones after the first"):
         image_of(path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from napari_xrf_denoise import FormatError, MissingDependencyError, read
 from napari_xrf_denoise.core.lazy_arrays import is_dask
-from napari_xrf_denoise.io import describe, sniff
+from napari_xrf_denoise.io import recognise, sniff
 
 # What PROVENANCE.md says about each file.
 DOCUMENTED = [
@@ -55,7 +55,7 @@ def test_live_time_is_found(rsciio, shared_data):
 def test_measured_maps_are_recognised_without_rosettasciio(shared_data, name, monkeypatch):
     monkeypatch.setitem(sys.modules, "rsciio", None)
     assert sniff(shared_data / name) == "vendor"
-    assert describe(shared_data / name).reason
+    assert recognise(shared_data / name).reason
 
 
 def test_without_rosettasciio_the_message_says_what_to_install(shared_data, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
 from napari_xrf_denoise.core.errors import CalibrationWarning
-from napari_xrf_denoise.io import describe, sniff
+from napari_xrf_denoise.io import recognise, sniff
 
 ENERGIES = [round(0.01 * channel, 3) for channel in range(40)]
 ROWS = [[(7 * row + channel) % 5 for channel in range(40)] for row in range(4)]
@@ -190,7 +190,7 @@ def test_a_table_of_another_kind_is_not_claimed(tmp_path):
 def test_a_table_of_spectra_is_claimed_with_a_reason(shared_data):
     path = shared_data / "05_xrf_spectra.csv"
     assert sniff(path) == "csv"
-    assert "-0.02" in describe(path).reason
+    assert "-0.02" in recognise(path).reason
 
 
 def test_spectra_survive_a_round_trip(tmp_path, make_image):

@@ -269,7 +269,7 @@ def test_scans_of_other_calibration_are_pointed_out(tmp_path):
     text = three_scans().replace("-0.1 0.02", "-0.1 0.03", 1)
     image = image_of(save(tmp_path / "map.spec", text))
     assert image.energy.gain == 0.03
-    assert any("scans 2, 3 differ" in text for text in image.metadata["warnings"])
+    assert any("those of 2, 3 differ" in text for text in image.metadata["warnings"])
 
 
 @pytest.mark.parametrize(

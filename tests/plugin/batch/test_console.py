@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.batch import runner as core
 from napari_xrf_denoise.plugin.batch.console import python_of
 from napari_xrf_denoise.plugin.batch.model import BatchModel
 from napari_xrf_denoise.plugin.common.preferences import Preferences
@@ -20,14 +19,6 @@ def files(tmp_path):
     return [xrf.write(tmp_path / "it's a folder" / f"{name}.h5", image) for name in ("a", "b")]
 
 
-@pytest.fixture
-def no_answers(monkeypatch, tmp_path):
-    """What was answered on this machine is no part of the tests."""
-    from napari_xrf_denoise.plugin.opening import answers as batch_answers
-
-    monkeypatch.setattr(batch_answers, "AnswerStore", lambda: AnswerStore(tmp_path / "none.json"))
-
-
 def run(lines):
     """Run lines as napari's console does."""
     names = {}
@@ -37,7 +28,7 @@ def run(lines):
 
 @pytest.mark.parametrize("suffix", [".h5", ".ome.tif"])
 def test_the_lines_would_make_what_the_dock_has_made(
-    qtbot, viewer, dock, files, tmp_path, no_answers, suffix, capsys
+    qtbot, viewer, dock, files, tmp_path, suffix, capsys
 ):
     folder = tmp_path / "results"
     panel = dock(viewer, "Batch denoise")
@@ -58,7 +49,7 @@ def test_the_lines_would_make_what_the_dock_has_made(
     ]
 
 
-def test_a_saved_model_is_applied(qtbot, viewer, dock, files, tmp_path, no_answers):
+def test_a_saved_model_is_applied(qtbot, viewer, dock, files, tmp_path):
     path = tmp_path / "model.safetensors"
     xrf.denoise(xrf.read(files[0]), method="pca", rank=2).model.save(path)
     panel = dock(viewer, "Batch denoise")
@@ -72,7 +63,7 @@ def test_a_saved_model_is_applied(qtbot, viewer, dock, files, tmp_path, no_answe
     assert [task.state for task in panel.model.tasks] == ["skipped"]
 
 
-def test_older_files_are_replaced_only_when_that_is_asked(files, no_answers):
+def test_older_files_are_replaced_only_when_that_is_asked(files):
     model = BatchModel()
     model.add(files[:1])
     model.change(method="pca", preset="fast")
@@ -86,11 +77,11 @@ def test_older_files_are_replaced_only_when_that_is_asked(files, no_answers):
     assert task.state == "done"
 
 
-def test_device_and_threads_are_those_of_the_preferences(files, no_answers, monkeypatch):
+def test_device_and_threads_are_those_of_the_preferences(files, monkeypatch):
     import torch
 
     found = {}
-    monkeypatch.setattr(core, "run", lambda tasks, how, **rest: found.update(rest) or tasks)
+    monkeypatch.setattr(xrf.batch, "run", lambda tasks, how, **rest: found.update(rest) or tasks)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: found.update(threads=number))
     model = BatchModel()
     model.add(files)
@@ -98,12 +89,14 @@ def test_device_and_threads_are_those_of_the_preferences(files, no_answers, monk
     assert (found["device"], found["threads"]) == ("cpu", 3)
     found.clear()
     run(python_of(model, Preferences()))
-    assert set(found) == {"sources"}
+    assert found == {}
 
 
-def test_files_that_do_not_say_enough_are_read_as_was_answered(tmp_path, monkeypatch):
+def test_files_that_do_not_describe_themselves_are_read_with_options(
+    qtbot, viewer, dock, tmp_path, monkeypatch
+):
     from napari_xrf_denoise.io.options import ReadOptions
-    from napari_xrf_denoise.plugin.opening import answers as batch_answers
+    from napari_xrf_denoise.plugin.opening import answers
     from napari_xrf_denoise.plugin.opening.questions import question_about
 
     image, _ = xrf.simulate_map(shape=(8, 8), n_channels=128, seed=1)
@@ -111,16 +104,28 @@ def test_files_that_do_not_say_enough_are_read_as_was_answered(tmp_path, monkeyp
     np.save(path, np.asarray(image.counts[0]).transpose(2, 0, 1))
     with pytest.raises(xrf.FormatError) as error:
         xrf.read(path)
+    options = {"energy_axis": 0, "energy_offset": 0.0, "energy_gain": 0.16}
     memory = AnswerStore(tmp_path / "answers.json")
-    kind = question_about(path, error.value).kind
-    assert memory.remember(kind, ReadOptions(energy_axis=0, energy_offset=0.0, energy_gain=0.16))
-    monkeypatch.setattr(batch_answers, "AnswerStore", lambda: memory)
-    model = BatchModel()
-    model.add([path])
-    model.change(method="pca", preset="fast")
-    (task,) = run(python_of(model, Preferences()))["tasks"]
+    assert memory.remember(
+        question_about(xrf.io.recognise(path), error.value).kind, ReadOptions(**options)
+    )
+    monkeypatch.setattr(answers, "AnswerStore", lambda: memory)
+    panel = dock(viewer, "Batch denoise")
+    panel.model.add([path])
+    panel.model.change(method="pca", preset="fast")
+    panel.python.expand()
+    lines = panel.python.lines()
+    (task,) = run(lines)["tasks"]
+    assert (task.state, "energy_axis" in task.details) == ("failed", True)
+    (task,) = run(lines.replace("})\nfor", f"}}, sources=xrf.batch.Sources(**{options}))\nfor"))[
+        "tasks"
+    ]
     assert task.state == "done"
     assert xrf.read(task.target).energy.gain == pytest.approx(0.16)
+    # The dock, which knows the same from the read dialog, keeps that result.
+    panel.button.click()
+    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=60_000)
+    assert [task.state for task in panel.model.tasks] == ["skipped"]
 
 
 def test_without_a_file_there_are_no_lines():

@@ -14,7 +14,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.batch.runner import Task
 from napari_xrf_denoise.cli import app as cli
 from napari_xrf_denoise.plugin.batch import dock as batch_dock
-from napari_xrf_denoise.plugin.batch.model import NO_MODEL, BatchModel
+from napari_xrf_denoise.plugin.batch.model import NO_MODEL, share_done
 from napari_xrf_denoise.plugin.batch.table import FILE, GAIN, MESSAGE, PROGRESS, STATE
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 from tests.helpers.dock_work import click, type_in
@@ -103,7 +103,7 @@ def test_dropped_files_are_denoised_and_a_double_click_opens_a_result(
     assert column(batch, STATE) == ["waiting"] * 3
     assert batch.target_field.text() == str(files[0].parent)
     double_click(qtbot, batch, 1)
-    assert batch._opening is None  # there is no result yet
+    assert not batch.opening.is_waiting  # there is no result yet
     click(qtbot, batch.button)
     wait_for_end(qtbot, batch)
     assert column(batch, STATE) == ["done"] * 3
@@ -454,11 +454,10 @@ def test_pca_denoises_files_for_real(qtbot, viewer, dock, tmp_path):
 
 
 def test_the_share_of_the_batch_counts_files_by_their_bytes():
-    model = BatchModel()
-    assert model.fraction == 0
-    model.tasks = (
+    assert share_done(()) == 0
+    tasks = (
         Task(Path("a.h5"), Path("b.h5"), state="done", size=100, fraction=1.0),
         Task(Path("c.h5"), Path("d.h5"), state="running", size=300, fraction=0.5),
         Task(Path("e.h5"), Path("f.h5"), state="failed", size=100, fraction=0.2),
     )
-    assert model.fraction == (100 + 150 + 100) / 500
+    assert share_done(tasks) == (100 + 150 + 100) / 500

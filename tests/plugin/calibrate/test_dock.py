@@ -5,6 +5,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_xrf_denoise.layers.convert import image_from_layer
 from napari_xrf_denoise.plugin.calibrate.model import CalibrateModel
+from napari_xrf_denoise.spectroscopy.element_symbols import in_latin
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 from tests.helpers.dock_work import click
 
@@ -46,7 +47,7 @@ def wait_for_spectrum(qtbot, panel):
 def click_in_spectrum(qtbot, panel, channel):
     qtbot.wait(50)  # until the plot has its size and range
     place = panel.plot.place_of(channel)
-    viewport = panel.plot._plot.viewport()
+    viewport = panel.plot.viewport()
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
 
 
@@ -83,7 +84,7 @@ def test_offset_and_gain_calibrate_the_layer(qtbot, viewer_with_array, panel):
     click(qtbot, panel.ways["numbers"])
     panel.offset_field.setValue(OFFSET)
     panel.gain_field.setValue(GAIN)
-    assert "Channel 0 is -0.1200 keV, a channel 20.0000 eV" in panel.words.text()
+    assert "Channel 0 is at -0.1200 keV, a channel is 20.0000 eV wide" in panel.words.text()
     click(qtbot, panel.button)
     energy = image_from_layer(viewer_with_array.layers["array"]).energy
     assert (energy.offset, energy.gain, energy.size) == (OFFSET, GAIN, SIZE)
@@ -141,17 +142,17 @@ def test_lines_of_the_same_elements_are_marked_where_the_calibration_has_them(qt
     panel.offset_field.setValue(OFFSET)
     panel.gain_field.setValue(GAIN)
     panel.model.lines = LINES
-    marks = {name: channel for channel, name in panel.plot.marks()}
-    assert marks.keys() == {"Ca Ka", "Ca Kb", "Zn Ka", "Zn Kb"}
+    marks = {name: channel for channel, name, _ in panel.plot.marks()}
+    assert marks.keys() == {"Ca Kα", "Ca Kβ", "Zn Kα", "Zn Kβ"}
     for name, channel in marks.items():
-        assert channel == pytest.approx(channel_of(name), abs=1e-6)
+        assert channel == pytest.approx(channel_of(in_latin(name)), abs=1e-6)
 
 
 def test_lines_and_peaks_that_contradict_each_other_are_said(qtbot, panel):
     for number, line in enumerate(LINES):
         panel.channel_fields[number].setValue(channel_of(line))
         panel.line_boxes[number].setCurrentText(LINES[1 - number])
-    assert "exchange the lines" in panel.words.text()
+    assert "swap the two lines" in panel.words.text()
     assert not panel.button.isEnabled()
     panel.line_boxes[0].setCurrentText("nonsense")
     assert "nonsense" in panel.words.text()
@@ -165,7 +166,7 @@ def test_fields_have_units(panel):
     assert panel.gain_field.text().endswith("keV per channel")
     # Those of the peaks stand above their columns, so that they fit into a narrow dock.
     assert {label.text() for label in panel.peaks.findChildren(QLabel)} == {
-        "channel", "line, or keV",
+        "channel", "line or energy (keV)",
     }  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def test_a_click_where_nothing_stands_out_is_said(qtbot, viewer, dock):
 
 def test_a_closed_dock_leaves_the_layers_alone(qtbot, viewer_with_array, panel):
     viewer_with_array.window.remove_dock_widget(panel)
-    assert panel._watch._watched == []
+    assert panel.layers.watched == []
     viewer_with_array.layers["array"].name = "ore"
     viewer_with_array.window.add_dock_widget(panel, name="Calibrate energy")
     assert panel.layer_box.currentText() == "ore"

@@ -1,12 +1,13 @@
 import os
 import sys
 import threading
+import time
 
 import pytest
 
-from napari_xrf_denoise.core.errors import Cancelled
+from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.core.progress import Progress
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Latest, RunSession, RunState
 
 
 def test_the_result_and_the_latest_progress_are_kept():
@@ -69,3 +70,98 @@ def test_a_job_stands_back_behind_the_window_and_leaves_it_as_it_was():
     assert job.wait(10)
     assert job.result > before
     assert priority() == before
+
+
+def until_done(poll):
+    deadline = time.monotonic() + 30
+    while not poll():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_of_several_requests_the_newest_is_kept():
+    latest = Latest("test")
+    for number in (1, 4, 2):
+        latest.want(number, lambda *_, number=number: 10 * number)
+    assert latest.is_waiting
+    until_done(latest.poll)
+    assert (latest.key, latest.result, latest.error) == (2, 20, None)
+
+
+def test_the_same_request_is_computed_once():
+    asked = []
+    latest = Latest("test", wait=30)
+    for _ in range(3):
+        latest.want("spectrum", lambda *_: asked.append(1))
+    assert asked == [1]
+    assert not latest.is_waiting
+
+
+def test_what_is_superseded_is_asked_to_stop_and_the_result_before_stays():
+    def until_stopped(_, should_stop):
+        while not should_stop():
+            time.sleep(0.001)
+        raise Cancelled("superseded")
+
+    latest = Latest("test")
+    latest.want("first", lambda *_: 1)
+    until_done(latest.poll)
+    latest.want("second", until_stopped)
+    latest.want("third", lambda *_: 3)
+    assert (latest.key, latest.result) == ("first", 1)
+    until_done(latest.poll)
+    assert (latest.key, latest.result) == ("third", 3)
+
+
+def test_an_error_takes_the_place_of_the_result_until_it_is_forgotten():
+    latest = Latest("test", wait=30)
+    latest.want(1, lambda *_: 1)
+    latest.want(0, lambda *_: 1 / 0)
+    assert isinstance(latest.error, ZeroDivisionError)
+    assert latest.result is None
+    latest.forget()
+    assert (latest.key, latest.error) == (None, None)
+
+
+def run(work, finish=str):
+    session = RunSession(RunState())
+    session.run(work, finish, "test")
+    return session, session.model
+
+
+def test_a_run_shows_its_progress_and_then_its_outcome():
+    gate = threading.Event()
+
+    def work(on_progress, should_stop):
+        on_progress(Progress("counting", 0.5, seconds_left=3.0))
+        gate.wait(30)
+        return 42
+
+    session, model = run(work, lambda result: f"Found {result}.")
+    until_done(lambda: session.poll() or model.fraction > 0)
+    assert (model.status, model.stage, model.seconds_left) == ("running", "counting", 3.0)
+    gate.set()
+    until_done(session.poll)
+    assert (model.status, model.outcome, model.outcome_kind) == ("idle", "Found 42.", "report")
+    assert session.job is None
+
+
+def test_a_run_that_is_stopped_has_no_result_even_if_it_does_not_listen():
+    gate = threading.Event()
+    session, model = run(lambda *_: gate.wait(30))
+    session.stop()
+    assert model.status == "stopping"
+    gate.set()
+    until_done(session.poll)
+    assert (model.status, model.outcome_kind) == ("idle", "stopped")
+
+
+@pytest.mark.parametrize("where", ["work", "finish"])
+def test_an_error_in_a_run_or_after_it_becomes_the_outcome(where):
+    def broken(*_):
+        raise DataError("the counts are odd")
+
+    session, model = run(broken if where == "work" else lambda *_: 1, broken)
+    until_done(session.poll)
+    assert (model.outcome, model.outcome_kind) == ("the counts are odd", "error")
+    assert session.poll()

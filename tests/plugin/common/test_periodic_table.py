@@ -69,7 +69,7 @@ def test_elements_without_a_line_are_grey_and_say_why(qtbot, table, heard):
     table.set_possible({"Fe": "iron, Z = 26", "Ca": "calcium"})
     assert table.buttons["Fe"].toolTip() == "iron, Z = 26"
     assert not table.buttons["H"].isEnabled()
-    assert "No strong line" in table.buttons["H"].toolTip()
+    assert "no strong line" in table.buttons["H"].toolTip()
     # What is chosen can be taken back.
     assert table.buttons["U"].isEnabled()
     qtbot.mouseClick(table.buttons["H"], Qt.MouseButton.LeftButton)

@@ -127,7 +127,7 @@ def test_a_result_without_a_report_has_no_lines_about_gains(pair, compare):
     assert "report_of" in compare.python.lines()
     pair.layers[RESULT].metadata = {"denoising": {"source": RAW}}
     compare.model.follow(compare.model.available)
-    compare._show()
+    compare.show_model()
     assert "residuals" in compare.python.lines()
     assert "report_of" not in compare.python.lines()
 

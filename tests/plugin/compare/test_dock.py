@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QApplication
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.quality.report import WindowScore
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.compare.picture_layer import EnergyPictures
+from napari_xrf_denoise.plugin.common.jobs import Latest
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from tests.helpers.dock_work import add_spectra, click
 
 FE = "6.40 keV (Fe Ka)"
@@ -97,7 +98,9 @@ def test_swipe_shows_raw_counts_left_and_denoised_ones_right(
     compare.view_page.slider.setValue(250)
     wait_for(qtbot, pair, swiped(small_map, truth, 40, 4))
     assert compare.view_page.share_label.text() == "25 %"
-    assert "Left of the cut: map\nRight of the cut: map denoised" in compare.view_page.words.text()
+    assert (
+        "Left of the split: map\nRight of the split: map denoised" in compare.view_page.words.text()
+    )
     compare.view_page.slider.setValue(1000)
     wait_for(qtbot, pair, small_map.counts[0, :, :, 40])
     compare.view_page.slider.setValue(0)
@@ -257,12 +260,12 @@ def test_the_residual_map_and_spectrum(qtbot, pair, compare, small_map, truth):
     np.testing.assert_allclose(energies, small_map.energy.centers)
     expected = standard(raw.sum(axis=(0, 1)), np.maximum(rate.sum(axis=(0, 1)), 1e-6))
     np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-3)
-    assert compare.residual_page.plot.axis_labels() == ("energy (keV)", "residual (st. dev.)")
+    assert compare.residual_page.plot.axis_labels() == ("energy (keV)", "residual (σ)")
     assert compare.residual_page.button.text() == "Compute residuals"
 
 
 def test_the_residual_map_of_a_line(qtbot, pair, compare, small_map, truth):
-    compare.residual_page.window_box.setCurrentText(FE)
+    compare.residual_page.window_box.setCurrentText(in_greek(FE))
     compute(qtbot, pair, compare)
     # The report's window: channels of 0.16 keV from 6.24 to 6.56 keV.
     raw, rate = (i.counts[0, :, :, 39:42].astype(float).sum(axis=-1) for i in (small_map, truth))
@@ -401,10 +404,10 @@ def test_the_table_is_sorted_by_a_click_and_copied_as_it_is_shown(qtbot, compare
     )
     click(qtbot, compare.copy_button)
     assert QApplication.clipboard().text() == (
-        "Counts\tEnergy (keV)\tDose gain\tInterval\n"
-        "K Ka\t3.31\tat least 1.5\tfrom 1.5\n"
+        "Line\tEnergy (keV)\tDose gain\tInterval\n"
+        "K Kα\t3.31\tat least 1.5\tfrom 1.5\n"
         "all counts\t\t8.0\t6.0–11.0\n"
-        "Fe Ka\t6.40\t12.0\t9.0–20.0"
+        "Fe Kα\t6.40\t12.0\t9.0–20.0"
     )
 
 
@@ -474,7 +477,7 @@ def test_another_pair_has_no_picture_until_its_own_is_read(
     qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
     other = to_layer(truth.replace(counts=2 * truth.counts, name="other"))
     pair.add_layer(other)
-    monkeypatch.setattr(EnergyPictures, "want", lambda *_: None)  # as slow as can be
+    monkeypatch.setattr(Latest, "want", lambda *_: None)  # as slow as can be
     compare.model.choose(after=other)
     assert compare.picture.update() == ""
     assert "Compare" not in pair.layers
@@ -521,5 +524,5 @@ def test_what_is_typed_into_the_window_outlives_other_changes(pair, compare):
 
 def test_residuals_let_the_layers_go(qtbot, pair, compare):
     compute(qtbot, pair, compare)
-    assert compare.session._pair == (None, None)
+    assert compare.session.job is None
     assert "chance alone gives about" in compare.model.outcome

@@ -8,7 +8,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.quality.report import WindowScore
 from napari_xrf_denoise.plugin.common.gain_rows import ALL_COUNTS, as_text, gain_rows
 from napari_xrf_denoise.plugin.compare.model import CompareModel
-from napari_xrf_denoise.plugin.compare.picture_layer import EnergyPictures, compose, picture_at
+from napari_xrf_denoise.plugin.compare.picture_layer import compose, picture_at
 
 
 class Layer:
@@ -141,21 +141,11 @@ def test_pictures_combine_repeats_as_the_image_says():
 
 
 @pytest.mark.parametrize(("share", "cut"), [(0.0, 0), (0.25, 2), (1.0, 8)])
-def test_the_cut_is_a_share_of_the_width(share, cut):
+def test_the_split_is_a_share_of_the_width(share, cut):
     before, after = np.zeros((3, 8), np.float32), np.ones((3, 8), np.float32)
     composed = compose((before, after), share)
     assert (composed[:, :cut] == 0).all()
     assert (composed[:, cut:] == 1).all()
-
-
-def test_pictures_of_the_last_energy_that_was_wanted():
-    counts = np.arange(6).reshape(1, 1, 1, 6)
-    pictures = EnergyPictures()
-    for channel in (1, 4, 2):
-        pictures.want(image_ := image(counts), image_, channel)
-    while not pictures.poll():
-        pass
-    assert pictures.latest[0] == 2
 
 
 def report():
@@ -178,44 +168,44 @@ def report():
 def test_the_table_of_gains():
     assert [row.cells() for row in gain_rows(report())] == [
         (ALL_COUNTS, "", "8.0", "6.0–11.0"),
-        ("Fe Ka", "6.40", "12.3", "9.0–20.0"),
-        ("unnamed", "9.99", "at least 3.2", "from 3.2"),
-        ("K Ka", "3.31", "at least 2.5", "from 2.5"),
-        ("Si Ka", "1.74", "not known", ""),
+        ("Fe Kα", "6.40", "12.3", "9.0–20.0"),
+        ("unidentified", "9.99", "at least 3.2", "from 3.2"),
+        ("K Kα", "3.31", "at least 2.5", "from 2.5"),
+        ("Si Kα", "1.74", "not known", ""),
     ]
 
 
 def test_gains_are_sorted_as_numbers_and_the_unknown_is_last():
     rows = sorted(gain_rows(report()), key=lambda row: row.keys()[2], reverse=True)
     assert [row.cells()[0] for row in rows] == [
-        "Fe Ka",
+        "Fe Kα",
         ALL_COUNTS,
-        "unnamed",
-        "K Ka",
-        "Si Ka",
+        "unidentified",
+        "K Kα",
+        "Si Kα",
     ]
 
 
 def test_the_table_as_text_has_units_and_tabs():
     lines = as_text(gain_rows(report())).split("\n")
-    assert lines[0] == "Counts\tEnergy (keV)\tDose gain\tInterval"
-    assert lines[2] == "Fe Ka\t6.40\t12.3\t9.0–20.0"
+    assert lines[0] == "Line\tEnergy (keV)\tDose gain\tInterval"
+    assert lines[2] == "Fe Kα\t6.40\t12.3\t9.0–20.0"
 
 
 def test_windows_of_channels_are_named_so():
     window = WindowScore("channels 380–396", 380.0, 396.0, 2.0, (1.5, 3.0))
     made = xrf.QualityReport(2.0, (1.0, 3.0), 1.0, windows=(window,)).as_dict()
     assert as_text(gain_rows(made)).split("\n") == [
-        "Counts\tChannel\tDose gain\tInterval",
+        "Line\tChannel\tDose gain\tInterval",
         "all counts\t\t2.0\t1.0–3.0",
-        "unnamed\t380–396\t2.0\t1.5–3.0",
+        "unidentified\t380–396\t2.0\t1.5–3.0",
     ]
 
 
 def test_a_layer_without_a_report_has_no_table():
     model = followed(Layer("a"), Layer("a denoised", source="a"))
     assert model.gains() == ()
-    assert "no report" in model.gain_words()
+    assert "no denoising report" in model.gain_words()
 
 
 def test_a_line_that_the_other_result_does_not_have_is_let_go():

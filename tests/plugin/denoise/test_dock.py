@@ -5,8 +5,9 @@ import threading
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from tests.helpers.dock_work import click, type_in
 
@@ -241,7 +242,7 @@ def test_the_raw_picture_is_of_all_layers_together(
     np.testing.assert_array_equal(shown[-1][0], both)
 
 
-def test_a_file_that_the_dialog_did_not_ask_about_stays(
+def test_a_file_is_replaced_only_when_that_is_confirmed(
     qtbot, viewer_with_map, panel, tmp_path, monkeypatch
 ):
     click(qtbot, panel.button)
@@ -249,11 +250,15 @@ def test_a_file_that_the_dialog_did_not_ask_about_stays(
     qtbot.waitUntil(panel.save_button.isVisible, timeout=5000)
     old = tmp_path / "old.safetensors"
     old.write_text("mine")
-    dialog = "napari_xrf_denoise.plugin.denoise.dock.QFileDialog"
-    monkeypatch.setattr(f"{dialog}.getSaveFileName", lambda *_: (str(tmp_path / "old"), ""))
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "old"), "")
+    )
     panel.save_button.click()
     assert old.read_text() == "mine"
-    assert "not saved" in panel.report_label.text()
+    panel.save_button.click()
+    assert xrf.Model.load(old).settings == panel.model.result.model.settings
 
 
 def test_with_a_model_again_offers_to_learn_a_new_one(qtbot, viewer_with_map, panel):
@@ -297,13 +302,14 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
     qtbot.waitUntil(panel.save_button.isVisible, timeout=5000)
     path = tmp_path / "of my map.safetensors"
-    dialog = "napari_xrf_denoise.plugin.denoise.dock.QFileDialog"
-    monkeypatch.setattr(f"{dialog}.getSaveFileName", lambda *_: (str(path.with_suffix("")), ""))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_, **__: (str(path.with_suffix("")), "")
+    )
     click(qtbot, panel.save_button)
     assert path.is_file()
     viewer_with_map.add_layer(to_layer(small_map.replace(name="other")))
     panel.model.choose((viewer_with_map.layers["other"],))
-    monkeypatch.setattr(f"{dialog}.getOpenFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     panel.model_box.activated.emit(panel.model_box.count() - 1)
     assert panel.model_box.currentText() == path.name
     assert not panel.method_box.isEnabled()

@@ -29,7 +29,7 @@ def pair(viewer_with_map, small_map):
 def add(qtbot, panel, elements):
     panel.elements_field.setText(elements)
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: not panel.model.doing, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.status == "idle", timeout=20_000)
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -65,7 +65,7 @@ def test_each_element_becomes_a_layer_of_its_best_line(qtbot, viewer_with_map, p
     np.testing.assert_array_equal(
         viewer_with_map.layers["Pb La of map"].data, xrf.element_map(small_map, "Pb La")
     )
-    assert "Added Fe Ka, Cu Ka, Pb La of “map”" in panel.message.text()
+    assert "Added Fe Kα, Cu Kα, Pb Lα of “map”" in panel.message.text()
 
 
 def test_return_in_the_field_adds_the_map(qtbot, viewer_with_map, panel):
@@ -78,7 +78,7 @@ def test_return_in_the_field_adds_the_map(qtbot, viewer_with_map, panel):
 def test_a_line_outside_the_energies_is_said_and_the_other_maps_are_added(
     qtbot, viewer_with_map, panel
 ):
-    panel.line_box.setCurrentText("Ka")
+    panel.line_box.setCurrentText("Kα")
     add(qtbot, panel, "Pb, Fe")
     assert "outside the energy axis" in panel.message.text()
     assert panel.button.isEnabled()
@@ -95,7 +95,7 @@ def test_an_element_that_does_not_exist_is_said_in_the_panel(qtbot, viewer_with_
 
 def test_overlapping_lines_are_named_before_and_after_the_map_is_added(qtbot, panel):
     panel.elements_field.setText("As")
-    qtbot.waitUntil(lambda: "Pb La (10.54 keV)" in panel.warning_label.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "Pb Lα (10.54 keV)" in panel.warning_label.text(), timeout=20_000)
     add(qtbot, panel, "As")
     assert panel.warning_label.isVisible()
     panel.elements_field.setText("Cu")
@@ -116,7 +116,7 @@ def test_layers_are_followed_and_pictures_are_not_offered(viewer_with_map, panel
 def test_maps_of_raw_and_denoised_get_the_same_contrast(qtbot, pair, dock, small_map):
     panel = dock(pair, "Element maps")
     panel.layer_box.setCurrentText("map")
-    assert panel.partner_box.text() == "Also of the denoised layer"
+    assert panel.partner_box.text() == "Also map the denoised layer"
     panel.partner_box.setChecked(True)
     add(qtbot, panel, "Fe")
     raw, denoised = pair.layers["Fe Ka of map"], pair.layers["Fe Ka of map denoised"]
@@ -124,7 +124,7 @@ def test_maps_of_raw_and_denoised_get_the_same_contrast(qtbot, pair, dock, small
     assert tuple(raw.contrast_limits) == tuple(denoised.contrast_limits)
     assert raw.contrast_limits[1] == pytest.approx(np.quantile(denoised.data, 0.999))
     panel.layer_box.setCurrentText("map denoised")
-    assert panel.partner_box.text() == "Also of the raw layer"
+    assert panel.partner_box.text() == "Also map the raw layer"
 
 
 def test_a_layer_without_partner_offers_none(panel):
@@ -149,7 +149,7 @@ def test_stop_ends_it_and_adds_nothing(qtbot, viewer_with_map, panel, monkeypatc
     assert panel.progress_bar.isVisible()
     click(qtbot, panel.button)
     assert ended.wait(20)
-    assert panel.button.text() == "Add map"
+    qtbot.waitUntil(lambda: panel.button.text() == "Add map", timeout=20_000)
     assert "Stopped" in panel.message.text()
     assert len(viewer_with_map.layers) == 1
 

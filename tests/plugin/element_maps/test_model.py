@@ -49,7 +49,7 @@ def test_background_windows_are_beside_the_window_and_only_when_subtracted(model
 def test_what_is_wrong_with_the_words_is_said(model):
     assert model.problem() == ""
     model.change(elements="Fe, iron")
-    assert "“iron” is no element" in model.problem()
+    assert "“iron” is not an element" in model.problem()
     model.change(elements="")
     assert "Type an element" in model.problem()
     assert model.warning() == ""
@@ -64,7 +64,7 @@ def test_without_a_calibration_the_way_to_one_is_said(small_map):
 
 def test_a_warning_names_the_overlap_before_the_map_is_made(model):
     model.change(elements="As")
-    assert "Pb La (10.54 keV)" in model.warning()
+    assert "Pb Lα (10.54 keV)" in model.warning()
 
 
 def test_spectra_without_pixels_are_not_offered():

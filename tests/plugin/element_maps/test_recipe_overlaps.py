@@ -11,22 +11,22 @@ def words(*recipes, axis=AXIS):
 
 
 def test_another_element_that_may_be_in_the_map_is_named_with_its_energy():
-    assert words(MapRecipe("As", "auto")) == "As Ka also counts Pb La (10.54 keV), if present."
+    assert words(MapRecipe("As", "auto")) == "The As Kα window overlaps Pb Lα (10.54 keV)."
 
 
 def test_elements_that_are_both_chosen_are_said_to_be_inseparable():
     said = words(MapRecipe("Ti", "auto"), MapRecipe("Ba", "auto")).splitlines()
-    assert said[0].startswith("Ti Ka cannot be told from Ba La (4.46 keV), also chosen.")
-    assert said[1].startswith("Ba La cannot be told from Ti Ka (4.51 keV), also chosen.")
+    assert said[0].startswith("The Ti Kα window overlaps Ba Lα (4.46 keV), also chosen: ")
+    assert said[1].startswith("The Ba Lα window overlaps Ti Kα (4.51 keV), also chosen: ")
 
 
 def test_rare_elements_are_named_when_they_are_chosen():
     assert "Dy" not in words(MapRecipe("Fe", "Ka"))
-    assert "Dy La" in words(MapRecipe("Fe", "Ka"), MapRecipe("Dy", "La"))
+    assert "Dy Lα" in words(MapRecipe("Fe", "Ka"), MapRecipe("Dy", "La"))
 
 
 def test_a_window_says_which_lines_are_in_it():
-    assert words(MapRecipe(low=8.0, high=8.1)) == "Lines in the window: Cu Ka (8.04 keV)."
+    assert words(MapRecipe(low=8.0, high=8.1)) == "Lines in the window: Cu Kα (8.04 keV)."
     assert words(MapRecipe(low=19.0, high=19.05)) == ""
 
 

@@ -23,9 +23,9 @@ def test_window_lines_and_background_of_the_element_are_shown(panel):
     panel.elements_field.setText("Fe, Ca")
     low, high = plot.shown_window()
     assert low < 6.40 < high
-    assert [name for name, _ in plot.lines()] == ["Fe Ka", "Ca Ka"]
+    assert [name for _, name, _ in plot.marks()] == ["Fe Kα", "Ca Kα"]
     # A channel is 160 eV wide, and the mark is in the middle of the window's channels.
-    assert [place for _, place in plot.lines()] == pytest.approx([6.40, 3.69], abs=0.16)
+    assert [place for place, _, _ in plot.marks()] == pytest.approx([6.40, 3.69], abs=0.16)
     assert plot.shown_sides() == []
     panel.background_box.setChecked(True)
     (_, left), (right, _) = plot.shown_sides()

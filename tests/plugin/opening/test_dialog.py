@@ -38,7 +38,7 @@ def path(tmp_path, counts):
 def question(path):
     with pytest.raises(FormatError) as caught:
         xrf.read(path)
-    return question_about(path, caught.value)
+    return question_about(xrf.io.recognise(path), caught.value)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_an_answer_that_cannot_be_is_said_and_cannot_be_given(qtbot, dialog):
     choose(qtbot, dialog, "/frames")
     dialog.repeat_box.setCurrentIndex(0)
     assert not ok(dialog).isEnabled()
-    assert "repeats" in dialog.problem_words.text()
+    assert "Choose the repeat axis" in dialog.problem_words.text()
     dialog.repeat_box.setCurrentIndex(4)
     assert not ok(dialog).isEnabled()
     assert "both energy and repeats" in dialog.problem_words.text()
@@ -296,7 +296,7 @@ def test_detector_elements_are_added_up_and_one_can_say_what_repeats_are(qtbot, 
             file[f"det{number}/values"] = np.ones((6, 5, 50), dtype=np.uint16)
     with pytest.raises(FormatError) as caught:
         xrf.read(path)
-    question = question_about(path, caught.value)
+    question = question_about(xrf.io.recognise(path), caught.value)
     dialog = ReadDialog(question, question.suggestion())
     qtbot.addWidget(dialog)
     assert not dialog.kind_box.isEnabled()

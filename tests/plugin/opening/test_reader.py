@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 import tifffile
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.io import registry
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.opening import reader
 from napari_xrf_denoise.plugin.opening.answers import AnswerStore
@@ -83,7 +86,24 @@ def test_without_a_window_another_hdf5_file_is_left_to_others(unknown, monkeypat
 
 
 def test_with_a_window_another_hdf5_file_is_asked_about(unknown, qapp):
-    assert get_reader(str(unknown)) is read_layers
+    assert get_reader(str(unknown)) is not None
+
+
+def test_a_file_is_recognised_once_on_its_way_to_a_layer(tmp_path, small_map, monkeypatch):
+    path = str(xrf.write(tmp_path / "scan.h5", small_map))
+    asked = []
+
+    def counting(layout):
+        def recognise(path):
+            asked.append(layout.name)
+            return layout.recognise(path)
+
+        return replace(layout, recognise=recognise)
+
+    monkeypatch.setattr(registry, "LAYOUTS", tuple(map(counting, registry.LAYOUTS)))
+    assert len(get_reader(path)(path)) == 1
+    assert "nexus" in asked
+    assert len(asked) == len(set(asked)), asked
 
 
 def test_hdf5_files_without_arrays_are_left_to_others(tmp_path, qapp):

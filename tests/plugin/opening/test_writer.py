@@ -133,7 +133,7 @@ def test_layers_of_one_name_are_both_saved(viewer, maps, tmp_path):
 
 def test_spectra_among_pictures_are_refused_in_words(viewer, maps, small_map, tmp_path):
     layer = viewer.add_layer(to_layer(small_map))
-    with pytest.raises(RuntimeError, match=r"not written.*axes y and x.*by themselves"):
+    with pytest.raises(RuntimeError, match=r"not written.*axes y and x.*separately"):
         save_together(viewer, [*maps, layer], tmp_path / "maps.h5")
     assert not list(tmp_path.iterdir())
 

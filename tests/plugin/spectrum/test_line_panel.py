@@ -60,7 +60,7 @@ def test_the_field_emptied_takes_all_marks_away(qtbot, tools):
 def test_what_is_no_element_is_told_and_stays_to_be_mended(qtbot, tools):
     type_elements(qtbot, tools, "Fe")
     type_elements(qtbot, tools, "Fe, Xq")
-    assert "'Xq' is no element" in tools.words.text()
+    assert "“Xq” is not an element" in tools.words.text()
     assert tools.field.text() == "Fe, Xq"
     type_elements(qtbot, tools, "Fe, Cu")
     assert "no element" not in tools.words.text()

@@ -1,7 +1,7 @@
 """What a reader found in a file, and how it becomes a spectrum image.
 
-Readers only say what is in the file. What the user said, what is missing and what is wrong is
-dealt with here, in one place, so that every format asks, warns and refuses in the same words.
+Readers only say what is in the file. User options, and what is missing or wrong, are handled here,
+in one place, so that every format asks, warns and refuses in the same words.
 """
 
 from __future__ import annotations
@@ -27,80 +27,47 @@ _Y = re.compile(r"(?:^|[^a-z])y(?:$|[^a-z])|^(?:height|rows?)$")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileContents:
-    """Counts as they lie in a file, with what the file says about them.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray or dask.array.Array
-        In the file's own axis order.
-    energy_axis, repeat_axis : int, optional
-        Where the file says which axes these are.
-    energy : EnergyAxis, optional
-        Calibration, for `energy_axis`.
-    repeat_kind : {"scan", "frame", "detector"}
-        What the file's repeats are.
-    spacing : sequence of float or None
-        Distance between the elements of each axis, None where it is not known.
-    spacing_unit : str
-        Unit of the spacing of the axes that turn out to be pixels.
-    name : str, optional
-        Only where the file stores a name of its own; else the file's stem is taken.
-    metadata : mapping
-        Further facts in plain Python values.
-    scalers : mapping of str to numpy.ndarray
-        What was measured beside the spectra, see `SpectrumImage`: an entry for each pixel, or for
-        each repeat and pixel, in the order of the counts' axes.
-    repeat_energies : sequence of EnergyAxis, optional
-        Where repeats have calibrations of their own.
-    warnings : sequence of str
-        What the user should know, each with what to do.
-    dataset : str
-        Place inside the file, for messages.
-    settled : bool
-        The reader has applied the axis options itself.
-    stacked : bool
-        The reader has put several datasets, or one, along a first axis of repeats that no dataset
-        has: the user counts axes without it.
-    axis_names : sequence of str
-        What the file calls the axes, empty where it says nothing: pixels whose x stands before y
-        are turned.
-    """
+    """Counts as they lie in a file, with what the file says about them."""
 
     counts: Any
+    """NumPy or dask array, in the file's own axis order."""
     energy_axis: int | None = None
     repeat_axis: int | None = None
     energy: EnergyAxis | None = None
+    """Calibration, for `energy_axis`."""
     repeat_kind: RepeatKind = "scan"
     spacing: Sequence[float | None] = ()
+    """Distance between the elements of each axis, None where it is not known."""
     spacing_unit: str = "pixel"
+    """Unit of the spacing of the pixel axes."""
     name: str | None = None
+    """Only if the file stores a name of its own; otherwise the file's stem is taken."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts as plain Python values."""
     scalers: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured beside the spectra, see `SpectrumImage`: a value for each pixel, or for
+    each repeat and pixel, in the order of the counts' axes."""
     repeat_energies: Sequence[EnergyAxis] | None = None
+    """If repeats have calibrations of their own."""
     warnings: Sequence[str] = ()
+    """What the user should know, each with what to do."""
     dataset: str = ""
+    """Place inside the file, for messages."""
     settled: bool = False
+    """Whether the reader has applied the axis options itself."""
     stacked: bool = False
+    """Whether the reader has put one or several datasets along a first axis of repeats that no
+    dataset has: the user counts axes without it."""
     axis_names: Sequence[str] = ()
+    """The file's names of the axes, "" where it has none: pixels with x before y are transposed."""
 
 
 def build(
     found: FileContents, path: Path, options: ReadOptions, more_warnings: Sequence[str] = ()
 ) -> tuple[SpectrumImage, list[str]]:
-    """Make a spectrum image of what was found and what the user said.
+    """Return the spectrum image of what was found and what the user said, and new warnings.
 
-    Returns
-    -------
-    image : SpectrumImage
-    warnings : list of str
-        Those of this reading; they are among ``image.metadata["warnings"]`` too.
-
-    Raises
-    ------
-    FormatError
-        If the file does not say which axis is the energy and the user did not either.
-    DataError
-        If an axis does not exist, or counts are negative, NaN or infinite.
+    The warnings are also among ``image.metadata["warnings"]``.
     """
     where = place(path, found.dataset)
     counts = _native(found.counts, where)
@@ -131,19 +98,19 @@ def build(
             )
         energies = found.repeat_energies
         if energies is not None and (energy is not found.energy or len(energies) < 2):
-            energies = None  # the user knows better, or there is nothing to tell apart
+            energies = None  # the user overrides them, or there is only one
         image = image.replace(scalers=scalers, repeat_energies=energies)
     except DataError as error:
         raise type(error)(f"{where}: {str(error).removeprefix(f'{name}: ')}") from error
     if unfit:
-        fresh.append(f"left out, since they have not one value for each pixel: {', '.join(unfit)}")
+        fresh.append(f"left out, because they do not have one value per pixel: {', '.join(unfit)}")
         warnings = [*image.metadata["warnings"], fresh[-1]]
         image = image.with_metadata(warnings=warnings)
     return image, fresh
 
 
 def x_comes_first(names: Sequence[str], energy_axis: int, repeat_axis: int | None) -> bool:
-    """Whether a file names its axes of pixels, and x before y."""
+    """Whether a file names its pixel axes, x before y."""
     pixels = [
         name.lower() for axis, name in enumerate(names) if axis not in (energy_axis, repeat_axis)
     ]
@@ -172,7 +139,7 @@ def _fitting(
 
 
 def place(path: Path, dataset: str = "") -> str:
-    """Return how messages name a place in a file."""
+    """Return the name of a place in a file, for messages."""
     return f"{path}, dataset {dataset}" if dataset else str(path)
 
 
@@ -183,25 +150,19 @@ def file_stem(path: Path) -> str:
 
 
 def ask_for_energy_axis(where: str, shape: tuple[int, ...]) -> NoReturn:
-    """Refuse to guess the energy axis; the longest axis is only suggested.
-
-    Raises
-    ------
-    FormatError
-        Always.
-    """
+    """Refuse to guess the energy axis; the longest axis is only suggested."""
     longest = int(np.argmax(shape))
-    picture = " (a single picture would have no energy axis at all)" if len(shape) == 2 else ""
+    image = " (a single image has no energy axis)" if len(shape) == 2 else ""
     if shape.count(shape[longest]) == 1:
         hint = (
-            f"if it is the longest, of {shape[longest]} channels, that is energy_axis={longest} "
+            f"if it is the longest, with {shape[longest]} channels, that is energy_axis={longest} "
             f"(--energy-axis {longest})"
         )
     else:
-        hint = "the longest axes are of one length, so that this does not tell them apart either"
+        hint = "the longest axes have the same length, so that none is suggested"
     raise FormatError(
-        f"{where}: expected to be told which axis is the energy; found an array of shape {shape} "
-        f"that does not say{picture}. Give energy_axis=... (--energy-axis); {hint}"
+        f"{where}: expected to know which axis is energy, found an array of shape {shape} without "
+        f"axis names{image}. Give energy_axis=... (--energy-axis); {hint}"
     )
 
 
@@ -213,7 +174,7 @@ def _native(counts: Any, where: str) -> Any:
     if not 1 <= counts.ndim <= 4 or 0 in counts.shape:
         raise FormatError(
             f"{where}: expected an array of 1 to 4 axes that are not empty, found shape "
-            f"{tuple(counts.shape)}; select one picture, or name another dataset"
+            f"{tuple(counts.shape)}; select one image, or name another dataset"
         )
     if dtype.isnative or is_dask(counts) or is_on_disk(counts):
         return counts
@@ -223,7 +184,7 @@ def _native(counts: Any, where: str) -> Any:
 def _axes(
     found: FileContents, shape: tuple[int, ...], options: ReadOptions, where: str
 ) -> tuple[int, int | None]:
-    """Return the positions of energy and repeats; the user's word beats the file's."""
+    """Return the positions of energy and repeats; options override the file."""
     energy_axis, repeat_axis = found.energy_axis, found.repeat_axis
     if found.stacked and _names_axes(options):
         return _axes_of_stack(shape, options, where)
@@ -270,13 +231,7 @@ def _axes_of_stack(shape: tuple[int, ...], options: ReadOptions, where: str) -> 
 
 
 def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -> int:
-    """Return the position of an axis counted from 0.
-
-    Raises
-    ------
-    DataError
-        If there is no such axis.
-    """
+    """Return the position of an axis counted from 0, or refuse one that does not exist."""
     if not -len(shape) <= axis < len(shape):
         option = "--" + keyword.replace("_", "-")
         raise DataError(
@@ -287,7 +242,7 @@ def existing_axis(keyword: str, axis: int, shape: tuple[int, ...], where: str) -
 
 
 def _overruled(found: FileContents, shape: tuple[int, ...], options: ReadOptions) -> list[str]:
-    """Return a warning where the user's energy axis is another than the file's."""
+    """Return a warning if the user's energy axis differs from the file's."""
     known, stated = found.energy_axis, options.energy_axis
     if found.settled or known is None or stated is None:
         return []
@@ -298,17 +253,17 @@ def _overruled(found: FileContents, shape: tuple[int, ...], options: ReadOptions
         return []
     dropped = found.energy is not None and found.energy.calibrated and options.energy_gain is None
     return [
-        f"the file says that axis {known}, of {shape[known]} channels, is the energy; "
-        f"energy_axis={stated}, of {shape[stated]}, overrules it"
-        + (", so that its energies are dropped" if dropped else "")
-        + "; leave energy_axis out (--energy-axis) if that was not meant"
+        f"the file says that axis {known}, with {shape[known]} channels, is energy; "
+        f"energy_axis={stated}, with {shape[stated]}, overrides it"
+        + (", and the file's energies are ignored" if dropped else "")
+        + "; leave energy_axis out (--energy-axis) if that was not intended"
     ]
 
 
 def _energy(
     found: FileContents, shape: tuple[int, ...], energy_axis: int, options: ReadOptions, where: str
 ) -> EnergyAxis:
-    """Return the calibration: the user's numbers, else the file's, else channel numbers."""
+    """Return the calibration of the user, else of the file, else channel numbers."""
     size = shape[energy_axis]
     known = found.energy
     if known is not None and not found.settled and found.energy_axis is not None:
@@ -326,7 +281,7 @@ def _energy(
     if not known.calibrated:
         raise DataError(
             f"{where}: energy_offset={offset:g} alone is no calibration, and the file has none; "
-            "give energy_gain in keV a channel too (--energy-gain)"
+            "also give energy_gain in keV per channel (--energy-gain)"
         )
     if known.is_linear:
         return EnergyAxis(offset, known.gain, size)

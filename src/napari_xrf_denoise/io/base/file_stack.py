@@ -1,8 +1,8 @@
-"""Many small files as one array that is read file by file when it is used."""
+"""Arrays that are read part by part: blocks of one file, or many small files as one array."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
+from napari_xrf_denoise.core.lazy_arrays import is_dask
 
 from .memory import is_small
 
@@ -31,12 +32,7 @@ class Stamp:
         return cls(path, _look(path))
 
     def check(self, where: str) -> None:
-        """Refuse to go on with a file that was changed since.
-
-        Raises
-        ------
-        FormatError
-        """
+        """Refuse to go on with a file that was changed since."""
         if _look(self.path) != self.seen:
             raise FormatError(
                 f"{where}: the file was changed or removed after it was opened; read it again"
@@ -59,18 +55,36 @@ def _status(file: Path) -> tuple[int, int, int] | None:
 _BLOCK_BYTES = 32 * 2**20
 
 
-class FileStack:
-    """Files of one shape along the first axes of an array, each opened only while it is read.
+def in_blocks(
+    source: Any, cut: Collection[int], stored: Sequence[int] | None, limit: int = _BLOCK_BYTES
+) -> Any:
+    """Return a dask array over an array on disk whose blocks are cut along some axes only."""
+    import dask.array
+    from dask.array.core import normalize_chunks
 
-    Parameters
-    ----------
-    files : sequence of path, or of sequences of path
-        In the order of the first one or two axes.
-    load : callable
-        ``load(path)`` returns the counts of one file.
-    shape : tuple of int
-        Shape of the counts of one file.
-    dtype : numpy.dtype
+    chunks = normalize_chunks(
+        tuple("auto" if axis in cut else -1 for axis in range(source.ndim)),
+        shape=source.shape,
+        limit=limit,
+        dtype=source.dtype,
+        previous_chunks=stored,
+    )
+    return dask.array.from_array(source, chunks=chunks)
+
+
+def stack(arrays: Sequence[Any]) -> Any:
+    """Return arrays of one shape along a new first axis, lazy if one of them is."""
+    if not any(is_dask(array) for array in arrays):
+        return np.stack(arrays)
+    import dask.array
+
+    return dask.array.stack(arrays)
+
+
+class FileStack:
+    """Files of one shape along the first one or two axes of an array, opened only to be read.
+
+    ``load(path)`` returns the counts of one file, which have `shape` and `dtype`.
     """
 
     def __init__(

@@ -15,25 +15,15 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 
 UNUSABLE = (
-    "the calibration {found} is not one of rising energies and was left out; give energy_offset "
+    "the calibration {found} does not give increasing energies and was ignored; give energy_offset "
     "and energy_gain in keV (--energy-offset, --energy-gain)"
 )
 
 
 def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) -> EnergyAxis:
-    """Return the energies of channels.
+    """Return the energies of stored channels, given by number, from a, b and perhaps c in keV.
 
-    Parameters
-    ----------
-    coefficients : sequence of float
-        a, b and perhaps c, in keV.
-    channels : numpy.ndarray, shape (energy,)
-        Number of each channel that was stored.
-
-    Raises
-    ------
-    DataError
-        If the energies do not rise, or are no numbers.
+    A DataError if they do not rise, or are no numbers.
     """
     a, b, c = (*(float(value) for value in coefficients), 0.0, 0.0, 0.0)[:3]
     steps = np.unique(np.diff(channels))
@@ -43,27 +33,20 @@ def rising_axis(coefficients: Sequence[float], channels: NDArray[np.float64]) ->
     return EnergyAxis.from_centers(a + b * channels + c * channels**2, tolerance=1e-9)
 
 
+def linear_axis(offset: float, gain: float, size: int) -> tuple[EnergyAxis | None, list[str]]:
+    """Return the energies of channels from 0 on, or None and a warning if they do not rise."""
+    try:
+        return EnergyAxis(offset, gain, size), []
+    except DataError:
+        return None, [UNUSABLE.format(found=f"{offset:g} keV, {gain:g} keV per channel")]
+
+
 def polynomial_axis(
     coefficients: Sequence[float], size: int, first: int = 0, step: int = 1
 ) -> tuple[EnergyAxis | None, list[str]]:
-    """Return the energies of every ``step``-th channel from ``first`` on.
+    """Return the energies (a, b and perhaps c in keV) of every ``step``-th channel, and warnings.
 
-    Parameters
-    ----------
-    coefficients : sequence of float
-        a, b and perhaps c, in keV.
-    size : int
-        Number of channels.
-    first : int
-        Number of the first channel that was stored.
-    step : int
-        Channels from one that was stored to the next.
-
-    Returns
-    -------
-    energy : EnergyAxis or None
-        None where the coefficients are those of no calibration, or cannot be one.
-    warnings : list of str
+    None where the coefficients mean no calibration, or cannot be one.
     """
     a, b, c = (*coefficients, 0.0, 0.0, 0.0)[:3]
     if (a, b, c) in ((0.0, 1.0, 0.0), (0.0, 0.0, 0.0)):
@@ -75,4 +58,6 @@ def polynomial_axis(
 
 
 KEV = {"kev": 1.0, "ev": 1e-3}
-"""keV in a unit, by its name in small letters."""
+"""keV in a unit of energy, by its name in small letters."""
+METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
+"""Metres in a unit of length."""

@@ -10,6 +10,9 @@ IN_MEMORY_BYTES = 256 * 2**20
 """Counts up to this size are read at once, and so checked at once; larger ones stay on disk and are
 checked as their blocks are read. Common maps (200 × 200 × 2048, uint8 or uint16) are below it."""
 
+SUSPICIOUS_BYTES = 2**40
+BEST_COMPRESSION = 10_000  # deflate reaches 1,032 on nothing but zeros, zstd some thousands
+
 
 def is_small(n_bytes: int) -> bool:
     """Whether counts of this size are read at once."""
@@ -17,13 +20,7 @@ def is_small(n_bytes: int) -> bool:
 
 
 def check_memory(n_bytes: int, where: str) -> None:
-    """Refuse an array larger than this machine's memory.
-
-    Raises
-    ------
-    DataError
-        If it does not fit; where the size of the memory is unknown, nothing is refused.
-    """
+    """Refuse an array larger than this machine's memory, if that is known."""
     total = physical_memory()
     if total is not None and n_bytes > total:
         raise DataError(

@@ -15,26 +15,20 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
 
+CREATOR = "napari-xrf-denoise"
+"""What files of this program say wrote them."""
+
 
 def encode(content: Mapping[str, Any]) -> str:
     """Return metadata as JSON; tuples and arrays become lists, NaN stays ``NaN``.
 
-    Raises
-    ------
-    DataError
-        If a value is nothing that JSON can hold; better than to lose it without a word.
+    A value that JSON cannot hold is a DataError: better than to lose it silently.
     """
     return json.dumps(_plain(content, "metadata"))
 
 
 def decode(text: str | bytes, where: str) -> dict[str, Any]:
-    """Return the metadata that `encode` wrote.
-
-    Raises
-    ------
-    FormatError
-        If it is damaged.
-    """
+    """Return the metadata that `encode` wrote; a FormatError if it is damaged."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -48,7 +42,7 @@ def decode(text: str | bytes, where: str) -> dict[str, Any]:
 
 
 def plain_or_text(value: Any, largest_array: int = 10_000) -> Any:
-    """Return a foreign program's metadata as plain values; what is not plain becomes its text."""
+    """Return foreign metadata as plain values; what is not plain becomes its text."""
     if isinstance(value, Mapping):
         return {str(key): plain_or_text(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -59,6 +53,20 @@ def plain_or_text(value: Any, largest_array: int = 10_000) -> Any:
         return _plain(value, "")
     except DataError:
         return str(value)
+
+
+def times_in(tree: Mapping[str, Any]) -> dict[str, float]:
+    """Return live and real time where they stand anywhere in a vendor's metadata."""
+    found = {key: _search(tree, key) for key in ("live_time", "real_time")}
+    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+
+
+def _search(tree: Any, key: str) -> Any:
+    if not isinstance(tree, Mapping):
+        return None
+    if key in tree:
+        return tree[key]
+    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -85,30 +93,20 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True)
 class Record:
-    """What a file says about its image beside the counts.
-
-    Parameters
-    ----------
-    name : str
-    repeat_kind : {"scan", "frame", "detector"}
-    pixel_size : tuple of float
-        (y, x) in `pixel_unit`.
-    pixel_unit : str
-    energy : EnergyAxis
-    repeat_energies : tuple of EnergyAxis, optional
-    scaler_names : tuple of str
-        In the order in which the file holds their values.
-    metadata : mapping
-    """
+    """What a file says about its image beside the counts."""
 
     name: str
     repeat_kind: RepeatKind
     pixel_size: tuple[float, float]
+    """(y, x) in `pixel_unit`."""
     pixel_unit: str
     energy: EnergyAxis
     repeat_energies: tuple[EnergyAxis, ...] | None
     scaler_names: tuple[str, ...]
+    """In the order in which the file holds their values."""
     metadata: Mapping[str, Any]
+    content: Mapping[str, Any]
+    """All that was written, with what a format adds."""
 
     def repeat_energies_for(self, shape: tuple[int, ...]) -> tuple[EnergyAxis, ...] | None:
         """Return the calibrations of the repeats if they fit counts (repeat, y, x, energy)."""
@@ -116,14 +114,8 @@ class Record:
         return axes if [axis.size for axis in axes] == [shape[3]] * shape[0] else None
 
 
-def encode_record(image: SpectrumImage) -> str:
-    """Return all that an image holds beside counts and scalers' values, as JSON.
-
-    Raises
-    ------
-    DataError
-        If the metadata hold what JSON cannot.
-    """
+def encode_record(image: SpectrumImage, **more: Any) -> str:
+    """Return all that an image holds beside counts and scalers' values, and more, as JSON."""
     metadata = encode(image.metadata)  # first, so that messages name the entry as the user does
     energies = image.repeat_energies
     return encode(
@@ -137,18 +129,13 @@ def encode_record(image: SpectrumImage) -> str:
             "repeat_energies": energies and [axis.as_dict() for axis in energies],
             "scaler_names": list(image.scalers),
             "metadata": decode(metadata, "metadata"),
+            **more,
         }
     )
 
 
 def decode_record(text: str | bytes, where: str) -> Record:
-    """Return what `encode_record` wrote.
-
-    Raises
-    ------
-    FormatError
-        If it is damaged, incomplete, or of a later version of the program.
-    """
+    """Return what `encode_record` wrote; a FormatError if it is damaged or of a later version."""
     content = decode(text, where)
     version = content.get("record_version")
     if isinstance(version, int) and version > RECORD_VERSION:
@@ -171,6 +158,7 @@ def decode_record(text: str | bytes, where: str) -> Record:
             repeat_energies=energies and tuple(EnergyAxis.from_dict(axis) for axis in energies),
             scaler_names=tuple(str(name) for name in content["scaler_names"]),
             metadata=dict(content["metadata"]),
+            content=content,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(

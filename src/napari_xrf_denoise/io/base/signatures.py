@@ -1,4 +1,4 @@
-"""What kind of file this is by its first bytes, and what is wrong with one that is no data."""
+"""The kind of a file by its first bytes, and what is wrong with one that holds no data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OTHERS = (
     (HDF5, "an HDF5 file"),
     (NPY, "a NumPy array"),
     (SFS, "a Bruker container"),
-    *((magic, "a TIFF picture") for magic in TIFF),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"GIF8", "a GIF picture"),
+    *((magic, "a TIFF image") for magic in TIFF),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x89PNG", "a PNG image"),
+    (b"GIF8", "a GIF image"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive (also .npz, .docx, .xlsx)"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -43,20 +43,14 @@ _BY_NAME = {
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no folder and no readable file with content.
-
-    Raises
-    ------
-    FormatError
-        If the path is missing, a device, empty, or may not be read.
-    """
+    """Refuse what is neither a folder nor a readable file with content."""
     try:
         status = path.stat()
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise FormatError(f"{path}: cannot be read, {reason}; check the path") from error
     if stat.S_ISDIR(status.st_mode):
-        return  # a Zarr store, or pictures one by one
+        return  # a Zarr store, or one image per channel
     if not stat.S_ISREG(status.st_mode):
         raise FormatError(f"{path}: expected a file, found a device or a pipe")
     if status.st_size == 0:
@@ -81,7 +75,7 @@ def first_bytes(path: Path, size: int = 16) -> bytes:
 
 
 def has_hdf5_signature(path: Path) -> bool:
-    """Whether this is an HDF5 file, told without h5py.
+    """Whether this is an HDF5 file, without importing h5py.
 
     The signature may follow a user block of 512 bytes, doubled any number of times (HDF5 file
     format specification, section II.A); the first few are tried.
@@ -97,7 +91,7 @@ def has_hdf5_signature(path: Path) -> bool:
 
 
 def kind_of_content(path: Path) -> str:
-    """Return words for what a file's first bytes show."""
+    """Return what a file is by its first bytes, in words."""
     if path.is_dir():
         return _kind_of_folder(path)
     start = first_bytes(path, 512)
@@ -108,7 +102,7 @@ def kind_of_content(path: Path) -> str:
 
 
 def kind_by_name(path: Path) -> str | None:
-    """Return words for what a file is by the end of its name, None where that says little."""
+    """Return what a file is by its suffix, in words, None if that says little."""
     return _BY_NAME.get(path.suffix.lower())
 
 
@@ -117,11 +111,11 @@ def _kind_of_folder(path: Path) -> str:
     if not names:
         return "a folder that is empty"
     few = f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
-    return f"a folder with {few}, neither a Zarr store nor TIFF pictures one by one"
+    return f"a folder with {few}, neither a Zarr store nor TIFF images, one per channel"
 
 
 def looks_like_text(path: Path) -> bool:
-    """Whether a file begins as plain text, not as a web page or another program's file."""
+    """Whether a file begins as plain text, and not as a web page or a document."""
     start = first_bytes(path, 512)
     return bool(start) and _known(start) is None and _is_text(start)
 

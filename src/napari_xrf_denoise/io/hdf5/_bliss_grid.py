@@ -1,4 +1,4 @@
-"""How the points of a scan lie in a map, told by its command or by where the motors were."""
+"""How the points of a scan lie in a map, by its command or by the motor positions."""
 
 from __future__ import annotations
 
@@ -24,31 +24,22 @@ Positions = Mapping[str, tuple[NDArray[np.float64], str]]
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows and columns of a scan.
-
-    Parameters
-    ----------
-    n_points : int
-        Points that are used, from the first; rows × columns of a map.
-    n_fast : int
-        Columns, None where the points are no map.
-    fast, slow : str
-        Motors along x and y.
-    back_and_forth : bool
-        Every other row was measured backwards.
-    spacing : tuple of float
-        Distances along y and x, of a list along x only.
-    unit : str
-        Of the distances, "" where it is not known.
-    """
+    """Rows and columns of a scan."""
 
     n_points: int
+    """Points that are used, from the first; rows × columns of a map."""
     n_fast: int | None = None
+    """Columns, None if the points are no map."""
     fast: str = ""
+    """Motor along x."""
     slow: str = ""
+    """Motor along y."""
     back_and_forth: bool = False
+    """Whether every other row was measured backwards."""
     spacing: tuple[float | None, ...] = (None,)
+    """Distances along y and x, of a list along x only."""
     unit: str = ""
+    """Of the distances, "" if it is not known."""
 
     def arrange(self, points: Any) -> Any:
         """Return an array (points, …) as (slow, fast, …); as it is where the points are no map."""
@@ -74,19 +65,11 @@ class Grid:
 
 
 def find_grid(title: str, positions: Positions, n_points: int, warnings: list[str]) -> Grid:
-    """Return how the points of a scan lie.
+    """Return how the points of a scan lie; warnings for the user are appended.
 
-    Parameters
-    ----------
-    title : str
-        The command of the scan. Of ``mesh`` and its kind it gives the number of intervals, one
-        less than the points, and the fast motor first.
-    positions : mapping
-        Motors with a value for each point.
-    n_points : int
-        Number of spectra.
-    warnings : list of str
-        What the user should know is appended.
+    The title is the scan's command: ``mesh`` and its variants give the number of intervals, one
+    less than the points, and the fast motor first. Positions are those of motors with a value per
+    point.
     """
     positions = {
         name: (values[:n_points], unit)
@@ -98,7 +81,7 @@ def find_grid(title: str, positions: Positions, n_points: int, warnings: list[st
         fast, slow = mesh["fast"], mesh["slow"]
         n_fast, n_slow = int(mesh["n_fast"]) + 1, int(mesh["n_slow"]) + 1
         if n_points <= n_fast * n_slow:
-            return _rows(n_points, n_fast, n_slow, fast, slow, positions, warnings)
+            return _rows(n_points, (n_slow, n_fast), (slow, fast), positions, warnings)
         warnings.append(
             f"the title {title!r} means {n_slow} × {n_fast} points, found {n_points}; the title "
             "was not used"
@@ -106,7 +89,7 @@ def find_grid(title: str, positions: Positions, n_points: int, warnings: list[st
     by_motors = _grid_of_motors(positions, n_points)
     if by_motors is not None:
         fast, slow, n_fast = by_motors
-        return _rows(n_points, n_fast, None, fast, slow, positions, warnings)
+        return _rows(n_points, (None, n_fast), (slow, fast), positions, warnings)
     moving = [name for name, (values, _) in positions.items() if np.ptp(values) > 0]
     if n_points > 1 and (len(moving) > 1 or _TWO_MOTORS.match(title)):
         warnings.append(
@@ -119,14 +102,13 @@ def find_grid(title: str, positions: Positions, n_points: int, warnings: list[st
 
 def _rows(
     n_points: int,
-    n_fast: int,
-    n_slow: int | None,
-    fast: str,
-    slow: str,
+    shape: tuple[int | None, int],
+    motors: tuple[str, str],
     positions: Positions,
     warnings: list[str],
 ) -> Grid:
-    """Return the grid of whole rows; what is left of an unfinished one is dropped."""
+    """Return the grid of whole rows (slow, fast); the rest of an unfinished one is dropped."""
+    (n_slow, n_fast), (slow, fast) = shape, motors
     n_rows, n_over = divmod(n_points, n_fast)
     if n_rows == 0:
         warnings.append(

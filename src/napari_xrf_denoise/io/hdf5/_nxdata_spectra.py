@@ -1,4 +1,4 @@
-"""Which datasets of a NeXus file hold spectra, told by what NeXus and PyMca say about them."""
+"""Which datasets of a NeXus file hold spectra, by the marks of NeXus and PyMca."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _is_pymca_export(group: Any, dataset: Any) -> bool:
 def _repeat_axis(
     group: Any, axes: tuple[str, ...], dataset: Any, energy_axis: int | None
 ) -> int | None:
-    """Return the axis of the detector's elements where names or NXdetector tell it."""
+    """Return the axis of the detector's elements if names or NXdetector show it."""
     if energy_axis is None:
         return None
     others = [axis for axis in range(dataset.ndim) if axis != energy_axis]

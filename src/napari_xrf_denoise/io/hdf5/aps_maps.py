@@ -1,4 +1,4 @@
-"""Maps of MAPS and XRF-Maps (APS), and the raw fly scans that they are made of.
+"""Maps of MAPS and XRF-Maps (APS), and the raw fly scans behind them.
 
 ::
 
@@ -33,13 +33,13 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .detector_elements import (
     aspect,
     axis_of_centers,
-    child,
+    contents_of_elements,
     is_dataset,
     numbers,
     pixel_values,
@@ -47,7 +47,8 @@ from .detector_elements import (
     read_elements,
     texts,
 )
-from .file import open_hdf5
+from .file import in_hdf5, open_hdf5
+from .tree import follow
 
 _COUNTS = ("/MAPS/Spectra/mca_arr", "/MAPS/mca_arr")
 _RAW = "/MAPS_RAW"
@@ -60,33 +61,23 @@ _TIMES = {
 }
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a map of MAPS, or None."""
-    if not has_hdf5_signature(path):
+    for name in _COUNTS:
+        if is_dataset(follow(file, name), 3):
+            return f"MAPS counts {name} (energy, y, x) {follow(file, name).shape}"
+    letters = _elements(file)
+    if not letters or not is_dataset(follow(file, f"{_RAW}/data_{letters[0]}"), 3):
         return None
-    with open_hdf5(path) as file:
-        for name in _COUNTS:
-            if is_dataset(child(file, name), 3):
-                return f"MAPS counts {name} (energy, y, x) {child(file, name).shape}"
-        letters = _elements(file)
-        if not letters or not is_dataset(child(file, f"{_RAW}/data_{letters[0]}"), 3):
-            return None
     return f"MAPS raw fly scan, detector elements {_RAW}/data_{', data_'.join(letters)}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a map of MAPS; the detector elements of a raw fly scan become repeats.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged.
-    DataError
-        If the detector elements differ in shape.
-    """
+    """Read a map of MAPS; the detector elements of a raw fly scan become repeats."""
     with open_hdf5(path) as file:
         for name in _COUNTS:
-            if is_dataset(child(file, name), 3):
+            if is_dataset(follow(file, name), 3):
                 return _read_map(file, path, name)
         return _read_raw(file, path)
 
@@ -119,7 +110,7 @@ def _read_raw(file: Any, path: Path) -> FileContents:
     counts, warnings = _unsigned(read_elements(file, path, names, energy_axis=0))
     scalers = {}
     for name, (_, stored) in _TIMES.items():
-        values = child(file, f"{_RAW}/{stored}")
+        values = follow(file, f"{_RAW}/{stored}")
         rows = [_LETTERS.index(letter) for letter in letters]
         if not is_dataset(values, 3) or values.shape[1:] != counts.shape[2:]:
             continue
@@ -127,22 +118,12 @@ def _read_raw(file: Any, path: Path) -> FileContents:
             by_element = numbers(values)
             if by_element is not None:
                 scalers[name] = by_element[rows]
-    return FileContents(
-        counts=counts,
-        energy_axis=1,
-        repeat_axis=0,
-        stacked=True,
-        repeat_kind="detector",
-        metadata={"repeat_datasets": names},
-        scalers=scalers,
-        warnings=warnings,
-        dataset=names[0] if len(names) == 1 else f"{names[0]} to data_{letters[-1]}",
-    )
+    return contents_of_elements(counts, names, energy_axis=1, scalers=scalers, warnings=warnings)
 
 
 def _elements(file: Any) -> list[str]:
     """Return the letters of the elements that are named, also if a link leads nowhere."""
-    group = child(file, _RAW)
+    group = follow(file, _RAW)
     if not hasattr(group, "keys"):
         return []
     names = set(group)
@@ -166,14 +147,14 @@ def _unsigned(counts: Any) -> tuple[Any, list[str]]:
 def _energy(file: Any, size: int) -> EnergyAxis | None:
     """Return the calibration: the three coefficients, else the energies as stored."""
     for name in ("/MAPS/Spectra/Energy_Calibration", "/MAPS/energy_calib"):
-        item = child(file, name)
+        item = follow(file, name)
         if is_dataset(item) and 2 <= item.size <= 16:
             values = numbers(item)
             axis = None if values is None else polynomial_axis(values.ravel()[:3].tolist(), size)
             if axis is not None:
                 return axis
     for name in ("/MAPS/Spectra/Energy", "/MAPS/energy"):
-        item = child(file, name)
+        item = follow(file, name)
         if is_dataset(item) and item.size == size:
             values = numbers(item)
             axis = None if values is None else axis_of_centers(values.ravel(), size)
@@ -188,8 +169,8 @@ def _scalers(file: Any, shape: tuple[int, int]) -> dict[str, NDArray[np.float64]
         ("/MAPS/Scalers/Names", "/MAPS/Scalers/Values"),
         ("/MAPS/scaler_names", "/MAPS/scalers"),
     ):
-        labels = texts(child(file, names))
-        dataset = child(file, values)
+        labels = texts(follow(file, names))
+        dataset = follow(file, values)
         if not found and labels and is_dataset(dataset) and dataset.shape == (len(labels), *shape):
             stored = numbers(dataset)
             if stored is not None:
@@ -206,3 +187,12 @@ def _scalers(file: Any, shape: tuple[int, int]) -> dict[str, NDArray[np.float64]
                 along = axis if name == "x" else axis[:, None]
                 found[name] = np.array(np.broadcast_to(along, shape))
     return found
+
+
+LAYOUT = Layout(
+    name="maps",
+    description="MAPS and XRF-Maps (APS), versions 9 and 10, and raw fly scans",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

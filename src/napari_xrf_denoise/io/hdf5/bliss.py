@@ -16,7 +16,7 @@ The layout is that of blisswriter and of the tests of ewoksfluo, which also defi
 went out. ``measurement/elapsed_time`` is none of these: it is the time since the scan began.
 
 A mesh of n intervals has n + 1 points, and its first motor is the fast one. Motors that go back
-and forth measure every other row backwards; their positions say so.
+and forth measure every other row backwards, as their positions show.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io.base.contents import FileContents, place
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.file_stack import stack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from . import energies as _hdf5_energies
 from ._bliss_grid import Grid, find_grid
-from .file import describe_candidates, open_hdf5
+from .file import describe_candidates, in_hdf5, open_hdf5
 from .links import get_linked, homes, read_linked, text
 from .tree import attribute, follow, identity, lost_link, members
 
@@ -75,40 +75,23 @@ class _Detector:
         return f"{self.group.name.rstrip('/')}/{self.key}"
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a file of BLISS scans with spectra, or None."""
-    if not has_hdf5_signature(path):
-        return None
-    with open_hdf5(path) as file:
-        for scan in _scans(file)[:_MOST_SCANS_LOOKED_INTO]:
-            detectors = _detectors(follow(file, scan))
-            if detectors:
-                return f"scan {scan} with the spectra {detectors[0].path}"
+    for scan in _scans(file)[:_MOST_SCANS_LOOKED_INTO]:
+        detectors = _detectors(follow(file, scan))
+        if detectors:
+            return f"scan {scan} with the spectra {detectors[0].path}"
     return None
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
     """Read one scan: its detector elements as repeats, its points as rows of a map.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    options : ReadOptions
-        ``dataset`` picks a scan, "2.1", or one or several detectors of it,
-        "/2.1/measurement/fx1_det0". Otherwise the first scan that holds spectra is read.
-
-    Returns
-    -------
-    Found
-        Counts of shape (detector, slow, fast, energy), without the first axis if there is one
-        detector. Points that are no complete map stay a list, (detector, points, energy).
-
-    Raises
-    ------
-    FormatError
-        If there is no such scan, it holds no spectra, or links lead nowhere.
-    DataError
-        If several scans were named.
+    ``dataset`` picks a scan, "2.1", or one or several of its detectors,
+    "/2.1/measurement/fx1_det0"; otherwise the first scan with spectra is read. Counts are
+    (detector, slow, fast, energy), without the first axis if there is one detector; points that are
+    no complete map stay a list.
     """
     with open_hdf5(path) as file:
         warnings: list[str] = []
@@ -229,7 +212,7 @@ def _detectors(scan: Any) -> list[_Detector]:
 
 
 def _detector_of_group(name: str, group: Any) -> _Detector | None:
-    """Return the detector of ``instrument/<name>``; its group tells it from a camera's."""
+    """Return the detector of ``instrument/<name>``; its group distinguishes it from a camera's."""
     kind = text(follow(group, "type"))
     if kind and "mca" not in kind.lower():
         return None
@@ -268,7 +251,7 @@ def _says_spectrum(name: str, dataset: Any) -> bool:
 def _alike(
     detectors: list[_Detector], scan: Any, are_named: bool, warnings: list[str]
 ) -> list[_Detector]:
-    """Return the detectors that can be repeats of each other; what is left out is warned of."""
+    """Return the detectors that can be repeats of each other, with a warning about the others."""
     size = detectors[0].dataset.shape[1]
     alike = [detector for detector in detectors if detector.dataset.shape[1] == size]
     elements = [detector for detector in alike if not _SUM_NAME.search(detector.name)]
@@ -309,7 +292,7 @@ def _broken(file: Any, scans: Sequence[str]) -> list[str]:
 
 
 def _whither(group: Any, name: str) -> str:
-    """Return where a link that leads nowhere stands, and what it names."""
+    """Return the place and the target of a link that leads nowhere."""
     lost = lost_link(group, name)
     return f"{group.name.rstrip('/')}/{name}" + (f" -> {lost.target}" if lost else "")
 
@@ -332,7 +315,7 @@ def _read(
     energies = [_energy(detector, warnings) for detector in detectors]
     several = len(cubes) > 1
     return FileContents(
-        counts=_stack(cubes) if several else cubes[0],
+        counts=stack(cubes) if several else cubes[0],
         energy_axis=cubes[0].ndim if several else cubes[0].ndim - 1,
         repeat_axis=0 if several else None,
         stacked=several,
@@ -355,14 +338,6 @@ def _read(
         warnings=warnings,
         dataset=", ".join(detector.path for detector in detectors),
     )
-
-
-def _stack(cubes: list[Any]) -> Any:
-    if not any(is_dask(cube) for cube in cubes):
-        return np.stack(cubes)
-    import dask.array
-
-    return dask.array.stack(cubes)
 
 
 def _energy(detector: _Detector, warnings: list[str]) -> EnergyAxis | None:
@@ -429,3 +404,15 @@ def _points(dataset: Any, grid: Grid) -> NDArray[np.float64] | None:
 def _few(names: Sequence[str], total: int | None = None, most: int = 12) -> str:
     more = (len(names) if total is None else total) - min(len(names), most)
     return "; ".join(names[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+LAYOUT = Layout(
+    name="bliss",
+    description="HDF5 of ESRF's BLISS: scans with lists of spectra, put back into their map",
+    recognise=recognise,
+    read=read,
+    has_datasets=True,
+    reads_any_dataset=True,
+    shares_files=True,
+    names_all=True,
+)

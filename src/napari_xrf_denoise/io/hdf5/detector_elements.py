@@ -12,24 +12,15 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.io.base.contents import place
+from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.file_stack import stack
 from napari_xrf_denoise.io.base.mca_calibration import rising_axis
 from napari_xrf_denoise.io.base.memory import is_small
 
+from . import energies
 from .file import on_disk, read_counts
 from .links import get_linked
-from .tree import lost_link
-
-_MOST_NUMBERS = 2**28
-_UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, TypeError)
-
-
-def child(group: Any, name: str) -> Any:
-    """Return what lies at a path below a group, None where a link leads nowhere."""
-    try:
-        return group.get(name)
-    except _UNREADABLE:
-        return None
+from .tree import DAMAGED, follow, lost_link, members
 
 
 def is_dataset(item: Any, ndim: int | None = None) -> bool:
@@ -38,76 +29,39 @@ def is_dataset(item: Any, ndim: int | None = None) -> bool:
 
     if not isinstance(item, h5py.Dataset) or item.shape is None:
         return False
-    try:
-        kind = item.dtype.kind
-    except _UNREADABLE:  # a damaged type, which NumPy has not
-        return False
-    return kind in "iuf" and ndim in (None, item.ndim)
+    return item.dtype.kind in "iuf" and ndim in (None, item.ndim)
 
 
 def holds_counts(group: Any, name: str) -> bool:
     """Whether a name is a dataset of three axes, or a link to one that leads nowhere.
 
-    Who reads it is then told where it leads; a map that is not recognised would be told nothing.
+    Reading it then says where the link leads; a map that is not recognised would say nothing.
     """
-    item = child(group, name)
+    item = follow(group, name)
     return is_dataset(item, 3) or (item is None and lost_link(group, name) is not None)
 
 
-def members(group: Any) -> list[str]:
-    """Return the names in a group; h5py gives bytes for those that are no text."""
-    return [name for name in group if isinstance(name, str)]
-
-
 def element_groups(group: Any, pattern: str) -> list[str]:
-    """Return the names of the groups of single detector elements, in the order of their numbers.
+    """Return the groups of single detector elements, in the order of their numbers.
 
-    Parameters
-    ----------
-    group : h5py.Group
-    pattern : str
-        Regular expression for the whole name, with the number as its first group.
-
-    Returns
-    -------
-    list of str
-        Names of those that hold a link ``counts``, even if it leads nowhere: an element that
-        is missing must be noticed when it is read.
+    The pattern is that of the whole name, with the number as its first group. A link ``counts``
+    counts even if it leads nowhere: a missing element must be noticed when it is read.
     """
     import h5py
 
     found = []
     for name in members(group):
         match = re.fullmatch(pattern, name)
-        item = child(group, name) if match else None
+        item = follow(group, name) if match else None
         if match and isinstance(item, h5py.Group) and "counts" in list(item):
             found.append((int(match[1]), name))
     return [name for _, name in sorted(found)]
 
 
 def read_elements(file: Any, path: Path, names: Sequence[str], energy_axis: int) -> Any:
-    """Return the counts of several datasets of one shape, stacked along a new first axis.
+    """Return counts of several datasets, each of three axes, stacked along a new first axis.
 
-    Parameters
-    ----------
-    file : h5py.File
-    path : pathlib.Path
-    names : sequence of str
-        Paths of datasets with three axes.
-    energy_axis : int
-        Axis of the energy in each, from 0.
-
-    Returns
-    -------
-    numpy.ndarray or dask.array.Array, with four axes
-        Lazy where all together are large.
-
-    Raises
-    ------
-    FormatError
-        If a dataset is missing, cannot be read, or has not three axes.
-    DataError
-        If they differ in shape.
+    Lazy where all together are large. `energy_axis` counts in one dataset, from 0.
     """
     datasets = [get_linked(file, path, name) for name in names]
     places = [Path(dataset.file.filename) for dataset in datasets]
@@ -127,23 +81,37 @@ def read_elements(file: Any, path: Path, names: Sequence[str], energy_axis: int)
     if len(datasets) == 1:
         return read_counts(first, places[0], energy_axis)[None]
     size = sum(dataset.size * dataset.dtype.itemsize for dataset in datasets)
-    if is_small(size):
-        return np.stack(
-            [read_counts(*pair, energy_axis) for pair in zip(datasets, places, strict=True)]
-        )
-    import dask.array
+    load = read_counts if is_small(size) else on_disk
+    return stack([load(*pair, energy_axis) for pair in zip(datasets, places, strict=True)])
 
-    return dask.array.stack(
-        [on_disk(*pair, energy_axis) for pair in zip(datasets, places, strict=True)]
+
+def contents_of_elements(
+    counts: Any, names: Sequence[str], energy_axis: int, **known: Any
+) -> FileContents:
+    """Return what was found in a map of detector elements, stacked along the first axis.
+
+    `known` are further fields of `FileContents`; x and y among the scalers give the spacing.
+    """
+    scalers = known.get("scalers", {})
+    spacing = [None, *aspect(scalers.get("x"), scalers.get("y"))]
+    spacing.insert(energy_axis, None)
+    known["metadata"] = {"repeat_datasets": list(names), **known.get("metadata", {})}
+    return FileContents(
+        counts=counts,
+        energy_axis=energy_axis,
+        repeat_axis=0,
+        stacked=True,
+        repeat_kind="detector",
+        spacing=spacing,
+        dataset=names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
+        **known,
     )
 
 
 def pixel_values(group: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     """Return a dataset of one number for each pixel, None where there is none of this shape."""
-    item = child(group, name)
-    if not is_dataset(item) or tuple(item.shape) != shape:
-        return None
-    return numbers(item)
+    item = follow(group, name)
+    return numbers(item) if is_dataset(item) and tuple(item.shape) == shape else None
 
 
 def numbers(dataset: Any) -> NDArray[np.float64] | None:
@@ -151,23 +119,21 @@ def numbers(dataset: Any) -> NDArray[np.float64] | None:
 
     What is only read beside the counts must not keep them from being read.
     """
-    if dataset.size > _MOST_NUMBERS:
-        return None
     try:
-        return np.asarray(dataset[()], dtype=np.float64)
-    except _UNREADABLE:
+        return energies.numbers(dataset)
+    except DAMAGED:
         return None
 
 
 def texts(item: Any, most: int = 10_000) -> list[str]:
-    """Return the texts of a dataset with one axis, none where it holds no such thing."""
+    """Return the texts of a dataset with one axis, none where it holds something else."""
     import h5py
 
     if not isinstance(item, h5py.Dataset) or item.ndim != 1 or item.size > most:
         return []
     try:
         return [str(plain(value)).partition("\0")[0].strip() for value in item[()]]
-    except _UNREADABLE:
+    except DAMAGED:
         return []
 
 
@@ -191,20 +157,15 @@ def attributes(group: Any) -> dict[str, Any]:
     for name in group.attrs:
         try:
             found[name] = plain(group.attrs[name])
-        except _UNREADABLE:
+        except DAMAGED:
             continue
     return found
 
 
 def polynomial_axis(coefficients: Sequence[float], size: int) -> EnergyAxis | None:
-    """Return the axis ``a + b * channel + c * channel**2`` in keV, None where it does not rise.
+    """Return the axis ``a + b * channel + c * channel**2`` in keV, None if it does not rise.
 
-    Parameters
-    ----------
-    coefficients : sequence of float
-        Offset, gain and, where there is one, the quadratic term. Zeros stand for no calibration.
-    size : int
-        Number of channels.
+    The quadratic term may be missing; zeros throughout stand for no calibration.
     """
     try:
         return rising_axis(coefficients, np.arange(size, dtype=np.float64))
@@ -212,16 +173,16 @@ def polynomial_axis(coefficients: Sequence[float], size: int) -> EnergyAxis | No
         return None
 
 
-def axis_of_centers(energies: Any, size: int) -> EnergyAxis | None:
+def axis_of_centers(centers: Any, size: int) -> EnergyAxis | None:
     """Return the axis with these energies in keV, None where they are no calibration.
 
     The limit of 0.01 channels is above the rounding of float32, in which such files keep a linear
     scale, and far below any curvature that matters.
     """
-    if energies is None or np.shape(energies) != (size,):
+    if centers is None or np.shape(centers) != (size,):
         return None
     try:
-        return EnergyAxis.from_centers(energies, tolerance=0.01)
+        return EnergyAxis.from_centers(centers, tolerance=0.01)
     except DataError:
         return None
 
@@ -229,13 +190,7 @@ def axis_of_centers(energies: Any, size: int) -> EnergyAxis | None:
 def aspect(x: Any, y: Any) -> tuple[float | None, float | None]:
     """Return the distances (y, x) between pixels, in widths of a pixel.
 
-    Positions in these files come without a unit, which is that of the motors at the beamline, so
-    that only their ratio is a fact.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, shape (y, x), or None
-        Positions of the pixels.
+    The positions x and y (y, x) have no unit in these files, so that only their ratio is known.
     """
     if x is None or y is None:
         return None, None

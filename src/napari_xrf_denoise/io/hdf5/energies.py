@@ -18,7 +18,7 @@ from .tree import attribute, follow
 LARGEST_IN_KEV = 1_000
 """No X-ray spectrum reaches 1 MeV, so larger numbers are eV."""
 
-_MOST_NUMBERS = 2**24
+_MOST_NUMBERS = 2**28
 _SECONDS = {
     **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
@@ -31,17 +31,11 @@ _OFF_LINE = 0.01  # of a channel: what single precision loses, and less than any
 
 
 def energy_beside(groups: Iterable[Any], size: int) -> tuple[EnergyAxis | None, list[str]]:
-    """Return the energies that stand beside counts, as PyMca writes them, and warnings.
+    """Return the energies beside counts of ``size`` channels, as PyMca writes them, and warnings.
 
     ``calibration`` = [a, b, c] gives keV = a + b·channel + c·channel² of ``channels``, ``energy``
-    the energies themselves. PyMca writes [0, 1, 0] where there is no calibration.
-
-    Parameters
-    ----------
-    groups : iterable of h5py.Group
-        Where to look, the nearest first.
-    size : int
-        Number of channels.
+    the energies themselves. PyMca writes [0, 1, 0] where there is no calibration. The groups to
+    look in come nearest first.
     """
     for group in groups:
         where = f"{group.name}/calibration"
@@ -58,13 +52,7 @@ def energy_beside(groups: Iterable[Any], size: int) -> tuple[EnergyAxis | None, 
 
 
 def stored_energies(dataset: Any, size: int) -> EnergyAxis | None:
-    """Return the axis of a dataset of energies, None if it has another length.
-
-    Raises
-    ------
-    DataError
-        If the energies do not rise.
-    """
+    """Return the axis of a dataset of energies, None if it has another length."""
     if length(dataset) not in (size, size + 1):
         return None
     return EnergyAxis.from_centers(centers_in_kev(dataset, size), tolerance=_OFF_LINE)

@@ -12,11 +12,11 @@ from typing import Any
 
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents, place
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .energies import centers_in_kev, length, stored_energies, unusable
-from .file import get_dataset, open_hdf5, read_counts
+from .file import get_dataset, in_hdf5, open_hdf5, read_counts
 from .tree import follow, members
 
 _CUBES = ("XRFdata", "data")
@@ -25,29 +25,21 @@ _NEAR_ZERO = 0.1
 """Share of its end at which an energy scale begins at most; light from 350 to 2,500 nm has 0.14."""
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a cube of X-ray spectra of napari-hsi-analysis, or None."""
-    if not has_hdf5_signature(path):
+    cube, scale = _names(file)
+    if not cube or not scale:
         return None
-    with open_hdf5(path) as file:
-        cube, scale = _names(file)
-        if not cube or not scale:
-            return None
-        shape = getattr(follow(file, cube), "shape", None)
-        size = length(follow(file, scale))
-        if shape is None or len(shape) != 3 or shape[2] != size or not _is_energy(file, scale):
-            return None
-        return f"cube {cube} {shape} with {scale}"
+    shape = getattr(follow(file, cube), "shape", None)
+    size = length(follow(file, scale))
+    if shape is None or len(shape) != 3 or shape[2] != size or not _is_energy(file, scale):
+        return None
+    return f"cube {cube} {shape} with {scale}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the cube with its energies.
-
-    Raises
-    ------
-    FormatError
-        If there is no cube of three axes, or the energies have another length.
-    """
+    """Read the cube with its energies."""
     with open_hdf5(path) as file:
         cube, scale = _names(file)
         dataset = get_dataset(file, path, cube or _CUBES[0])
@@ -64,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         if values is not None and length(values) != size:
             raise FormatError(
                 f"{where}: expected energies for the {size} channels of the last axis in {scale}, "
-                f"found shape {values.shape}; read the cube by itself with dataset={cube!r} and "
+                f"found shape {values.shape}; read the cube alone with dataset={cube!r} and "
                 f"energy_axis=... (--dataset {cube} --energy-axis)"
             )
         if values is not None and _is_energy(file, scale):
@@ -74,8 +66,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
                 warnings.append(unusable(scale, error))
         elif values is not None:
             warnings.append(
-                f"{scale} runs from {values[0]:g} to {values[-1]:g}, which is perhaps no energy "
-                "but a wavelength, and was not used; this program is for counts of X-rays"
+                f"{scale} runs from {values[0]:g} to {values[-1]:g}, which may be a "
+                "wavelength instead of an energy, and was ignored; this program is for X-ray counts"
             )
         return FileContents(
             counts=read_counts(dataset, path, energy_axis=options.energy_axis),
@@ -101,3 +93,12 @@ def _is_energy(file: Any, scale: str) -> bool:
         return False
     centers = centers_in_kev(values, size)
     return bool(centers[0] <= _NEAR_ZERO * centers[-1])
+
+
+LAYOUT = Layout(
+    name="hsi_analysis",
+    description="HDF5 of napari-hsi-analysis: XRFdata or data, with ENERGY or WL",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

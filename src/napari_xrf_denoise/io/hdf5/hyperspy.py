@@ -32,13 +32,22 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.mca_calibration import METRES
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
-from .file import SafeSink, get_dataset, open_hdf5, read_counts
+from .file import (
+    SafeSink,
+    counts_options,
+    get_dataset,
+    in_hdf5,
+    new_hdf5,
+    open_hdf5,
+    read_counts,
+)
+from .links import text
 
 SUFFIXES = (".hspy",)
 _FORMAT_VERSION = "3.3"
@@ -46,28 +55,19 @@ _OURS = "metadata/napari_xrf_denoise"
 _RECORD = f"{_OURS}/_list_record"
 _CHUNK_BYTES = 2**20
 _LONGEST_ATTRIBUTE = 32 * 2**10  # bytes; HDF5 keeps all attributes of a group below 64 KiB
-_METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a HyperSpy file that `write` made, or None."""
-    if not has_hdf5_signature(path):
+    signal = _signal(file)
+    if signal is None or not _is_ours(_axis_names(signal)):
         return None
-    with open_hdf5(path) as file:
-        signal = _signal(file)
-        if signal is None or not _is_ours(_axis_names(signal)):
-            return None
-        return f"HyperSpy signal {signal.name} with the record of napari-xrf-denoise"
+    return f"HyperSpy signal {signal.name} with the record of napari-xrf-denoise"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a file that `write` made, perhaps saved again by HyperSpy.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged.
-    """
+    """Read a file that `write` made, perhaps saved again by HyperSpy."""
     with open_hdf5(path) as file:
         signal = _signal(file)
         if signal is None:
@@ -83,7 +83,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
                 f"{place(path, dataset.name)}: expected an axis for each of the "
                 f"{dataset.ndim} dimensions, found {names}; the file is damaged, copy it again"
             )
-        record = decode_record(_texts(signal[_RECORD])[0], place(path, signal[_RECORD].name))
+        record = decode_record(text(signal[_RECORD]), place(path, signal[_RECORD].name))
         energy = _read_energy(signal, path, names.index("energy"), dataset.shape)
         title = _attribute(signal, "metadata/General", "title")
         counts = read_counts(dataset, path, names.index("energy"))
@@ -111,44 +111,26 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 def write(path: Path, image: SpectrumImage) -> None:
     """Write a spectrum image as a HyperSpy signal, row by row.
 
-    Repeats become a navigation axis. Metadata that a vendor's file had are where HyperSpy expects
-    them, with the signal type, so that eXSpy knows an EDS signal again.
-
-    Raises
-    ------
-    DataError
-        If the metadata hold what JSON cannot.
-    OSError
-        If the disk is full.
+    Repeats become a navigation axis. Metadata of a vendor's file are where HyperSpy expects them,
+    with the signal type, so that eXSpy recognises an EDS signal.
     """
-    import h5py
-
     record = encode_record(image)
     title = image.name.replace("\0", "")
     # A slash would be a group inside a group, and "." and ".." are no names.
     place_of_signal = title.replace("/", "-") if title.strip(". ") else "__unnamed__"
-    with SafeSink(path) as sink:
-        with h5py.File(sink, "w") as file:
-            file.attrs.update(
-                {
-                    "file_format": "HyperSpy",
-                    "file_format_version": _FORMAT_VERSION,
-                    "creator": "napari-xrf-denoise",
-                    "creator_version": __version__,
-                }
-            )
-            signal = file.create_group("Experiments").create_group(place_of_signal)
-            names = _axes_to_write(image)
-            for number, axis in enumerate(names):
-                _write_axis(signal.create_group(f"axis-{number}"), axis, image)
-            metadata = signal.create_group("metadata")
-            _write_tree(metadata, _metadata(image, title))
-            _write_ours(metadata, image, record)
-            for group in ("original_metadata", "learning_results"):
-                signal.create_group(group)
-            signal.create_group("attributes").attrs.update({"_lazy": False, "ragged": False})
-            _write_counts(signal, image, names, sink)
-        sink.check()
+    root = {"file_format": "HyperSpy", "file_format_version": _FORMAT_VERSION}
+    with new_hdf5(path, **root) as (file, sink):
+        signal = file.create_group("Experiments").create_group(place_of_signal)
+        names = _axes_to_write(image)
+        for number, axis in enumerate(names):
+            _write_axis(signal.create_group(f"axis-{number}"), axis, image)
+        metadata = signal.create_group("metadata")
+        _write_tree(metadata, _metadata(image, title))
+        _write_ours(metadata, image, record)
+        for group in ("original_metadata", "learning_results"):
+            signal.create_group(group)
+        signal.create_group("attributes").attrs.update({"_lazy": False, "ragged": False})
+        _write_counts(signal, image, names, sink)
 
 
 def _axes_to_write(image: SpectrumImage) -> list[str]:
@@ -208,25 +190,25 @@ def _write_tree(group: Any, tree: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             _write_tree(group.require_group(name), value)
         elif isinstance(value, list | tuple):
-            plain = np.array(value) if _is_plain_list(value) else None
+            listed = np.array(value) if _is_plain_list(value) else None
             if not value:
                 group.attrs[f"_list_empty_{name}"] = "_None_"
-            elif plain is None:
+            elif listed is None:
                 # Numbers of one width, since readers sort them as text.
                 width = len(str(len(value)))
                 entries = {f"{number:0{width}}": entry for number, entry in enumerate(value)}
                 _write_tree(group.require_group(f"_list_{len(value)}_{name}"), entries)
-            elif plain.dtype.kind == "U":
+            elif listed.dtype.kind == "U":
                 group.create_dataset(f"_list_{name}", data=list(value), dtype=h5py.string_dtype())
             else:
-                group.create_dataset(f"_list_{name}", data=plain)
+                group.create_dataset(f"_list_{name}", data=listed)
         else:
-            text = "_None_" if value is None else value
-            if isinstance(text, str):
-                text = text.replace("\0", "")[:_LONGEST_ATTRIBUTE]
-            elif not isinstance(text, bool | int | float | np.generic):
-                text = str(text)[:_LONGEST_ATTRIBUTE]
-            group.attrs[name] = text
+            plain = "_None_" if value is None else value
+            if isinstance(plain, str):
+                plain = plain.replace("\0", "")[:_LONGEST_ATTRIBUTE]
+            elif not isinstance(plain, bool | int | float | np.generic):
+                plain = str(plain)[:_LONGEST_ATTRIBUTE]
+            group.attrs[name] = plain
 
 
 def _is_plain_list(value: list[Any] | tuple[Any, ...]) -> bool:
@@ -254,16 +236,12 @@ def _write_counts(signal: Any, image: SpectrumImage, names: list[str], sink: Saf
     dtype = image.counts.dtype.newbyteorder("=")
     spectra = max(1, _CHUNK_BYTES // (sizes["energy"] * dtype.itemsize))
     chunk = {"repeat": 1, "y": 1, "x": min(sizes["x"], spectra), "energy": sizes["energy"]}
-    # Results are not compressed, since their digits are random; see `nexus.write`.
-    options: dict[str, Any] = {}
-    if dtype.kind in "iu":
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     data = signal.create_dataset(
         "data",
         shape=tuple(sizes[axis] for axis in names),
         dtype=dtype,
         chunks=tuple(chunk[axis] for axis in names),
-        **options,
+        **counts_options(dtype),
     )
     for rows, band in image.blocks():
         shape = [size for axis, size in zip(AXES, band.shape, strict=True) if axis in names]
@@ -290,7 +268,7 @@ def _axis_names(signal: Any) -> list[str]:
 
     names: list[str] = []
     while isinstance(group := signal.get(f"axis-{len(names)}"), h5py.Group):
-        names.append(_as_text(group.attrs.get("name")))
+        names.append(text(group.attrs.get("name")))
     return names
 
 
@@ -302,7 +280,7 @@ def _read_energy(
     signal: Any, path: Path, position: int, shape: tuple[int, ...]
 ) -> EnergyAxis | None:
     group = signal[f"axis-{position}"]
-    factor = {"keV": 1.0, "eV": 1e-3}.get(_as_text(group.attrs.get("units")))
+    factor = {"keV": 1.0, "eV": 1e-3}.get(text(group.attrs.get("units")))
     if factor is None:
         return None
     irregular = group.get("axis")
@@ -334,11 +312,11 @@ def _read_spacing(signal: Any, names: list[str], record: Record) -> tuple[list[f
             continue
         attributes = signal[f"axis-{names.index(axis)}"].attrs
         scale = attributes.get("scale")
-        units = _as_text(attributes.get("units")).replace("\u03bc", "µ")
+        units = text(attributes.get("units")).replace("\u03bc", "µ")
         if scale is not None and units in ("_None_", "", unit):
             spacing[index] = float(scale)
-        elif scale is not None and units in _METRES and unit in _METRES:
-            spacing[index] = float(scale) * _METRES[units] / _METRES[unit]
+        elif scale is not None and units in METRES and unit in METRES:
+            spacing[index] = float(scale) * METRES[units] / METRES[unit]
         else:
             return [None, None], "pixel"
     return spacing, unit
@@ -358,14 +336,14 @@ def _read_scalers(signal: Any, record: Record) -> dict[str, NDArray[np.float64]]
 def _attribute(signal: Any, group: str, name: str) -> str | None:
     item = signal.get(group)
     value = None if item is None else item.attrs.get(name)
-    return None if value is None else _as_text(value)
+    return None if value is None else text(value)
 
 
-def _texts(dataset: Any) -> list[str]:
-    return [_as_text(value) for value in np.ravel(dataset[()])]
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return "" if value is None else str(value)
+LAYOUT = Layout(
+    name="hyperspy",
+    description="HyperSpy .hspy of napari-xrf-denoise: everything, as HyperSpy opens it",
+    recognise=recognise,
+    read=read,
+    write=write,
+    suffixes=SUFFIXES,
+)

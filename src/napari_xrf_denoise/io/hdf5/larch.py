@@ -32,25 +32,24 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .detector_elements import (
-    aspect,
     attributes,
     axis_of_centers,
-    child,
+    contents_of_elements,
     element_groups,
     holds_counts,
     is_dataset,
-    members,
     numbers,
     pixel_values,
     polynomial_axis,
     read_elements,
     texts,
 )
-from .file import open_hdf5
+from .file import in_hdf5, open_hdf5
+from .tree import follow, members
 
 _ROOTS = ("/xrmmap", "/xrfmap")
 _ELEMENTS = r"(?:mca|det)(\d+)"
@@ -65,30 +64,18 @@ _OF_ELEMENTS = {
 }
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a map of larch, or None."""
-    if not has_hdf5_signature(path):
+    root = _root(file)
+    names = [] if root is None else _groups(root)
+    if not names:
         return None
-    with open_hdf5(path) as file:
-        root = _root(file)
-        if root is None:
-            return None
-        names = _groups(root)
-        if not names:
-            return None
-        return f"larch's group {root.name} with config or roimap, counts in {', '.join(names)}"
+    return f"larch's group {root.name} with config or roimap, counts in {', '.join(names)}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the finished rows of a map; detector elements, where they are kept, become repeats.
-
-    Raises
-    ------
-    FormatError
-        If no row is finished, or a part is missing or damaged.
-    DataError
-        If the detector elements differ in shape.
-    """
+    """Read the finished rows of a map; detector elements, where they are kept, become repeats."""
     warnings = []
     with open_hdf5(path) as file:
         root = _root(file)
@@ -123,30 +110,25 @@ def read(path: Path, options: ReadOptions) -> FileContents:
                 "calibrations differ, so its noise is not Poisson and the dose gain cannot be "
                 "known; build the map in larch with all detector elements (all_mcas) and read that"
             )
-        metadata = {"larch": attributes(root), "repeat_datasets": names}
-    first = energies[0]
+        metadata = {"larch": attributes(root)}
     known = [energy for energy in energies if energy is not None]
     differ = any(not np.array_equal(energy.centers, known[0].centers) for energy in known)
-    return FileContents(
-        counts=counts,
+    return contents_of_elements(
+        counts,
+        names,
         energy_axis=3,
-        repeat_axis=0,
-        stacked=True,
-        energy=first,
+        energy=energies[0],
         repeat_energies=known if differ and len(known) == len(energies) else None,
-        repeat_kind="detector",
-        spacing=(None, *aspect(scalers.get("x"), scalers.get("y")), None),
         metadata=metadata,
         scalers=scalers,
         warnings=warnings,
-        dataset=names[0] if len(names) == 1 else f"{names[0]} to {groups[-1]}",
     )
 
 
 def _root(file: Any) -> Any:
     """Return the group of the map, None where there is none or it is PyXRF's."""
     for name in _ROOTS:
-        root = child(file, name)
+        root = follow(file, name)
         if hasattr(root, "keys") and ("config" in root or "roimap" in root):
             return root
     return None
@@ -158,7 +140,7 @@ def _groups(root: Any) -> list[str]:
     Maps built with the sum alone may have groups of elements that were never filled.
     """
     elements = element_groups(root, _ELEMENTS)
-    if elements and not all(_is_empty(child(root, f"{name}/counts")) for name in elements):
+    if elements and not all(_is_empty(follow(root, f"{name}/counts")) for name in elements):
         return elements
     return [name for name in _SUMS if holds_counts(root, f"{name}/counts")][:1]
 
@@ -187,7 +169,7 @@ def _finished_rows(root: Any, path: Path) -> int | None:
 
 def _energy(group: Any, size: int) -> EnergyAxis | None:
     """Return the calibration of an element: its coefficients, else the energies as stored."""
-    dataset = child(group, "energy")
+    dataset = follow(group, "energy")
     if not is_dataset(dataset):
         return None
     names = ("cal_offset", "cal_slope", "cal_quad")
@@ -210,13 +192,13 @@ def _scalers(
         # Times of 0 throughout were not measured.
         if len(good) == len(groups) and np.any(good):
             found[name] = np.stack(good)
-    scalars = child(root, "scalars")
-    for name in members(scalars) if hasattr(scalars, "keys") else ():
+    scalars = follow(root, "scalars")
+    for name in members(scalars):
         values_of_pixels = pixel_values(scalars, name, shape)
         if values_of_pixels is not None:
             found[name] = values_of_pixels[rows]
-    names = texts(child(root, "positions/name"))
-    positions = child(root, "positions/pos")
+    names = texts(follow(root, "positions/name"))
+    positions = follow(root, "positions/pos")
     if is_dataset(positions, 3) and positions.shape == (*shape, len(names)):
         # The mean times of the elements follow the motors.
         axes = [index for index, name in enumerate(names) if not name.startswith("mca ")][:2]
@@ -228,9 +210,18 @@ def _scalers(
 
 
 def _is_plain_sum(counts: Any, scalers: dict[str, NDArray[np.float64]]) -> bool:
-    """Whether a sum of elements is one of photons, as far as its middle row tells."""
+    """Whether a sum of elements is one of photons, judged by its middle row."""
     factor = scalers.get("dtfactor")
     if factor is not None and not np.allclose(factor, 1.0, rtol=0, atol=1e-6):
         return False
     row = np.asarray(counts[0, counts.shape[1] // 2])
     return bool(np.all(row == np.rint(row)))
+
+
+LAYOUT = Layout(
+    name="larch",
+    description="GSEMapper maps of larch (APS 13-ID-E): detector elements with their calibrations",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

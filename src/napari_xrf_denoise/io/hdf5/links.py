@@ -41,13 +41,7 @@ def homes(group: Any, name: str) -> Iterator[Any]:
 
 
 def get_linked(file: Any, path: Path, name: str) -> Any:
-    """Return a dataset that can hold counts, in whichever file it lies.
-
-    Raises
-    ------
-    FormatError
-        If the link leads nowhere, or what it leads to cannot hold counts.
-    """
+    """Return a dataset that can hold counts, in whichever file it lies, or say why not."""
     item = follow(file, name)
     if item is None:
         return _hdf5.get_dataset(file, path, name)  # which says why there is none
@@ -66,14 +60,9 @@ def _own_name(item: Any) -> str:
 
 
 def read_linked(datasets: list[Any], energy_axis: int, rows_axis: int = 0) -> list[Any]:
-    """Return datasets that are used together: NumPy arrays, or dask arrays where they are large.
+    """Return datasets that are used together: NumPy arrays, or dask arrays if they are large.
 
-    Parameters
-    ----------
-    datasets : list of h5py.Dataset
-        As `get_linked` returns them.
-    energy_axis, rows_axis : int
-        The energy, which blocks are not cut along, and the axis that they are cut along.
+    Blocks are cut along `rows_axis`, never along `energy_axis`.
     """
     sizes = [dataset.size * dataset.dtype.itemsize for dataset in datasets]
     paths = [Path(dataset.file.filename) for dataset in datasets]

@@ -29,6 +29,8 @@ apply it to ``energy``, which it takes for the channels there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,21 @@ import numpy as np
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import FileContents, place
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.metadata import decode, encode
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
 from napari_xrf_denoise.io.options import ReadOptions
 
-from .file import SafeSink, get_dataset, open_hdf5, read_counts
+from .file import (
+    SafeSink,
+    counts_options,
+    get_dataset,
+    in_hdf5,
+    new_hdf5,
+    open_hdf5,
+    read_counts,
+)
+from .links import text
 
 SUFFIXES = (".h5", ".hdf5", ".nxs")
 FORMAT_VERSION = 1
@@ -54,24 +64,16 @@ _POLYNOMIAL_TOLERANCE = 0.25
 """Largest distance, in channels, of a calibration of three numbers from the true energies."""
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is one of our files, or None."""
-    if not has_hdf5_signature(path):
+    if not _is_ours(file):
         return None
-    with open_hdf5(path) as file:
-        if not _is_ours(file):
-            return None
     return f"NXdata group {_GROUP} with signal 'counts' and axes {', '.join(AXES)}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a file that `write` made.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged, or a later version of the program wrote it.
-    """
+    """Read a file that `write` made."""
     with open_hdf5(path) as file:
         _check_version(file, path)
         dataset = get_dataset(file, path, _COUNTS)
@@ -89,7 +91,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
             repeat_kind=_read_repeat_kind(dataset, path),
             spacing=(None, *spacing, None),
             spacing_unit=unit,
-            name=_text(file.get("/entry/title")),
+            name=text(file.get("/entry/title")),
             metadata=_read_note(file, path, "provenance"),
             scalers=_read_scalers(file),
             repeat_energies=_read_repeat_energies(file, path),
@@ -98,56 +100,42 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
 
 def write(path: Path, image: SpectrumImage) -> None:
-    """Write a spectrum image row by row, so that it may be larger than memory.
-
-    Whole counts are compressed (shuffle and gzip 1 made a simulated map 18 times smaller at 335
-    MB/s); results are not, since their digits are random (1.19 times at 58 MB/s).
-
-    Raises
-    ------
-    DataError
-        If the metadata hold what JSON cannot.
-    OSError
-        If the disk is full.
-    """
-    import h5py
-
+    """Write a spectrum image row by row, so that it may be larger than memory."""
     provenance = encode(image.metadata)
-    with SafeSink(path) as sink:
-        with h5py.File(sink, "w") as file:
-            file.attrs.update(
-                {
-                    "NX_class": "NXroot",
-                    "default": "entry",
-                    "creator": "napari-xrf-denoise",
-                    "creator_version": __version__,
-                    "format_version": FORMAT_VERSION,
-                }
-            )
-            entry = _group(file, "entry", "NXentry", default="data")
-            entry["title"] = image.name
-            _write_note(entry, "provenance", provenance)
-            _write_scalers(entry, image)
-            if image.repeat_energies is not None:
-                axes = [axis.as_dict() for axis in image.repeat_energies]
-                _write_note(entry, "repeat_energies", encode({"axes": axes}))
-            _write_data(entry, image, sink)
-            if image.is_map:
-                for repeat in range(image.n_repeats):
-                    _write_view(entry, image, repeat)
-        sink.check()
+    with new_nexus(path, image.name, format_version=FORMAT_VERSION) as (entry, sink):
+        entry.attrs["default"] = "data"
+        write_note(entry, "provenance", provenance)
+        _write_scalers(entry, image)
+        if image.repeat_energies is not None:
+            axes = [axis.as_dict() for axis in image.repeat_energies]
+            write_note(entry, "repeat_energies", encode({"axes": axes}))
+        _write_data(entry, image, sink)
+        if image.is_map:
+            for repeat in range(image.n_repeats):
+                _write_view(entry, image, repeat)
 
 
-def _write_note(entry: Any, name: str, text: Any) -> None:
-    note = _group(entry, name, "NXnote")
+@contextmanager
+def new_nexus(path: Path, title: str, **attributes: Any) -> Iterator[tuple[Any, SafeSink]]:
+    """Make a NeXus file with one titled entry."""
+    root = {"NX_class": "NXroot", "default": "entry", **attributes}
+    with new_hdf5(path, **root) as (file, sink):
+        entry = nexus_group(file, "entry", "NXentry")
+        entry["title"] = title
+        yield entry, sink
+
+
+def write_note(entry: Any, name: str, json: str) -> None:
+    """Write JSON as NeXus keeps notes."""
+    note = nexus_group(entry, name, "NXnote")
     note["type"] = "application/json"
-    note["data"] = text
+    note["data"] = json
 
 
 def _write_scalers(entry: Any, image: SpectrumImage) -> None:
     if not image.scalers:
         return
-    scalers = _group(entry, "scalers", "NXcollection")
+    scalers = nexus_group(entry, "scalers", "NXcollection")
     for number, (name, values) in enumerate(image.scalers.items()):
         # Files name scalers as they like, HDF5 takes a slash for a group.
         scalers[f"scaler{number}"] = values
@@ -155,7 +143,7 @@ def _write_scalers(entry: Any, image: SpectrumImage) -> None:
 
 
 def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
-    data = _group(entry, "data", "NXdata", signal="counts", axes=list(AXES), title=image.name)
+    data = nexus_group(entry, "data", "NXdata", signal="counts", axes=list(AXES), title=image.name)
     for position, axis in enumerate(AXES):
         data.attrs[f"{axis}_indices"] = position
     _, height, width, size = image.shape
@@ -166,16 +154,13 @@ def _write_data(entry: Any, image: SpectrumImage, sink: SafeSink) -> None:
     _write_energy(data, image.energy)
     dtype = image.counts.dtype.newbyteorder("=")
     spectra_in_chunk = max(1, _CHUNK_BYTES // (size * dtype.itemsize))
-    options: dict[str, Any] = {}
-    if dtype.kind in "iu":
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     counts = data.create_dataset(
         "counts",
         shape=image.shape,
         dtype=dtype,
         # Whole spectra, since they are what is read; never two rows, so that rows are written once.
         chunks=(1, 1, min(width, spectra_in_chunk), size),
-        **options,
+        **counts_options(dtype),
     )
     counts.attrs.update(
         {"repeat_kind": image.repeat_kind, "long_name": "counts", "interpretation": "spectrum"}
@@ -205,7 +190,7 @@ def _write_view(entry: Any, image: SpectrumImage, repeat: int) -> None:
     data = entry["data"]
     energy = image.energy if image.repeat_energies is None else image.repeat_energies[repeat]
     title = image.name if image.n_repeats == 1 else f"{image.name}, {image.repeat_kind} {repeat}"
-    view = _group(
+    view = nexus_group(
         entry,
         f"repeat_{repeat}",
         "NXdata",
@@ -252,7 +237,8 @@ def _polynomial(energy: EnergyAxis) -> list[float] | None:
     return [float(number) for number in fit.convert().coef]
 
 
-def _group(parent: Any, name: str, nexus_class: str, **attributes: Any) -> Any:
+def nexus_group(parent: Any, name: str, nexus_class: str, **attributes: Any) -> Any:
+    """Make a group of a NeXus class."""
     group = parent.create_group(name)
     group.attrs.update({"NX_class": nexus_class, **attributes})
     return group
@@ -264,13 +250,13 @@ def _is_ours(file: Any) -> bool:
     group = file.get(_GROUP)
     if not isinstance(group, h5py.Group) or "counts" not in group:
         return False
-    if _text(group.attrs.get("NX_class")) != "NXdata":
+    if text(group.attrs.get("NX_class")) != "NXdata":
         return False
     axes = group.attrs.get("axes")
     return (
-        _text(group.attrs.get("signal")) == "counts"
+        text(group.attrs.get("signal")) == "counts"
         and isinstance(axes, np.ndarray)
-        and tuple(_text(axis) for axis in axes) == AXES
+        and tuple(text(axis) for axis in axes) == AXES
     )
 
 
@@ -299,13 +285,13 @@ def _read_energy(group: Any, path: Path, size: int) -> EnergyAxis | None:
         # The two numbers as they were, not as a fit would give them back.
         return EnergyAxis(attributes["offset"], attributes["gain"], size, calibrated=calibrated)
     centers = dataset[()].astype(np.float64)
-    if _text(attributes.get("units")) == "eV":
+    if text(attributes.get("units")) == "eV":
         centers = centers / 1000
     return EnergyAxis.from_centers(centers, calibrated=calibrated, tolerance=1e-9)
 
 
 def _read_repeat_kind(dataset: Any, path: Path) -> Any:
-    kind = _text(dataset.attrs.get("repeat_kind")) or "scan"
+    kind = text(dataset.attrs.get("repeat_kind")) or "scan"
     if kind not in ("scan", "frame", "detector"):
         raise FormatError(
             f"{place(path, _COUNTS)}: expected repeat_kind scan, frame or detector, found {kind!r};"
@@ -323,7 +309,7 @@ def _read_spacing(group: Any) -> tuple[str, list[float | None]]:
         if dataset is None:
             spacing.append(None)
             continue
-        unit = _text(dataset.attrs.get("units")) or unit
+        unit = text(dataset.attrs.get("units")) or unit
         step = dataset.attrs.get("spacing")
         if step is None and dataset.shape and dataset.shape[0] > 1:
             step = abs(float(dataset[1]) - float(dataset[0]))
@@ -342,7 +328,7 @@ def _read_scalers(file: Any) -> dict[str, Any]:
     group = file.get("/entry/scalers")
     if group is None:
         return {}
-    return {_text(group[key].attrs.get("name")) or key: group[key][()] for key in group}
+    return {text(group[key].attrs.get("name")) or key: group[key][()] for key in group}
 
 
 def _read_repeat_energies(file: Any, path: Path) -> list[EnergyAxis] | None:
@@ -350,10 +336,13 @@ def _read_repeat_energies(file: Any, path: Path) -> list[EnergyAxis] | None:
     return None if axes is None else [EnergyAxis.from_dict(axis) for axis in axes]
 
 
-def _text(value: Any) -> str:
-    """Return text from an attribute, or from a dataset of one text."""
-    if value is None:
-        return ""
-    if hasattr(value, "shape") and hasattr(value, "id"):
-        value = value[()]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+LAYOUT = Layout(
+    name="nexus",
+    description="NeXus HDF5 of napari-xrf-denoise: counts, calibration, pixel size and provenance",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+    names_all=True,
+    write=write,
+    suffixes=SUFFIXES,
+)

@@ -31,14 +31,13 @@ from napari_xrf_denoise.io.base.contents import (
     place,
     x_comes_first,
 )
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
-from . import bliss, nexus
-from . import generic as hdf5
+from . import generic
 from ._nxdata_spectra import Spectra, clear, containers, find
 from .energies import energy_beside, in_seconds, numbers, stored_energies, unusable
-from .file import describe_candidates, open_hdf5
+from .file import describe_candidates, in_hdf5, open_hdf5
 from .links import get_linked, homes, read_linked, text
 from .tree import attribute, follow, identity, members
 
@@ -48,43 +47,23 @@ _OTHER_ROOTS = {"xrfmap", "xrmmap", *_ENERGY_FIRST}
 _SCALERS = {"live_time": "live_time", "elapsed_time": "real_time", "i0": "i0", "it": "it"}
 
 
-def recognise(path: Path) -> str | None:
-    """Return why one dataset of this file surely holds spectra, or None.
-
-    None also for files of other layouts, for pictures, and where several datasets may be meant.
-    """
-    if not has_hdf5_signature(path):
+@in_hdf5
+def recognise(file: Any) -> str | None:
+    """Return why one dataset surely holds spectra; None also if several may be meant."""
+    if _OTHER_ROOTS & set(members(file)):
         return None
-    if nexus.recognise(path) is not None or bliss.recognise(path) is not None:
-        return None
-    with open_hdf5(path) as file:
-        if _OTHER_ROOTS & set(members(file)):
-            return None
-        found = clear(file, _marked(file))
-        return f"{found[0]}: {found[0].reason}" if len(found) == 1 else None
+    found = clear(file, _marked(file))
+    return f"{found[0]}: {found[0].reason}" if len(found) == 1 else None
 
 
-def opens(path: Path) -> bool:
+@in_hdf5
+def opens(file: Any) -> bool:
     """Whether the file holds datasets that may be spectra, of which the user names one."""
-    if not has_hdf5_signature(path):
-        return False
-    try:
-        with open_hdf5(path) as file:
-            return bool(_marked(file))
-    except FormatError:
-        return False
+    return bool(_marked(file))
 
 
 def beside(path: Path, taken: str) -> list[str]:
-    """Return words for the marked spectra of a file that were not read.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An HDF5 file.
-    taken : str
-        The dataset that was read.
-    """
+    """Return the marked spectra of a file in words, except the dataset that was read."""
     with open_hdf5(path) as file:
         read_one = follow(file, taken) if taken else None
         known = None if read_one is None else identity(read_one)
@@ -98,26 +77,11 @@ def beside(path: Path, taken: str) -> list[str]:
 def read(path: Path, options: ReadOptions) -> FileContents:
     """Read spectra with the axes, calibration and live time that the file gives.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    options : ReadOptions
-        ``dataset`` names the counts where there are several. ``energy_axis`` and ``repeat_axis``
-        say what the file does not.
-
-    Returns
-    -------
-    Found
-        A detector axis becomes the repeats.
-
-    Raises
-    ------
-    FormatError
-        If there are no spectra, several, or an axis whose meaning the file does not say; the
-        message lists the choice.
+    A detector axis becomes the repeats. If there are no spectra, several, or an axis without a
+    stated meaning, the error lists the choice.
     """
     if len(options.datasets) > 1:
-        return hdf5.read(path, options)
+        return generic.read(path, options)
     with open_hdf5(path) as file:
         if options.datasets:
             spectra = _named(file, path, options.datasets[0])
@@ -196,15 +160,7 @@ def _read(path: Path, spectra: Spectra, options: ReadOptions) -> FileContents:
 
 
 def _effective_axes(spectra: Spectra, options: ReadOptions, path: Path) -> tuple[int, int | None]:
-    """Return the axes as the user and the file say them.
-
-    Raises
-    ------
-    FormatError
-        If neither does.
-    DataError
-        If an axis does not exist.
-    """
+    """Return the axes as the user and the file state them, or refuse with the choice."""
     where, shape = place(path, spectra.path), spectra.dataset.shape
     energy_axis = spectra.energy_axis if options.energy_axis is None else options.energy_axis
     repeat_axis = spectra.repeat_axis if options.repeat_axis is None else options.repeat_axis
@@ -312,3 +268,15 @@ def _metadata(spectra: Spectra) -> dict[str, Any]:
     entry = follow(spectra.group.file, spectra.group.name.split("/")[1] or "/")
     title = text(follow(entry, "title")) if members(entry) else ""
     return {"dataset": spectra.path, **({"title": title} if title else {})}
+
+
+LAYOUT = Layout(
+    name="nxdata",
+    description="HDF5 of PyMca and other NeXus files whose spectra are marked",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+    reads_any_dataset=True,
+    shares_files=True,
+)

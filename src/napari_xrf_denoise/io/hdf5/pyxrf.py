@@ -9,7 +9,7 @@
     /xrfmap/scan_metadata       attributes, @file_format = "NSLS2-XRF-MAP"
 
 As ``save_data_to_hdf5`` of PyXRF's ``api_dev`` writes them. There is no calibration in the file:
-PyXRF takes 0.01 keV a channel from its default parameters, and corrects that in the fit. Nor is
+PyXRF takes 0.01 keV per channel from its default parameters, and corrects that in the fit. Nor is
 there a unit of the positions, which differs between beamlines.
 """
 
@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .detector_elements import (
-    aspect,
     attributes,
-    child,
+    contents_of_elements,
     element_groups,
     holds_counts,
     is_dataset,
@@ -36,40 +35,31 @@ from .detector_elements import (
     read_elements,
     texts,
 )
-from .file import open_hdf5
+from .file import in_hdf5, open_hdf5
+from .tree import follow
 
 _ROOT = "/xrfmap"
 _KEV_PER_CHANNEL = 0.01
 _STANDARD_NAMES = {"x_pos": "x", "y_pos": "y"}
 
 
-def recognise(path: Path) -> str | None:
+@in_hdf5
+def recognise(file: Any) -> str | None:
     """Return why this is a map of PyXRF, or None."""
-    if not has_hdf5_signature(path):
+    root = follow(file, _ROOT)
+    # Old maps of larch have the same names, and the two groups of its configuration.
+    if not hasattr(root, "keys") or "config" in root or "roimap" in root:
         return None
-    with open_hdf5(path) as file:
-        root = child(file, _ROOT)
-        # Old maps of larch have the same names, and the two groups of its configuration.
-        if not hasattr(root, "keys") or "config" in root or "roimap" in root:
-            return None
-        if "scan_metadata" not in root and "scalers" not in root:
-            return None
-        names = _groups(root)
-        if not names:
-            return None
+    if "scan_metadata" not in root and "scalers" not in root:
+        return None
+    names = _groups(root)
+    if not names:
+        return None
     return f"PyXRF's group {_ROOT}, counts (y, x, energy) in {', '.join(names)}"
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a map; detector elements, where they are kept, become repeats.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged.
-    DataError
-        If the detector elements differ in shape.
-    """
+    """Read a map; detector elements, where they are kept, become repeats."""
     warnings = []
     with open_hdf5(path) as file:
         root = file[_ROOT]
@@ -78,33 +68,27 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         counts = read_elements(file, path, names, energy_axis=2)
         _, height, width, size = counts.shape
         scalers, unfit = _scalers(root, (height, width))
-        scan = child(root, "scan_metadata")
-        metadata: dict[str, Any] = {"repeat_datasets": names}
-        if scan is not None:
-            metadata["scan_metadata"] = attributes(scan)
+        scan = follow(root, "scan_metadata")
+        metadata = {} if scan is None else {"scan_metadata": attributes(scan)}
     if unfit:
         warnings.append(
-            f"scalers and positions left out, since they are not of {height} × {width} pixels: "
+            f"scalers and positions left out, because they do not have {height} × {width} pixels: "
             f"{', '.join(unfit)}; the scan may have been stopped"
         )
     if options.energy_gain is None:
         warnings.append(
-            f"the file holds no energy calibration; {_KEV_PER_CHANNEL} keV a channel from 0 is "
-            "assumed, as PyXRF does; if that is not right give energy_offset and energy_gain in "
-            "keV (--energy-offset, --energy-gain)"
+            f"the file holds no energy calibration; {_KEV_PER_CHANNEL} keV per channel from 0 is "
+            "assumed, as PyXRF does; if that is wrong, give energy_offset and energy_gain in keV "
+            "(--energy-offset, --energy-gain)"
         )
-    return FileContents(
-        counts=counts,
+    return contents_of_elements(
+        counts,
+        names,
         energy_axis=3,
-        repeat_axis=0,
-        stacked=True,
         energy=EnergyAxis(0.0, _KEV_PER_CHANNEL, size),
-        repeat_kind="detector",
-        spacing=(None, *aspect(scalers.get("x"), scalers.get("y")), None),
         metadata=metadata,
         scalers=scalers,
         warnings=warnings,
-        dataset=names[0] if len(names) == 1 else f"{names[0]} to {groups[-1]}",
     )
 
 
@@ -120,16 +104,16 @@ def _scalers(root: Any, shape: tuple[int, int]) -> tuple[dict[str, NDArray[Any]]
     """Return scalers and positions by name, and the names of those that do not fit the map."""
     found: dict[str, NDArray[Any]] = {}
     unfit: list[str] = []
-    names = texts(child(root, "scalers/name"))
-    values = child(root, "scalers/val")
+    names = texts(follow(root, "scalers/name"))
+    values = follow(root, "scalers/val")
     if names and is_dataset(values) and values.shape == (*shape, len(names)):
         read_values = numbers(values)
         if read_values is not None:
             found |= {name: read_values[:, :, number] for number, name in enumerate(names)}
     else:
         unfit += names
-    names = texts(child(root, "positions/name"))
-    values = child(root, "positions/pos")
+    names = texts(follow(root, "positions/name"))
+    values = follow(root, "positions/pos")
     if names and is_dataset(values) and values.shape == (len(names), *shape):
         read_values = numbers(values)
         if read_values is not None:
@@ -138,3 +122,12 @@ def _scalers(root: Any, shape: tuple[int, int]) -> tuple[dict[str, NDArray[Any]]
     else:
         unfit += names
     return found, unfit
+
+
+LAYOUT = Layout(
+    name="pyxrf",
+    description="PyXRF maps (NSLS-II): detector elements, scalers and positions",
+    recognise=recognise,
+    read=read,
+    shares_files=True,
+)

@@ -84,23 +84,13 @@ _MOST_VISITED = 5_000
 
 @dataclass(frozen=True)
 class LostLink:
-    """A link that leads nowhere.
-
-    Parameters
-    ----------
-    place : str
-        Where in the file it stands.
-    target : str
-        What it names.
-    fault : str
-        What is wrong with it, as the rest of a sentence.
-    remedy : str
-        What to do.
-    """
+    """A link that leads nowhere."""
 
     place: str
+    """Where in the file it stands."""
     target: str
     fault: str
+    """What is wrong with it, as the rest of a sentence."""
     remedy: str
 
     def __str__(self) -> str:
@@ -108,14 +98,7 @@ class LostLink:
 
 
 def lost_link(group: Any, name: str) -> LostLink | None:
-    """Return the link that keeps a name from leading anywhere, None for everything else.
-
-    Parameters
-    ----------
-    group : h5py.Group
-    name : str
-        A name, or a path from the group or from the root.
-    """
+    """Return the link that keeps a name or path from leading anywhere, None for everything else."""
     return None if follow(group, name) is not None else _end_of(group, name, set())
 
 

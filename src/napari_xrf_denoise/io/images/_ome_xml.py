@@ -7,7 +7,7 @@ energy is written as Z with ``ModuloAlongZ Type="lambda"``, and repeats as T:
 * as C it would be thousands of colour channels: readers that split channels, as many napari
   readers do, would make a layer of each, and every channel needs its own XML element;
 * as Z the file opens in Fiji as a stack with an energy slider, where "Plot Z-axis Profile" draws
-  the spectrum, and a program that knows modulo is told that Z is a spectrum.
+  the spectrum, and a program that knows modulo recognises Z as a spectrum.
 
 The annotation counts channels in whole numbers, since readers count its steps by floating-point
 division; keV, and everything else that OME has no place for, are in a comment annotation as JSON.
@@ -16,34 +16,29 @@ division; keV, and everything else that OME has no place for, are in a comment a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io.base.metadata import CREATOR
 
 NAMESPACE = "napari-xrf-denoise/spectrum-image"
 _OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 _MODULO = "http://www.openmicroscopy.org/Schemas/Additions/2011-09"
 _LENGTHS = {"nm", "µm", "mm", "cm", "m", "km", "Å", "pm", "pixel"}
-_SAME_UNIT = {"um": "µm", "micron": "µm", "microns": "µm", "\u03bcm": "µm", "A": "Å"}
+_SAME_UNIT = {"um": "µm", "micron": "µm", "microns": "µm", "\u03bcm": "µm"}
+_SAME_UNIT |= {"A": "Å", "angstrom": "Å"}
 _PIXEL_TYPES = {"float32": "float", "float64": "double"}
 
 
 def ome_xml(image: SpectrumImage, dtype: str, provenance: str) -> bytes:
     """Return the description of a TIFF whose planes run over energy, then over repeats.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-    dtype : str
-        Name of the NumPy type that is written.
-    provenance : str
-        What our reader needs, as JSON.
+    `dtype` names the NumPy type that is written, `provenance` is JSON for our reader.
     """
     repeats, height, width, size = image.shape
-    root = ElementTree.Element("OME", {"xmlns": _OME, "Creator": "napari-xrf-denoise"})
-    picture = _add(root, "Image", ID="Image:0", Name=_printable(image.name))
+    root = ElementTree.Element("OME", {"xmlns": _OME, "Creator": CREATOR})
+    picture = _add(root, "Image", ID="Image:0", Name=printable(image.name))
     pixels = _add(
         picture,
         "Pixels",
@@ -55,7 +50,7 @@ def ome_xml(image: SpectrumImage, dtype: str, provenance: str) -> bytes:
         SizeZ=size,
         SizeC=1,
         SizeT=repeats,
-        **_physical_sizes(image),
+        **physical_sizes(image.pixel_size, image.pixel_unit),
     )
     _add(pixels, "Channel", ID="Channel:0:0", SamplesPerPixel=1)
     _add(pixels, "TiffData", IFD=0, PlaneCount=size * repeats)
@@ -134,11 +129,12 @@ def _add(parent: ElementTree.Element, tag: str, **attributes: Any) -> ElementTre
     )
 
 
-def _physical_sizes(image: SpectrumImage) -> Mapping[str, Any]:
-    unit = _SAME_UNIT.get(image.pixel_unit, image.pixel_unit)
+def physical_sizes(pixel_size: tuple[float, float], unit: str) -> dict[str, Any]:
+    """Return the attributes for the pixel size (y, x), none for a unit that OME does not have."""
+    unit = _SAME_UNIT.get(unit, unit)
     if unit not in _LENGTHS:
         return {}
-    y, x = image.pixel_size
+    y, x = pixel_size
     return {
         "PhysicalSizeX": repr(x),
         "PhysicalSizeXUnit": unit,
@@ -147,6 +143,6 @@ def _physical_sizes(image: SpectrumImage) -> Mapping[str, Any]:
     }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return text without the control characters that XML cannot hold."""
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", text)

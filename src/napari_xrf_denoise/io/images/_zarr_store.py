@@ -19,13 +19,15 @@ from napari_xrf_denoise.core.errors import (
     SettingsError,
 )
 from napari_xrf_denoise.io.base.contents import place
-from napari_xrf_denoise.io.base.file_stack import Stamp
-from napari_xrf_denoise.io.base.memory import check_memory, is_small
+from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks
+from napari_xrf_denoise.io.base.memory import (
+    BEST_COMPRESSION,
+    SUSPICIOUS_BYTES,
+    check_memory,
+    is_small,
+)
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
-_LAZY_BLOCK = "32 MiB"
-_SUSPICIOUS_BYTES = 2**40
-_BEST_COMPRESSION = 10_000
 _MOST_CHUNKS = 2**22  # each is a file, so that counting more of them would take minutes
 
 
@@ -67,25 +69,33 @@ class ZarrOnDisk:
         return self.name.removeprefix(_root_path(self.path)).lstrip("/")
 
 
-@contextmanager
-def open_store(path: Path) -> Iterator[Any]:
-    """Open a store and return its root, turning all that zarr stumbles over into one error."""
+def import_zarr(path: Path) -> Any:
+    """Return the package zarr, or raise a MissingDependencyError."""
     needed = (
-        f"{path}: Zarr stores are read with the package zarr, version 3.1 or later; "
+        f"{path}: Zarr files need the package zarr, version 3.1 or later; "
         'pip install "napari-xrf-denoise[formats]"'
     )
     try:
         import zarr
-        from zarr.storage import LocalStore, ZipStore
     except ImportError as error:
         raise MissingDependencyError(needed) from error
     # zarr 3.0 unpickles a codec that a file names, and with it runs the file's code.
     if tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 1):
         raise MissingDependencyError(f"{needed} (found {zarr.__version__})")
+    return zarr
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[Any]:
+    """Open a store and return its root; whatever zarr raises becomes one error."""
+    zarr = import_zarr(path)
     store = None
     try:
         root = _root_path(path)
-        store = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
+        if path.is_dir():
+            store = zarr.storage.LocalStore(path, read_only=True)
+        else:
+            store = zarr.storage.ZipStore(path, mode="r")
         yield zarr.open(store=store, path=root, mode="r")
     except (DataError, SettingsError, MemoryError):
         raise
@@ -114,14 +124,7 @@ def _root_in_zip(path: Path) -> str | None:
 
 
 def get_array(root: Any, path: Path, name: str) -> Any:
-    """Return an array that can hold counts, and that the store can hold.
-
-    Raises
-    ------
-    FormatError
-        If it holds no numbers, unpacks Python objects, was never filled, or claims a size that the
-        store cannot hold.
-    """
+    """Return an array that can hold counts, and that the store can hold."""
     array = root[name] if name else root
     where = place(path, name)
     dtype = np.dtype(array.dtype)
@@ -139,13 +142,13 @@ def get_array(root: Any, path: Path, name: str) -> Any:
         )
     claimed = int(np.prod(array.shape, dtype=object)) * dtype.itemsize
     block = int(np.prod(array.shards or array.chunks, dtype=object)) * dtype.itemsize
-    stored = array.nbytes_stored() if claimed > _SUSPICIOUS_BYTES else claimed
+    stored = array.nbytes_stored() if claimed > SUSPICIOUS_BYTES else claimed
     if claimed and not array.nchunks_initialized:
         raise FormatError(
             f"{where}: expected counts, found an array of shape {array.shape} that was never "
             "filled; the measurement may have been stopped, or only a part of the store copied"
         )
-    if claimed > _BEST_COMPRESSION * stored:
+    if claimed > BEST_COMPRESSION * stored:
         raise FormatError(
             f"{where}: claims shape {array.shape}, {claimed / 2**40:.1f} TiB, of which the store "
             f"holds {stored} bytes; it is damaged, or the measurement was stopped"
@@ -173,16 +176,7 @@ def read_counts(array: Any, path: Path, whole: int | None, warnings: list[str]) 
         )
     if is_small(array.nbytes):
         return np.asarray(array[...], dtype=np.dtype(array.dtype).newbyteorder("="))
-    import dask.array
-    from dask.array.core import normalize_chunks
-
     whole = (-1 if whole is None else whole) % array.ndim
-    source = ZarrOnDisk(array, path)
-    chunks = normalize_chunks(
-        tuple(-1 if axis == whole else "auto" for axis in range(array.ndim)),
-        shape=array.shape,
-        limit=_LAZY_BLOCK,
-        dtype=source.dtype,
-        previous_chunks=array.shards or array.chunks,
+    return in_blocks(
+        ZarrOnDisk(array, path), {*range(array.ndim)} - {whole}, array.shards or array.chunks
     )
-    return dask.array.from_array(source, chunks=chunks)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import is_small, size_in_words
 from napari_xrf_denoise.io.base.signatures import NPY, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions
@@ -27,13 +28,7 @@ def opens(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read an array, memory-mapped where it is large. Pickled objects are never loaded.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, damaged, or holds no numbers.
-    """
+    """Read an array, memory-mapped if it is large. Pickled objects are never loaded."""
     _check_size(path)
     try:
         counts: Any = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -73,3 +68,11 @@ def _check_size(path: Path) -> None:
             f"({size_in_words(needed)}), the file has {found:,} bytes; it was cut off or is "
             "damaged, copy it again"
         )
+
+
+LAYOUT = Layout(
+    name="npy",
+    description="NumPy array .npy; with an energy_axis",
+    read=read,
+    opens=opens,
+)

@@ -15,7 +15,7 @@ The specification allows two or three axes of type "space", which come last, one
 others, and one more. The energy is that one, with a type of its own, "energy", and not "channel":
 programs such as napari-ome-zarr make a layer of each channel, which would be thousands. Repeats
 are "time". A block has all columns of some rows and some hundred channels, so that neither a
-spectrum nor the picture at one energy needs the whole file. Scalers are a small store of their own
+spectrum nor the image at one energy needs the whole file. Scalers are a small store of their own
 inside the folder of the array: napari would open a group beside the array instead of the array.
 """
 
@@ -29,13 +29,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
+from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents, place
-from napari_xrf_denoise.io.base.file_stack import Stamp
+from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
 from napari_xrf_denoise.io.options import ReadOptions
+
+from ._zarr_store import import_zarr
 
 SUFFIXES = (".zarr",)  # .ome.zarr too
 _VERSION = "0.5"
@@ -45,7 +48,6 @@ _AXES = ("repeat", "energy", "y", "x")
 """In the order that the specification wants."""
 _BLOCK_VOXELS = 2**18
 """Voxels of a block: 0.5 MiB as uint16."""
-_LAZY_BYTES = 32 * 2**20
 _UNITS = {
     "pm": "picometer",
     "nm": "nanometer",
@@ -67,7 +69,7 @@ def is_own(path: Path) -> bool:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is an OME-Zarr folder that `write` made, or None; told without zarr."""
+    """Return why this is an OME-Zarr folder that `write` made, or None; works without zarr."""
     if not (path / "zarr.json").is_file():
         return None
     if _KEY not in _attributes(path):
@@ -76,15 +78,7 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a folder that `write` made.
-
-    Raises
-    ------
-    FormatError
-        If a part is missing or damaged.
-    MissingDependencyError
-        If the package zarr is not installed.
-    """
+    """Read a folder that `write` made."""
     attributes = _attributes(path)
     record = decode_record(_text(attributes.get(_KEY)), place(path, "zarr.json"))
     names, scale, offset, units = _axes(path, attributes)
@@ -106,7 +100,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
     if lost:
         warnings.append(
             f"the scalers {', '.join(lost)} were lost when the folder was copied; read the "
-            "original, or do without them"
+            "original to have them"
         )
     return FileContents(
         counts=counts,
@@ -128,17 +122,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 def write(path: Path, image: SpectrumImage) -> None:
     """Write a spectrum image as OME-Zarr, band by band; `path` must not exist yet.
 
-    It becomes complete only at its end, so it is made beside its place and then moved there, see
+    It is complete only at the end, so it is made beside its place and then moved there, see
     `replacing_folder`.
-
-    Raises
-    ------
-    DataError
-        If the metadata hold what JSON cannot.
-    MissingDependencyError
-        If the package zarr is not installed.
-    OSError
-        If the disk is full.
     """
     zarr = import_zarr(path)
     record = encode_record(image)
@@ -179,7 +164,7 @@ def _create(group: Any, image: SpectrumImage, names: list[str], n_rows: int) -> 
         # Results are not compressed, since their digits are random; see `nexus.write`.
         compressors="auto" if dtype.kind in "iu" else None,
         dimension_names=names,
-        # Else blocks of zeros would have no file, and could not be told from lost ones.
+        # Otherwise blocks of zeros would have no file, like lost ones.
         config={"write_empty_chunks": True},
     )
 
@@ -253,17 +238,7 @@ def _read_counts(path: Path, array: Any, energy_axis: int) -> Any:
     source = _CountsInFolder(path, array)
     if is_small(source.nbytes):
         return source[...]
-    import dask.array
-    from dask.array.core import normalize_chunks
-
-    chunks = normalize_chunks(
-        tuple(-1 if axis == energy_axis else "auto" for axis in range(array.ndim)),
-        shape=array.shape,
-        limit=_LAZY_BYTES,
-        dtype=source.dtype,
-        previous_chunks=array.shards or array.chunks,
-    )
-    return dask.array.from_array(source, chunks=chunks)
+    return in_blocks(source, {*range(array.ndim)} - {energy_axis}, array.shards or array.chunks)
 
 
 class _CountsInFolder:
@@ -304,7 +279,7 @@ def _check_complete(path: Path, array: Any) -> None:
     if found < expected:
         raise FormatError(
             f"{place(path, '0')}: expected {expected} files of blocks for shape {array.shape}, "
-            f"found {found}; the folder was copied in part, copy it again"
+            f"found {found}; the folder was copied only partly: copy it again"
         )
 
 
@@ -352,24 +327,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def import_zarr(path: Path) -> Any:
-    """Return the package zarr.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed, or too old.
-    """
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{path}: zarr files need the package zarr, which is not installed; "
-            'pip install "napari-xrf-denoise[formats]"'
-        ) from error
-    if not hasattr(zarr, "create_group"):
-        raise MissingDependencyError(
-            f"{path}: expected the package zarr 3 or newer, found {zarr.__version__}; "
-            'pip install --upgrade "zarr>=3"'
-        )
-    return zarr
+LAYOUT = Layout(
+    name="ome-zarr",
+    description="OME-Zarr folder of napari-xrf-denoise: everything, block by block",
+    recognise=recognise,
+    read=read,
+    write=write,
+    suffixes=SUFFIXES,
+    folder=is_own,
+    check_packages=import_zarr,
+)

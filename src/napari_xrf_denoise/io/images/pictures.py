@@ -1,16 +1,17 @@
-"""Pictures that were computed from spectra, such as element maps, as one file.
+"""Images computed from spectra, such as element maps, in one file.
 
-* OME-TIFF: a page for each picture, which is a channel with its name; Fiji, QuPath and napari show
+* OME-TIFF: a page for each image, which is a channel with its name; Fiji, QuPath and napari show
   them as channels with the pixel size.
-* NeXus HDF5: an NXdata group for each picture, which silx, PyMca and DAWN plot.
+* NeXus HDF5: an NXdata group for each image, which silx, PyMca and DAWN plot.
 
-Both hold how the pictures were made, as JSON.
+Both record how the images were computed, as JSON.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
-from napari_xrf_denoise.io.base.metadata import encode
-from napari_xrf_denoise.io.hdf5.file import SafeSink
+from napari_xrf_denoise.io.base.metadata import CREATOR, encode
+from napari_xrf_denoise.io.hdf5.nexus import new_nexus, nexus_group, write_note
+
+from ._ome_xml import physical_sizes, printable
 
 TIFF_SUFFIXES = (".tif", ".tiff")  # .ome.tif too
 HDF5_SUFFIXES = (".h5", ".hdf5", ".nxs")
-_OME_LENGTHS = {"nm", "µm", "mm", "cm", "m", "km", "Å", "pm"}
-_SAME_UNIT = {"um": "µm", "micron": "µm", "\u03bcm": "µm", "angstrom": "Å"}
 _OME_TYPES = {"int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"}
 
 
@@ -39,7 +40,7 @@ def write_pictures(
     record: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write pictures of a spectrum image, complete or not at all.
+    """Write images computed from a spectrum image, completely or not at all.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def write_pictures(
     image : SpectrumImage
         What they were computed from: its pixel size, name and metadata are written too.
     record : mapping, optional
-        How the pictures were made, as plain values.
+        How the images were computed, as plain values.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -65,7 +66,7 @@ def write_pictures(
     FormatError
         If the suffix is not known.
     DataError
-        If there is no picture, or one has another shape than the image, or is not real numbers.
+        If there is no image, or one differs in shape from the spectrum image, or is not real.
     FileExistsError
         If the file exists and `overwrite` is False.
     OSError
@@ -84,52 +85,34 @@ def write_pictures(
     for name, values in pictures.items():
         if np.shape(values) != image.shape[1:3]:
             raise DataError(
-                f"{file}: expected pictures of shape {image.shape[1:3]} (y, x) as the image has, "
-                f"found {np.shape(values)} for {name!r}; write it with the image it came from"
+                f"{file}: expected images of shape {image.shape[1:3]} (y, x), like the spectrum "
+                f"image, found {np.shape(values)} for {name!r}; write it with its "
+                "own spectrum image"
             )
-    return write_plain_pictures(
-        file,
-        pictures,
-        pixel_size=image.pixel_size,
-        pixel_unit=image.pixel_unit,
-        name=image.name,
-        record={"source_metadata": dict(image.metadata), **(record or {})},
-        overwrite=overwrite,
-    )
+    about = About(image.name, image.pixel_size, image.pixel_unit)
+    record = {"source_metadata": dict(image.metadata), **(record or {})}
+    return write_plain_pictures(file, pictures, about, record, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class About:
+    """What all images of a file share."""
+
+    name: str
+    pixel_size: tuple[float, float] = (1.0, 1.0)
+    """(y, x) in `pixel_unit`."""
+    pixel_unit: str = "pixel"
 
 
 def write_plain_pictures(
     path: str | Path,
     pictures: Mapping[str, ArrayLike],
-    *,
-    pixel_size: tuple[float, float] = (1.0, 1.0),
-    pixel_unit: str = "pixel",
-    name: str = "pictures",
+    about: About,
     record: Mapping[str, Any] | None = None,
+    *,
     overwrite: bool = False,
 ) -> Path:
-    """Write pictures of one shape whose spectrum image is not at hand.
-
-    Parameters
-    ----------
-    path, pictures, record, overwrite
-        As in `write_pictures`.
-    pixel_size : tuple of float
-        (y, x) distance between pixels in `pixel_unit`.
-    pixel_unit : str
-    name : str
-        Of all of them together.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    FormatError, DataError, FileExistsError, OSError
-        As in `write_pictures`.
-    """
+    """Write images of one shape without their spectrum image; see `write_pictures`."""
     file = Path(path)
     lower = file.name.lower()
     if not lower.endswith((*TIFF_SUFFIXES, *HDF5_SUFFIXES)):
@@ -139,42 +122,37 @@ def write_plain_pictures(
         )
     arrays = _checked(file, pictures)
     try:
-        text = encode({"program": f"napari-xrf-denoise {__version__}", **(record or {})})
+        text = encode({"program": f"{CREATOR} {__version__}", **(record or {})})
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
     write = _write_tiff if lower.endswith(TIFF_SUFFIXES) else _write_hdf5
     with replacing(file, overwrite=overwrite) as temporary:
-        write(temporary, arrays, pixel_size, pixel_unit, name, text)
+        write(temporary, arrays, about, text)
     return file
 
 
 def _checked(file: Path, pictures: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Return the pictures as arrays of one shape, or say what is wrong with which."""
+    """Return the pictures as arrays of one shape, or name the wrong one."""
     if not pictures:
-        raise DataError(f"{file}: expected at least one picture to write, found none")
+        raise DataError(f"{file}: expected at least one image to write, found none")
     arrays = {str(name): np.asarray(values) for name, values in pictures.items()}
     shape = next(iter(arrays.values())).shape
     for name, values in arrays.items():
         if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biuf":
             raise DataError(
-                f"{file}: expected pictures of real numbers with two axes (y, x), found "
+                f"{file}: expected images of real numbers with two axes (y, x), found "
                 f"{values.dtype} of shape {values.shape} for {name!r}; leave it out"
             )
         if values.shape != shape:
             raise DataError(
-                f"{file}: expected pictures of one shape, found {shape} and {values.shape} for "
-                f"{name!r}; write them to files of their own"
+                f"{file}: expected images of one shape, found {shape} and {values.shape} for "
+                f"{name!r}; write them to separate files"
             )
     return arrays
 
 
 def _write_tiff(
-    path: Path,
-    pictures: Mapping[str, NDArray[Any]],
-    pixel_size: tuple[float, float],
-    pixel_unit: str,
-    name: str,
-    record: str,
+    path: Path, pictures: Mapping[str, NDArray[Any]], about: About, record: str
 ) -> None:
     import tifffile
 
@@ -183,18 +161,12 @@ def _write_tiff(
         dtype = np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize < 4 else np.float64)
     metadata: dict[str, Any] = {
         "axes": "CYX",
-        "Name": _printable(name),
+        "Name": printable(about.name),
         "Description": record,
-        "Channel": {"Name": [_printable(title) for title in pictures]},
+        "Channel": {"Name": [printable(title) for title in pictures]},
     }
-    unit = _SAME_UNIT.get(pixel_unit, pixel_unit)
-    if unit in _OME_LENGTHS:
-        metadata |= {
-            "PhysicalSizeY": pixel_size[0],
-            "PhysicalSizeYUnit": unit,
-            "PhysicalSizeX": pixel_size[1],
-            "PhysicalSizeXUnit": unit,
-        }
+    if about.pixel_unit != "pixel":
+        metadata |= physical_sizes(about.pixel_size, about.pixel_unit)
     pages = (np.ascontiguousarray(values, dtype=dtype) for values in pictures.values())
     first = next(iter(pictures.values()))
     with tifffile.TiffWriter(path, ome=True) as writer:
@@ -204,55 +176,32 @@ def _write_tiff(
             dtype=dtype,
             photometric="minisblack",
             metadata=metadata,
-            software="napari-xrf-denoise",
+            software=CREATOR,
         )
 
 
 def _write_hdf5(
-    path: Path,
-    pictures: Mapping[str, NDArray[Any]],
-    pixel_size: tuple[float, float],
-    pixel_unit: str,
-    name: str,
-    record: str,
+    path: Path, pictures: Mapping[str, NDArray[Any]], about: About, record: str
 ) -> None:
-    import h5py
-
-    with SafeSink(path) as sink:
-        with h5py.File(sink, "w") as file:
-            file.attrs.update(
-                {
-                    "NX_class": "NXroot",
-                    "default": "entry",
-                    "creator": "napari-xrf-denoise",
-                    "creator_version": __version__,
-                }
+    with new_nexus(path, about.name.replace("\0", "")) as (entry, sink):
+        for title, values in pictures.items():
+            name = _free_name(entry, title)
+            entry.attrs.setdefault("default", name)
+            group = nexus_group(
+                entry,
+                name,
+                "NXdata",
+                signal="values",
+                axes=["y", "x"],
+                title=title.replace("\0", ""),
             )
-            entry = file.create_group("entry")
-            entry.attrs["NX_class"] = "NXentry"
-            entry["title"] = name.replace("\0", "")
-            for title, values in pictures.items():
-                group = entry.create_group(_free_name(entry, title))
-                entry.attrs.setdefault("default", group.name.rpartition("/")[2])
-                group.attrs.update(
-                    {
-                        "NX_class": "NXdata",
-                        "signal": "values",
-                        "axes": ["y", "x"],
-                        "title": title.replace("\0", ""),
-                    }
-                )
-                group["values"] = values
-                group["values"].attrs.update({"long_name": title, "interpretation": "image"})
-                for axis, length, step in zip("yx", values.shape, pixel_size, strict=True):
-                    group[axis] = np.arange(length) * step
-                    group[axis].attrs["units"] = pixel_unit
-                sink.check()
-            note = entry.create_group("provenance")
-            note.attrs["NX_class"] = "NXnote"
-            note["type"] = "application/json"
-            note["data"] = record
-        sink.check()
+            group["values"] = values
+            group["values"].attrs.update({"long_name": title, "interpretation": "image"})
+            for axis, length, step in zip("yx", values.shape, about.pixel_size, strict=True):
+                group[axis] = np.arange(length) * step
+                group[axis].attrs["units"] = about.pixel_unit
+            sink.check()
+        write_note(entry, "provenance", record)
 
 
 def _free_name(entry: Any, title: str) -> str:
@@ -260,8 +209,3 @@ def _free_name(entry: Any, title: str) -> str:
     name = re.sub(r"[^\w.+-]+", "_", title).strip("_.") or "picture"
     names = (name if number == 1 else f"{name}_{number}" for number in range(1, 10**6))
     return next(free for free in names if free not in entry and free != "provenance")
-
-
-def _printable(text: str) -> str:
-    """Return text without the control characters that XML cannot hold."""
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", text)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import check_memory, is_small
-from napari_xrf_denoise.io.base.metadata import decode, encode
+from napari_xrf_denoise.io.base.metadata import CREATOR, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -28,7 +28,7 @@ from ._ome_xml import ome_xml, pixel_size_in, provenance_in
 
 SUFFIXES = (".tif", ".tiff")  # .ome.tif too
 _FEWEST_CHANNELS = 16
-"""Fewer colours or samples than this are a picture, not a spectrum."""
+"""Fewer colours or samples than this are an image, not a spectrum."""
 _STORED_AS = {"float16": "float32", "int64": "uint32", "uint64": "uint32"}
 """OME has no type for the one on the left."""
 _BYTES_A_PLANE = 300  # of directory; a classic TIFF ends at 4 GiB
@@ -41,7 +41,7 @@ def opens(path: Path) -> bool:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is one of our OME-TIFF files, or None; other TIFFs are pictures."""
+    """Return why this is one of our OME-TIFF files, or None; other TIFFs are images."""
     import tifffile
 
     if not opens(path):
@@ -54,20 +54,12 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the first picture of a TIFF, memory-mapped where it is large and not compressed.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, damaged, or a part of it is missing.
-    DataError
-        If the picture must be unpacked and is larger than the memory.
-    """
+    """Read the first image of a TIFF, memory-mapped if it is large and not compressed."""
     with _open(path) as tif:
         description = tif.pages.first.description
         own = provenance_in(description)
         if own is not None:
-            return _read_own(tif, path, decode(own, str(path)))
+            return _read_own(tif, path, own)
         series = tif.series[0]
         axes = series.axes
         spacing, unit = _spacing(tif, description)
@@ -76,8 +68,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
     warnings: tuple[str, ...] = ()
     if n_series > 1:
         warnings = (
-            f"the file holds {n_series} pictures and the first one was read; save the others as "
-            "files of their own",
+            f"the file holds {n_series} images and the first one was read; save the others as "
+            "separate files",
         )
     return FileContents(
         counts=counts,
@@ -94,13 +86,6 @@ def write(path: Path, image: SpectrumImage) -> None:
 
     Not compressed, so that it can be memory-mapped. The planes are filled by plain writes: a full
     disk is then an error, and not the crash that it would be in a mapped file.
-
-    Raises
-    ------
-    DataError
-        If counts are too large for OME's integers, or metadata cannot be stored.
-    OSError
-        If the disk is full.
     """
     import tifffile
 
@@ -118,7 +103,7 @@ def write(path: Path, image: SpectrumImage) -> None:
             description=ome_xml(image, dtype.name, _provenance(image)),
             metadata=None,
             photometric="minisblack",
-            software="napari-xrf-denoise",
+            software=CREATOR,
             returnoffset=True,
         )
     with path.open("r+b") as file:
@@ -139,22 +124,8 @@ def _storable(band: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _provenance(image: SpectrumImage) -> str:
-    assert image.energy is not None
-    energies = image.repeat_energies
-    return encode(
-        {
-            "format_version": 1,
-            "shape": image.shape,
-            "energy": image.energy.as_dict(),
-            "repeat_kind": image.repeat_kind,
-            "pixel_size": image.pixel_size,
-            "pixel_unit": image.pixel_unit,
-            "name": image.name,
-            "metadata": dict(image.metadata),
-            "repeat_energies": energies and [axis.as_dict() for axis in energies],
-            "scalers": {name: _packed(values) for name, values in image.scalers.items()},
-        }
-    )
+    scalers = {name: _packed(values) for name, values in image.scalers.items()}
+    return encode_record(image, shape=image.shape, scalers=scalers)
 
 
 def _packed(values: NDArray[np.float64]) -> str:
@@ -166,16 +137,12 @@ def _unpacked(text: str) -> NDArray[np.float64]:
     return np.frombuffer(zlib.decompress(b64decode(text)), dtype="<f8")
 
 
-def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> FileContents:
+def _read_own(tif: Any, path: Path, provenance: str) -> FileContents:
+    record = decode_record(provenance, str(path))
     try:
-        repeats, height, width, size = content["shape"]
-        energy = EnergyAxis.from_dict(content["energy"])
-        spacing = [float(step) for step in content["pixel_size"]]
-        kind, unit, name = content["repeat_kind"], content["pixel_unit"], content["name"]
-        metadata = dict(content["metadata"])
-        energies = [EnergyAxis.from_dict(axis) for axis in content.get("repeat_energies") or ()]
-        scalers = {key: _unpacked(text) for key, text in content.get("scalers", {}).items()}
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        repeats, height, width, size = record.content["shape"]
+        scalers = {key: _unpacked(text) for key, text in record.content["scalers"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
         raise FormatError(
             f"{path}: expected the provenance of an OME-TIFF of napari-xrf-denoise, found it "
             f"incomplete ({error!r}); copy the file again"
@@ -190,23 +157,22 @@ def _read_own(tif: Any, path: Path, content: dict[str, Any]) -> FileContents:
         counts=stored.reshape(repeats, size, height, width),
         energy_axis=1,
         repeat_axis=0,
-        energy=energy,
-        repeat_kind=kind,
-        spacing=(None, None, *spacing),
-        spacing_unit=unit,
-        name=name,
-        metadata=metadata,
+        energy=record.energy,
+        repeat_kind=record.repeat_kind,
+        spacing=(None, None, *record.pixel_size),
+        spacing_unit=record.pixel_unit,
+        name=record.name,
+        metadata=record.metadata,
         scalers=scalers,
-        repeat_energies=energies or None,
+        repeat_energies=record.repeat_energies or None,
     )
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    """Open a TIFF and turn all that tifffile complains of, also only in its log, into errors.
+    """Open a TIFF; what tifffile raises or only logs becomes an error.
 
-    From a file that was cut off tifffile returns the planes that are left, or zeros, and says so
-    in its log.
+    From a truncated file tifffile returns the remaining planes, or zeros, and logs an error.
     """
     import tifffile
 
@@ -233,7 +199,7 @@ def _open(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _complaints() -> Iterator[_Complaints]:
-    """Keep what tifffile logs, which would else be printed."""
+    """Keep what tifffile logs, which would otherwise be printed."""
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
     logger.addHandler(complaints)
@@ -260,23 +226,23 @@ class _Complaints(logging.Handler):
             raise ValueError(self._messages[0])
 
     def words_for(self, error: Exception) -> str:
-        """Return what is wrong with a file: what was logged says more than what was raised."""
+        """Return what is wrong with a file; the log says more than the exception."""
         if self._messages:
             return self._messages[0].partition(" raised error(")[0]  # how struct.error is called
         if isinstance(error, struct.error):
             return "it ends within a directory"
-        # That of a wrong type or key tells of tifffile, not of the file.
+        # An error of a type or key is about tifffile, not about the file.
         is_told = isinstance(error, ValueError | OSError | zlib.error)
         return str(error) if is_told else f"a tag is damaged, {type(error).__name__}"
 
 
 def _counts(tif: Any, series: Any, path: Path) -> Any:
-    """Return the picture of a series: mapped where that is possible and worth it."""
+    """Return the image of a series, memory-mapped if possible and worthwhile."""
     missing = sum(page is None for page in series.pages)
     if missing or getattr(series, "is_multifile", False):
         raise FormatError(
             f"{path}: expected all {len(series.pages)} planes in one file, found {missing} missing "
-            "or in other files; save the picture as one file"
+            "or in other files; save the image as one file"
         )
     n_bytes = int(series.size) * series.dtype.itemsize
     keyframe = series.keyframe
@@ -324,3 +290,15 @@ def _spacing(tif: Any, description: str) -> tuple[dict[str, float], str]:
         if value is not None and value.value[0]:
             spacing[axis] = value.value[1] / value.value[0]
     return spacing, unit
+
+
+LAYOUT = Layout(
+    name="tiff",
+    description="TIFF: our OME-TIFF with calibration and provenance, other stacks with an "
+    "energy_axis",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    write=write,
+    suffixes=SUFFIXES,
+)

@@ -1,4 +1,4 @@
-"""A folder of TIFF pictures: one picture a channel, in the order of the numbers in their names."""
+"""A folder of TIFF images: one per channel, in the order of the numbers in their names."""
 
 from __future__ import annotations
 
@@ -13,48 +13,34 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.options import ReadOptions
 
 from . import tiff
 
 _FEWEST_CHANNELS = 16
-"""Fewer pictures than this are element maps or a few views, not the channels of a spectrum."""
+"""Fewer images than this are element maps or a few views, not the channels of a spectrum."""
 _NUMBER = re.compile(r"([0-9]+)")
 
 
 def opens(path: Path) -> bool:
-    """Whether this is a folder with at least two TIFF pictures in it."""
+    """Whether this is a folder with at least two TIFF images in it."""
     if not path.is_dir():
         return False
     files = _pictures(path)
     return len(files) > 1 and tiff.opens(files[0])
 
 
-def recognise(path: Path) -> str | None:
-    """Recognise nothing: pictures in a folder may be anything, and are read when asked for."""
-    return None
-
-
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read all TIFF files of a folder as the first axis of one array; lazily where it is large.
+    """Read all TIFF files of a folder as the first axis of one array; lazily if it is large.
 
-    Pictures of two axes whose names differ in one number that rises in equal steps are taken as
-    the channels, in that order, if there are 16 or more. Else the energy axis has to be named.
-
-    Returns
-    -------
-    Found
-        Counts of shape (file, ...) with the axes of one file behind.
-
-    Raises
-    ------
-    FormatError
-        If there are no pictures, they differ in shape, one is damaged, or a number is missing.
+    Images of two axes whose names differ in one number that rises in equal steps are taken as the
+    channels, in that order, if there are 16 or more. Otherwise the energy axis must be named.
     """
     files = _pictures(path)
     if len(files) < 2:
         raise FormatError(
-            f"{path}: expected a folder with a TIFF picture for each channel, found "
+            f"{path}: expected a folder with a TIFF image for each channel, found "
             f"{len(files)}; name the folder that holds them, or the file of a stack"
         )
     shape, dtype = _one_shape(files)
@@ -66,8 +52,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         assert numbers is not None
         _check_steps(files, numbers)
         warnings = (
-            f"the {len(files)} pictures {files[0].name} to {files[-1].name} were taken as the "
-            "channels in the order of their numbers; if they are something else, give energy_axis "
+            f"the {len(files)} images {files[0].name} to {files[-1].name} were taken as the "
+            "channels in the order of their numbers; if they are not, give energy_axis "
             "(--energy-axis)",
         )
     return FileContents(
@@ -90,27 +76,21 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:
-    """Return a key that puts picture 10 behind picture 9."""
+    """Return a key that sorts image 10 after image 9."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(file.name)
     ]
 
 
 def _one_shape(files: Sequence[Path]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and type of all pictures, of which only the headers are read.
-
-    Raises
-    ------
-    FormatError
-        If they differ.
-    """
+    """Return the shape and type of all images, reading only their headers."""
     first = _header(files[0])
     for file in files[1:]:
         other = _header(file)
         if other != first:
             raise FormatError(
                 f"{file}: expected shape {first[0]} and type {first[1]} as of {files[0].name}, "
-                f"found {other[0]} and {other[1]}; move what belongs to another series out of the "
+                f"found {other[0]} and {other[1]}; move files of other series out of the "
                 "folder"
             )
     return first
@@ -151,7 +131,15 @@ def _check_steps(files: Sequence[Path], numbers: Sequence[int]) -> None:
         return
     place = int(np.argmax(steps != usual))
     raise FormatError(
-        f"{files[place].parent}: expected a picture for each channel, numbered in steps of "
-        f"{usual}, found {files[place + 1].name} behind {files[place].name}; copy the missing "
-        "pictures there, or give energy_axis=0 (--energy-axis 0) if the numbers mean nothing"
+        f"{files[place].parent}: expected an image for each channel, numbered in steps of "
+        f"{usual}, found {files[place + 1].name} after {files[place].name}; copy the missing "
+        "images there, or give energy_axis=0 (--energy-axis 0) if the numbers have no meaning"
     )
+
+
+LAYOUT = Layout(
+    name="tiff_folder",
+    description="A folder of TIFF images, one per channel",
+    read=read,
+    opens=opens,
+)

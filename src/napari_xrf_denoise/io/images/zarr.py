@@ -1,8 +1,8 @@
-"""Zarr: plain arrays, OME-Zarr pictures and HyperSpy's ``.zspy``, in a folder or a ZIP archive.
+"""Zarr: plain arrays, OME-Zarr images and HyperSpy's ``.zspy``, in a folder or a ZIP archive.
 
 Read with zarr itself, an optional package, in its versions from 3 on, which napari needs too.
 Facts: OME-NGFF 0.4 and 0.5 for ``multiscales`` (axes and coordinateTransformations of the first,
-full picture); RosettaSciIO's documentation for ``.zspy``, which is laid out like ``.hspy``.
+full image); RosettaSciIO's documentation for ``.zspy``, which is laid out like ``.hspy``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
+from napari_xrf_denoise.io.base.file_stack import stack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
-from napari_xrf_denoise.io.base.metadata import plain_or_text
+from napari_xrf_denoise.io.base.metadata import plain_or_text, times_in
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._zarr_store import get_array, is_store, open_store, read_counts
@@ -65,11 +67,6 @@ class _Candidate:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def opens(path: Path) -> bool:
-    """Whether this is a Zarr store: a folder, or a ZIP archive with one in it."""
-    return is_store(path)
-
-
 def recognise(path: Path) -> str | None:
     """Return why this store holds spectra, or None; an axis has to say that it is an energy."""
     if not is_store(path):
@@ -86,17 +83,10 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the counts in a store; lazily, chunk by chunk, where they are large.
+    """Read the counts in a store; lazily, chunk by chunk, if they are large.
 
     ``dataset`` names an array by its path, or a HyperSpy signal by its title; several of one shape
     become the repeats.
-
-    Raises
-    ------
-    MissingDependencyError
-        If zarr is not installed.
-    FormatError
-        If the store is damaged, holds no numbers, or several arrays of which none was named.
     """
     with open_store(path) as root:
         chosen, warnings = _choose(root, path, options)
@@ -194,11 +184,7 @@ def _hyperspy(experiments: Any) -> list[_Candidate]:
             key=lambda name: int(name.removeprefix("axis-")),
         )
         metadata = _tree(signal["metadata"]) if "metadata" in signal else {}
-        facts: dict[str, Any] = {"vendor": plain_or_text(metadata)}
-        for key in ("live_time", "real_time"):
-            value = _search(metadata, key)
-            if isinstance(value, int | float):
-                facts[key] = float(value)
+        facts = {"vendor": plain_or_text(metadata), **times_in(metadata)}
         axes = [_hyperspy_axis(signal[name]) for name in groups]
         path = f"Experiments/{title}/data"
         found.append(_Candidate(path, axes, str(title), "HyperSpy signal", facts))
@@ -221,14 +207,6 @@ def _hyperspy_axis(group: Any) -> _Axis:
 
 def _tree(group: Any) -> dict[str, Any]:
     return {**dict(group.attrs), **{name: _tree(part) for name, part in group.groups()}}
-
-
-def _search(tree: Any, key: str) -> Any:
-    if not isinstance(tree, Mapping):
-        return None
-    if key in tree:
-        return tree[key]
-    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
 
 
 def _choose(root: Any, path: Path, options: ReadOptions) -> tuple[list[_Candidate], list[str]]:
@@ -278,11 +256,7 @@ def _stacked(parts: Sequence[Any], chosen: Sequence[_Candidate], path: Path) -> 
             f"{path}: repeats must have the same shape, found {shapes}; name arrays of one shape "
             "with dataset (--dataset)"
         )
-    if all(isinstance(part, np.ndarray) for part in parts):
-        return np.stack(parts)
-    import dask.array
-
-    return dask.array.stack(parts)
+    return stack(parts)
 
 
 def _matching_axes(candidate: _Candidate, shape: tuple[int, ...]) -> list[_Axis]:
@@ -340,3 +314,13 @@ def _spacing(axes: Sequence[_Axis]) -> tuple[list[float | None], str]:
         axis.scale if unit == lengths[-1] else None for axis, unit in zip(axes, units, strict=True)
     ]
     return spacing, lengths[-1]
+
+
+LAYOUT = Layout(
+    name="zarr",
+    description="Zarr arrays, OME-Zarr and HyperSpy .zspy, as a folder or .zip",
+    recognise=recognise,
+    read=read,
+    opens=is_store,
+    has_datasets=True,
+)

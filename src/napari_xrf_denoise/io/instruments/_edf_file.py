@@ -40,23 +40,15 @@ _BYTE_ORDERS = {"lowbytefirst": "<", "highbytefirst": ">"}
 
 @dataclass(frozen=True)
 class Edf:
-    """What the header of an EDF file says.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (points, channels) of the one picture.
-    dtype : numpy.dtype
-    start : int
-        Where the counts begin, in bytes.
-    header : mapping of str to str
-        Keys as they are written.
-    """
+    """What the header of an EDF file says."""
 
     shape: tuple[int, int]
+    """(points, channels) of the one image."""
     dtype: np.dtype[Any]
     start: int
+    """Where the counts begin, in bytes."""
     header: Mapping[str, str]
+    """Keys as they are written."""
 
     def get(self, key: str) -> str | None:
         """Return a value by its key in any case."""
@@ -70,13 +62,7 @@ def is_edf(path: Path) -> bool:
 
 
 def parse(path: Path) -> Edf:
-    """Return what a file's header says, checked against the size of the file.
-
-    Raises
-    ------
-    FormatError
-        If it is no complete EDF file of one picture that is not compressed.
-    """
+    """Return the header of a complete, uncompressed image, checked against the file size."""
     with path.open("rb") as file:
         text = file.read(4096)
         while (end := _end_of_header(text)) is None and len(text) < _LARGEST_HEADER:
@@ -158,6 +144,6 @@ def _check_size(path: Path, edf: Edf) -> None:
         file.seek(expected)
         if file.read(4096).lstrip()[:1] == b"{":
             raise FormatError(
-                f"{path}: expected one picture a file, found further ones behind the first; save "
-                "each as a file of its own"
+                f"{path}: expected one image per file, found further ones after the first; save "
+                "each as a separate file"
             )

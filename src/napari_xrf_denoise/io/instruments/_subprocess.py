@@ -31,20 +31,8 @@ class ParserError(Exception):
 def load_apart(plugin: str, path: Path, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the signals of a file: their data, axes and metadata.
 
-    Parameters
-    ----------
-    plugin : str
-        RosettaSciIO's module.
-    path : pathlib.Path
-    arguments : mapping
-        Of its ``file_reader``; plain values.
-
-    Raises
-    ------
-    ParserError
-        If the reader raised an error.
-    FormatError
-        If it crashed, or does not come to an end.
+    `plugin` is a module of RosettaSciIO, `arguments` are plain values for its ``file_reader``. What
+    the reader raises becomes a ParserError, a crash or no end a FormatError.
     """
     limit = LEAST_SECONDS + SECONDS_PER_MB * path.stat().st_size / 1e6
     with tempfile.TemporaryDirectory(prefix="xrf-vendor-") as name:

@@ -1,4 +1,4 @@
-"""Which vendor's file this is, and whether it is complete, told without RosettaSciIO."""
+"""Which vendor's file this is, and whether it is complete, without RosettaSciIO."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.signatures import SFS, first_bytes, has_hdf5_signature
 from napari_xrf_denoise.io.hdf5.file import open_hdf5
+from napari_xrf_denoise.io.hdf5.links import text
 
 _BZIP2, _BZIP2_BLOCK = b"BZh", b"1AY&SY"
 # Suffix -> RosettaSciIO's module, and the first bytes of such a file (None: HDF5).
@@ -45,7 +46,7 @@ def plugin_for(path: Path) -> str:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this file holds spectra, or None where it may as well hold pictures."""
+    """Return why this file holds spectra, or None if it may hold images."""
     if not opens(path):
         return None
     suffix = path.suffix.lower()
@@ -59,13 +60,7 @@ def recognise(path: Path) -> str | None:
 
 
 def check_complete(path: Path, plugin: str) -> None:
-    """Refuse a file that was cut off where RosettaSciIO would not notice.
-
-    Raises
-    ------
-    FormatError
-        If the file is shorter than it says.
-    """
+    """Refuse a truncated file where RosettaSciIO would not notice."""
     if plugin == "bruker":
         _check_blocks(path)
     elif plugin == "phenom" and first_bytes(path)[4:10] == _BZIP2_BLOCK:
@@ -94,7 +89,7 @@ def _check_blocks(path: Path) -> None:
 
 
 def _check_compressed(path: Path) -> None:
-    """Check that a Phenom file has its end: the reader would wait for it for ever."""
+    """Check that a Phenom file has its end: the reader would wait for it forever."""
     unpack = bz2.BZ2Decompressor()
     with path.open("rb") as file:
         while not unpack.eof:
@@ -143,9 +138,9 @@ def _hyperspy_energy(path: Path) -> str | None:
             return None
         for title, signal in experiments.items():
             for name, axis in signal.items():
-                unit = _text(axis.attrs.get("units")) if name.startswith("axis-") else ""
+                unit = text(axis.attrs.get("units")) if name.startswith("axis-") else ""
                 kind = signal.get("metadata/Signal")
-                signal_type = "" if kind is None else _text(kind.attrs.get("signal_type"))
+                signal_type = "" if kind is None else text(kind.attrs.get("signal_type"))
                 if unit.lower() in ("kev", "ev") and "EELS" not in signal_type:
                     return f"HyperSpy signal {title!r} with an axis in {unit}"
     return None
@@ -155,7 +150,3 @@ def _velox_stream(path: Path) -> str | None:
     with open_hdf5(path) as file:
         streams = file.get("Data/SpectrumStream")
         return "Velox file with /Data/SpectrumStream" if streams else None
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,4 +1,4 @@
-"""EDF, the ESRF data format: a text header and one picture, here a line of spectra.
+"""EDF, the ESRF data format: a text header and one image, here a line of spectra.
 
 A fast ("zap") XRF scan leaves one file for each line and detector element, named
 ``<radix>_xia<element>_<scan>_<zap>_<line>.edf``, that holds the counts (x, energy); ``xiast`` in
@@ -25,6 +25,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
 from napari_xrf_denoise.io.base.file_stack import FileStack
+from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import polynomial_axis
 from napari_xrf_denoise.io.options import ReadOptions
 
@@ -54,13 +55,8 @@ class _Scan:
         return sorted((key for key in self.files if key.isdecimal()), key=int)
 
 
-def opens(path: Path) -> bool:
-    """Whether this is an EDF file."""
-    return is_edf(path)
-
-
 def recognise(path: Path) -> str | None:
-    """Return why this is a line of spectra of a zap scan, or None; other EDFs are pictures."""
+    """Return why this is a line of spectra of a zap scan, or None; other EDFs are images."""
     name = _NAME.fullmatch(path.name)
     if name is None or not is_edf(path):
         return None
@@ -69,23 +65,13 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the zap scan that a file is part of, detector elements as repeats; or a single EDF.
+    """Read the zap scan that a file belongs to, detector elements as repeats; or a single EDF.
 
-    The last line is left out, with a warning, where the scan was stopped in it: some elements lack
-    it, or it has fewer points. A line that is missing in between is an error. Zeros in its place
-    would be counts that nobody measured, and without it the rows above and below would become
+    Counts are (element, y, x, energy), or two axes that must be named in a single EDF without a
+    calibration. The last line is left out, with a warning, where the scan was stopped in it: some
+    elements lack it, or it has fewer points. A missing line in between is an error: zeros in its
+    place would be counts that nobody measured, and without it the rows above and below would become
     neighbours.
-
-    Returns
-    -------
-    Found
-        Counts of shape (element, y, x, energy); of a single EDF (x, energy), or two axes that have
-        to be named where its header has no calibration of a spectrum.
-
-    Raises
-    ------
-    FormatError
-        If a file is cut off or damaged, a line is missing, or lines differ in shape.
     """
     name = _NAME.fullmatch(path.name)
     if name is None:
@@ -205,12 +191,12 @@ def _equal_lines(
             if line == lines[-1] and len(lines) > 1 and shorter:
                 return lines[:-1], [
                     f"line {line}, the last one, has {edf.shape[0]} of {first.shape[0]} points and "
-                    "was left out; read its file by itself under another name if it is needed"
+                    "was left out; to read it, give its file another name"
                 ]
             raise FormatError(
                 f"{file}: expected {first.shape[0]} points of {first.shape[1]} channels, "
                 f"{first.dtype.name}, as in the scan's first line, found {edf.shape[0]} of "
-                f"{edf.shape[1]}, {edf.dtype.name}; move what belongs to another scan out of the "
+                f"{edf.shape[1]}, {edf.dtype.name}; move files of other scans out of the "
                 "folder"
             )
     return lines, []
@@ -281,3 +267,12 @@ def _statistics(
             "their files beside the others if they exist"
         )
     return scalers, warnings
+
+
+LAYOUT = Layout(
+    name="edf",
+    description="ESRF EDF: all lines and detector elements of a zap scan, or a single file",
+    recognise=recognise,
+    read=read,
+    opens=is_edf,
+)

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.errors import DataError, FormatError
+from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.mca_calibration import KEV, linear_axis
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.signatures import looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
@@ -44,7 +45,7 @@ _BYTE_ORDERS = {"little-endian": "<", "big-endian": ">", "dont-care": "<"}
 
 
 def opens(path: Path) -> bool:
-    """Whether this is one of the two files of a Ripple pair, told by the header's content."""
+    """Whether this is one of the two files of a Ripple pair, by the header's content."""
     suffix = path.suffix.lower()
     if suffix not in (".rpl", ".raw"):
         return False
@@ -53,7 +54,7 @@ def opens(path: Path) -> bool:
 
 
 def recognise(path: Path) -> str | None:
-    """Return why this is a Ripple spectrum image, or None where it may be a picture."""
+    """Return why this is a Ripple spectrum image, or None if it may be an image."""
     if not opens(path):
         return None
     header = _partner(path, ".rpl")
@@ -65,17 +66,9 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the pair that a ``.rpl`` or ``.raw`` file belongs to, memory-mapped where it is large.
+    """Read the pair that a ``.rpl`` or ``.raw`` file belongs to, memory-mapped if it is large.
 
-    Returns
-    -------
-    Found
-        Counts of shape (y, x, energy) or, recorded by image, (energy, y, x).
-
-    Raises
-    ------
-    FormatError
-        If one of the two files is missing or cut off, or the header lacks a key.
+    Counts are (y, x, energy) or, recorded by image, (energy, y, x).
     """
     header, raw = _pair(path)
     entries = _entries(header)
@@ -163,8 +156,8 @@ def _counts(header: Path, raw: Path, entries: dict[str, str]) -> tuple[Any, list
     if entries.get("record-by") not in ("vector", "image"):
         if depth > 1 and width * height > 1:
             raise FormatError(
-                f"{header}: expected record-by vector (spectrum after spectrum) or image (a "
-                f"picture of each channel), found {entries.get('record-by')!r}; write one of them "
+                f"{header}: expected record-by vector (spectrum after spectrum) or image (an "
+                f"image of each channel), found {entries.get('record-by')!r}; write one of them "
                 "into the header in a text editor"
             )
         entries["record-by"] = "vector"
@@ -214,10 +207,7 @@ def _energy(entries: Mapping[str, str], size: int) -> tuple[EnergyAxis | None, l
         offset, gain = origin * (unit or 0.0), ev_per_channel / 1000
     else:
         return None, []
-    try:
-        return EnergyAxis(offset, gain, size), []
-    except DataError:
-        return None, [UNUSABLE.format(found=f"{offset:g} keV, {gain:g} keV a channel")]
+    return linear_axis(offset, gain, size)
 
 
 def _spacing(entries: Mapping[str, str]) -> tuple[list[float | None], str]:
@@ -228,3 +218,12 @@ def _spacing(entries: Mapping[str, str]) -> tuple[list[float | None], str]:
     if units[0] != units[1] or units[0].lower() in ("", "<undefined>"):
         return [None, None], "pixel"
     return [_number(entries, f"{axis}-scale") for axis in ("height", "width")], units[0]
+
+
+LAYOUT = Layout(
+    name="ripple",
+    description="Ripple .rpl with .raw",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+)

@@ -19,15 +19,16 @@ from napari_xrf_denoise.core.errors import DataError, FormatError, MissingDepend
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import RepeatKind
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.mca_calibration import KEV
+from napari_xrf_denoise.io.base.file_stack import stack
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.mca_calibration import KEV, METRES
 from napari_xrf_denoise.io.base.memory import is_small
-from napari_xrf_denoise.io.base.metadata import plain_or_text
+from napari_xrf_denoise.io.base.metadata import plain_or_text, times_in
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._subprocess import ParserError, load_apart
-from ._vendor_formats import check_complete, largest_dataset, plugin_for
+from ._vendor_formats import check_complete, largest_dataset, opens, plugin_for, recognise
 
-_METRES = {"pm": 1e-12, "nm": 1e-9, "µm": 1e-6, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _FRAME_AXES = {"frame", "time"}
 _STREAMS = {"jeol", "emd"}
 """Formats that store single photons: their frames, unsummed and dense, can take 15 GB, so they are
@@ -43,15 +44,7 @@ Signal = Mapping[str, Any]
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the spectrum image in a vendor's file.
-
-    Raises
-    ------
-    MissingDependencyError
-        If RosettaSciIO, or a package that it needs for this format, is not installed.
-    FormatError
-        If the file is damaged or holds no spectra.
-    """
+    """Read the spectrum image in a vendor's file."""
     plugin = plugin_for(path)
     check_complete(path, plugin)
     signals = _spectra(path, _load(path, plugin, options), options)
@@ -88,7 +81,7 @@ def _load(path: Path, plugin: str, options: ReadOptions) -> list[Signal]:
 
 
 def _what_is_missing(error: Exception, suffix: str) -> str | None:
-    """Return what to say of a package that could not be imported, or None for other errors.
+    """Return in words which package could not be imported, or None for other errors.
 
     The reader of Velox's files, and tifffile, name the package in their text only.
     """
@@ -128,7 +121,7 @@ def _arguments(path: Path, plugin: str, options: ReadOptions) -> dict[str, Any]:
 
 
 def _spectra(path: Path, signals: Sequence[Signal], options: ReadOptions) -> list[Signal]:
-    """Return the signals with an energy axis, those of most axes; pictures are left out.
+    """Return the signals with an energy axis, those of most axes; images are left out.
 
     So are electron energy losses, also in eV, which Velox keeps beside the X-rays.
     """
@@ -140,7 +133,7 @@ def _spectra(path: Path, signals: Sequence[Signal], options: ReadOptions) -> lis
         found = "; ".join(f"{_title(signal)} {signal['data'].shape}" for signal in signals)
         raise FormatError(
             f"{path}: expected an axis in keV or eV, found none in {found or 'an empty file'}; if "
-            "it holds spectra, say which axis is the energy: energy_axis=... (--energy-axis)"
+            "it holds spectra, state which axis is energy: energy_axis=... (--energy-axis)"
         )
     most = max(signal["data"].ndim for signal in spectra)
     return [signal for signal in spectra if signal["data"].ndim == most]
@@ -198,7 +191,7 @@ def _with_frames(
         counts = arrays[0] if len(arrays) == 1 else sum(array.astype(np.uint32) for array in arrays)
         kind, repeat_axis = "frame", frame_axis
     elif len(arrays) > 1:
-        counts = _stack(arrays)
+        counts = stack(arrays)
         kind, repeat_axis = "detector", 0
     else:
         counts = arrays[0]
@@ -217,14 +210,6 @@ def _without_single_frame(element: Signal) -> Signal:
     return {**element, "data": element["data"][index], "axes": axes}
 
 
-def _stack(arrays: Sequence[Any]) -> Any:
-    if any(is_dask(array) for array in arrays):
-        import dask.array
-
-        return dask.array.stack(arrays)
-    return np.stack(arrays)
-
-
 def _dense(counts: Any) -> Any:
     """Return small lazy counts as NumPy; large ones stay lazy."""
     if is_dask(counts) and is_small(counts.nbytes):
@@ -240,7 +225,7 @@ def _found(
     spacing, unit = _spacing(axes)
     warnings = list(warnings)
     if unit == "pixel" and any(spacing):
-        warnings.append("the pixel sizes of y and x have different units and were left out")
+        warnings.append("the pixel sizes of y and x have different units and were ignored")
     return FileContents(
         counts=counts,
         energy_axis=None if position is None else position + extra_axes,
@@ -285,13 +270,13 @@ def _energy(path: Path, axis: Mapping[str, Any]) -> EnergyAxis:
 def _spacing(axes: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], str]:
     """Return the distances along each axis in one unit; of lengths only, None for others."""
     units = [str(axis.get("units", "")).strip().replace("\u03bc", "µ") for axis in axes]
-    lengths = [unit for unit in units if unit in _METRES]
+    lengths = [unit for unit in units if unit in METRES]
     if not lengths:
         return [None] * len(axes), "pixel"
     common = lengths[-1]
     spacing = [
-        abs(float(axis.get("scale", 1.0))) * (_METRES[unit] / _METRES[common])
-        if unit in _METRES
+        abs(float(axis.get("scale", 1.0))) * (METRES[unit] / METRES[common])
+        if unit in METRES
         else None
         for axis, unit in zip(axes, units, strict=True)
     ]
@@ -305,17 +290,15 @@ def _title(signal: Signal) -> str:
 def _metadata(signal: Signal) -> dict[str, Any]:
     """Return what the vendor says, and live and real time where they are found."""
     vendor = plain_or_text(signal.get("metadata", {}))
-    found: dict[str, Any] = {"vendor": vendor}
-    for key in ("live_time", "real_time"):
-        value = _search(vendor, key)
-        if isinstance(value, int | float):
-            found[key] = float(value)
-    return found
+    return {"vendor": vendor, **times_in(vendor)}
 
 
-def _search(tree: Any, key: str) -> Any:
-    if not isinstance(tree, Mapping):
-        return None
-    if key in tree:
-        return tree[key]
-    return next((hit for part in tree.values() if (hit := _search(part, key)) is not None), None)
+LAYOUT = Layout(
+    name="vendor",
+    description="Vendors' EDS maps through RosettaSciIO: Bruker .bcf, HyperSpy .hspy, JEOL .pts, "
+    "Velox .emd, EDAX .spd, Phenom .elid, DigitalMicrograph .dm3 and .dm4",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+)

@@ -28,27 +28,18 @@ _DAMAGED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Header:
-    """What the first row of a table is.
-
-    Parameters
-    ----------
-    energies : numpy.ndarray or None
-        Energies or numbers of the channels.
-    n_labels : int
-        Columns before the first channel, 0 or 1.
-    is_row : bool
-        False when the first row holds counts already.
-    unit : str
-        "keV", "eV" or "channel" where the header says so.
-    is_own : bool
-        Written by this program.
-    """
+    """What the first row of a table is."""
 
     energies: NDArray[np.float64] | None
+    """Energies or numbers of the channels."""
     n_labels: int
+    """Columns before the first channel, 0 or 1."""
     is_row: bool
+    """False if the first row already holds counts."""
     unit: str = ""
+    """Either "keV", "eV" or "channel" where the header says so."""
     is_own: bool = False
+    """Written by this program."""
 
 
 def number(cell: str) -> float | None:
@@ -119,8 +110,8 @@ def in_kev(header: Header) -> tuple[NDArray[np.float64], bool]:
     """Return the energies in keV and True, or channel numbers and False."""
     energies = header.energies
     assert energies is not None
-    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV a channel is no step
-    # that a detector has.
+    # Whole numbers one apart are channels, also of a part of a spectrum; 1 eV per channel is no
+    # step of a detector.
     numbered = energies[0] == np.rint(energies[0]) and bool(np.all(np.diff(energies) == 1))
     if header.unit == "channel" or (numbered and not header.unit):
         return energies, False

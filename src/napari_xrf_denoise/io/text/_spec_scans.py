@@ -17,27 +17,22 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
 
+from ._csv_header import number
+
 
 @dataclass
 class SpecScan:
-    """A scan with its ``#@`` lines and its blocks of counts.
-
-    Parameters
-    ----------
-    number, title : str
-        As in the line ``#S``.
-    header : dict of str to list of str
-        The words of each ``#@`` line, by its first word.
-    blocks : list of numpy.ndarray, shape (channels,)
-    n_rows : int
-        Rows of motor positions and counters, one a point.
-    """
+    """A scan with its ``#@`` lines and its blocks of counts."""
 
     number: str
     title: str
+    """As in the line ``#S``, like the number."""
     header: dict[str, list[str]]
+    """The words of each ``#@`` line, by its first word."""
     blocks: list[NDArray[Any]]
+    """Counts (channels,) of each block."""
     n_rows: int = 0
+    """Rows of motor positions and counters, one for each point."""
 
     @property
     def n_detectors(self) -> int:
@@ -66,21 +61,15 @@ class SpecScan:
 
 
 def parse(path: Path, text: str) -> list[SpecScan]:
-    """Return the scans that have blocks of counts.
-
-    Raises
-    ------
-    FormatError
-        If a block is cut off or holds what is no number.
-    """
+    """Return the scans that have blocks of counts."""
     scan = SpecScan("", "", {}, [])
     common = scan.header  # what stands above the first scan holds for all
     scans = [scan]
     lines = iter(text.splitlines())
     for line in lines:
         if line.startswith("#S"):
-            number, _, title = line[2:].strip().partition(" ")
-            scan = SpecScan(number, title.strip(), dict(common), [])
+            name, _, title = line[2:].strip().partition(" ")
+            scan = SpecScan(name, title.strip(), dict(common), [])
             scans.append(scan)
         elif line.startswith("#@") and len(line) > 2:
             key, *values = line[2:].split() or [""]
@@ -118,17 +107,11 @@ def _block(path: Path, scan: SpecScan, line: str, next_line: Callable[[], str]) 
 
 
 def whole_counts(cells: list[str], where: str) -> NDArray[Any]:
-    """Return numbers in text as whole counts, or as floats where they are not whole.
-
-    Raises
-    ------
-    FormatError
-        If one of them is no number.
-    """
+    """Return numbers in text as whole counts, or as floats if they are not whole."""
     try:
         values = np.array(cells, dtype=np.float64)
     except ValueError:
-        bad = next(cell for cell in cells if not is_number(cell))
+        bad = next(cell for cell in cells if number(cell) is None)
         raise FormatError(
             f"{where}: expected counts as numbers, found {bad[:40]!r}; the file is damaged or cut "
             "off, export it again"
@@ -137,12 +120,3 @@ def whole_counts(cells: list[str], where: str) -> NDArray[Any]:
     if whole and values.size and values.min() >= 0 and values.max() < 2**32:
         return values.astype(np.uint32)
     return values
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is one number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

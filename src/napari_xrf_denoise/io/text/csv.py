@@ -22,7 +22,8 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.signatures import looks_like_text
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._csv_header import (
@@ -58,8 +59,7 @@ def recognise(path: Path) -> str | None:
     """Return why this is a table of spectra, or None; only the first two rows are looked at."""
     if not opens(path):
         return None
-    with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES)
+    start = first_bytes(path, _SNIFFED_BYTES)
     lines = list(islice(_lines(start.decode("utf-8-sig", "replace")), 2))
     if len(lines) < 2:
         return None
@@ -80,15 +80,7 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra.
-
-    Raises
-    ------
-    FormatError
-        If rows differ in length, or a cell is no number; the message says which.
-    DataError
-        If an axis option does not fit a table.
-    """
+    """Read a table of spectra; with ``energy_axis=0`` its columns are the spectra."""
     if options.energy_axis not in (None, 0, 1, -1, -2):
         raise DataError(
             f"{path}: energy_axis={options.energy_axis} does not exist in a table; expected 1 "
@@ -96,8 +88,8 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         )
     if options.repeat_axis not in (None, 0, 1, -1, -2):
         raise DataError(
-            f"{path}: repeat_axis={options.repeat_axis} does not exist in a table, whose spectra "
-            "are the repeats; leave it out"
+            f"{path}: repeat_axis={options.repeat_axis} does not exist in a table, in which "
+            "spectra are the repeats; leave it out"
         )
     table = _load(path, by_columns=options.energy_axis in (0, -2))
     # What this program wrote had its overflow taken off before.
@@ -117,13 +109,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
 
 def write(path: Path, image: SpectrumImage) -> None:
-    """Write a list of spectra: counts and energies only; HDF5 and OME-TIFF keep the rest too.
-
-    Raises
-    ------
-    DataError
-        If the image is a map.
-    """
+    """Write a list of spectra: counts and energies only; HDF5 and OME-TIFF keep the rest too."""
     if image.is_map:
         raise DataError(
             f"a CSV table holds a list of spectra, shape (repeat, 1, 1, energy); found a map of "
@@ -198,8 +184,8 @@ def _check_header(
         row, column = ("column", "row") if by_columns else ("row", "column")
         raise FormatError(
             f"{path}: {row} {lines[0].number} looks like energies, but {column} {wrong + 1} "
-            f"({cells[wrong][:40]!r}) does not rise as the others do; correct it, or, if these are "
-            f"counts, put a {row} of energies before them"
+            f"({cells[wrong][:40]!r}) does not increase like the others; correct it, or, if these "
+            f"are counts, put a {row} of energies before them"
         )
 
 
@@ -267,7 +253,7 @@ def _name_bad_cell(
                 found = f"{cell[:40]!r}" if cell else "an empty cell"
                 raise FormatError(
                     f"{path}: {row} {line.number}, {column} {place}: expected counts as a number, "
-                    f"found {found}; correct the cell or leave the {row} out"
+                    f"found {found}; correct the cell or remove the {row}"
                 )
     raise FormatError(f"{path}: expected rows of numbers, found cells that cannot be read")
 
@@ -288,13 +274,13 @@ def _numbers_rows(column: NDArray[np.float64]) -> bool:
 def _suggest_columns(
     path: Path, counts: NDArray[np.float64], header: Header, names: list[str]
 ) -> None:
-    """Refuse a table that lies on its side: few columns, the first of them energies."""
+    """Refuse a transposed table: few columns, the first of them energies."""
     n_rows, n_columns = counts.shape
     on_its_side = n_rows > FEWEST_CHANNELS > n_columns + 1 and rises(counts[:, 0])
     if header.energies is None and (on_its_side or n_rows > 8 * n_columns):
         found = f"{path}: expected rows to be spectra, found {n_rows} rows of {n_columns} numbers"
         if names[0] == CHANNEL:
-            # Of a table that is turned round, energies would be read as a spectrum.
+            # In a transposed table, energies would be read as a spectrum.
             raise FormatError(
                 f"{found}; if the columns are the spectra, name each as "
                 f"“map{COUNTS}”, and energies “{ENERGY}”"
@@ -321,3 +307,14 @@ def _split_overflow(
     if not stands_out or not np.all(last[measured] > neighbours[measured].max(axis=1)):
         return counts, None
     return counts[:, :-1], [int(value) for value in last]
+
+
+LAYOUT = Layout(
+    name="csv",
+    description="CSV table of spectra: rows are spectra, the header holds the energies",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    write=write,
+    suffixes=SUFFIXES,
+)

@@ -17,11 +17,18 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.mca_calibration import KEV, UNUSABLE, polynomial_axis
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.mca_calibration import (
+    KEV,
+    UNUSABLE,
+    linear_axis,
+    polynomial_axis,
+)
 from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
-from ._spec_scans import SpecScan, is_number, parse, whole_counts
+from ._csv_header import number
+from ._spec_scans import SpecScan, parse, whole_counts
 
 _SNIFFED_BYTES = 2**18
 _AMPTEK = "<<PMCA SPECTRUM>>"
@@ -57,13 +64,6 @@ def read(path: Path, options: ReadOptions) -> FileContents:
 
     Several MCAs at each point of a SPEC scan become repeats of the kind "detector". Scans of
     different lengths of spectrum are read one at a time, named by number: ``dataset="3"``.
-
-    Raises
-    ------
-    FormatError
-        If the file is cut off, a count is no number, or SPEC scans do not fit together.
-    SettingsError
-        If a scan was named in a file of one spectrum.
     """
     text = _decoded(path.read_bytes())
     kind = _kind(text)
@@ -115,8 +115,8 @@ def _found_one(
 ) -> FileContents:
     if counts.size == 0:
         raise FormatError(
-            f"{path}: expected counts behind the header, found none; the measurement may have been "
-            "stopped, export it again"
+            f"{path}: expected counts after the header, found none; the measurement may have been "
+            "stopped: export it again"
         )
     return FileContents(
         counts=counts,
@@ -129,21 +129,19 @@ def _found_one(
 
 
 def _times(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
-    """Return those times in s that are numbers above zero; zero stands for not measured."""
+    """Return the times in s above zero; zero stands for not measured."""
     times = {}
-    for name, value in values:
-        number = _number(str(value))
-        if number is not None and number > 0:
-            times[name] = number
+    for name, stored in values:
+        value = _number(str(stored))
+        if value is not None and value > 0:
+            times[name] = value
     return times
 
 
 def _number(text: str) -> float | None:
-    try:
-        value = float(text.split()[0]) if text.split() else np.nan
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
+    """Return the finite number that a text begins with."""
+    value = number(text.split()[0]) if text.split() else None
+    return value if value is not None and np.isfinite(value) else None
 
 
 # Amptek
@@ -187,8 +185,9 @@ def _amptek_energy(lines: Sequence[str], size: int) -> tuple[EnergyAxis | None, 
     points = []
     for line in lines:
         cells = _SEPARATORS.split(line.strip())
-        if len(cells) == 2 and all(map(is_number, cells)):
-            points.append([float(cell) for cell in cells])
+        values = [value for cell in cells if (value := number(cell)) is not None]
+        if len(cells) == len(values) == 2:
+            points.append(values)
         elif line.upper().startswith("LABEL"):
             label = _entry(line, " - ")[1].lower()
     if not points:
@@ -198,17 +197,10 @@ def _amptek_energy(lines: Sequence[str], size: int) -> tuple[EnergyAxis | None, 
         return None, [UNUSABLE.format(found=f"through {len(points)} point(s)")]
     if np.array_equal(channels, energies):
         return None, []
-    # The label is "Channel" until somebody types another, so that it seldom tells the unit.
+    # The label is "Channel" unless the user changes it, so that it seldom states the unit.
     in_ev = "kev" not in label and (label == "ev" or energies.max() > _EV_ABOVE)
     gain, offset = np.polyfit(channels, energies / 1000 if in_ev else energies, 1)
-    return _axis(float(offset), float(gain), size)
-
-
-def _axis(offset: float, gain: float, size: int) -> tuple[EnergyAxis | None, list[str]]:
-    try:
-        return EnergyAxis(offset, gain, size), []
-    except DataError:
-        return None, [UNUSABLE.format(found=f"{offset:g} keV, {gain:g} keV a channel")]
+    return linear_axis(float(offset), float(gain), size)
 
 
 # EMSA/MAS
@@ -219,8 +211,8 @@ def _read_emsa(path: Path, lines: Sequence[str]) -> FileContents:
     start = _line_of(lines, "#SPECTRUM")
     if start is None:
         raise FormatError(
-            f"{path}: expected counts behind a line #SPECTRUM, found no such line; the file is cut "
-            "off, export it again"
+            f"{path}: expected counts after a line #SPECTRUM, found no such line; the file is "
+            "cut off: export it again"
         )
     end = _line_of(lines, "#ENDOFDATA")
     body = [line for line in lines[start + 1 : end] if not line.startswith("#")]
@@ -275,7 +267,7 @@ def _emsa_energy(
         except DataError:
             return None, [UNUSABLE.format(found="in the column of energies")]
     offset, gain = (_number(header.get(key, "")) for key in ("OFFSET", "XPERCHAN"))
-    return (None, []) if gain is None else _axis((offset or 0.0) * kev, gain * kev, size)
+    return (None, []) if gain is None else linear_axis((offset or 0.0) * kev, gain * kev, size)
 
 
 # SPEC
@@ -342,7 +334,7 @@ def _spec_energy(scans: Sequence[SpecScan], size: int) -> tuple[EnergyAxis | Non
     ]
     if others:
         warnings.append(
-            f"the calibration of scan {scans[0].number} was taken for all, those of scans "
+            f"the calibration of scan {scans[0].number} was used for all scans; those of "
             f"{', '.join(others[:8])} differ; read them one at a time with dataset (--dataset)"
         )
     return energy, warnings
@@ -357,3 +349,13 @@ def _spec_times(
         return {}
     live, real = (np.repeat([values[place] for values in times], n_points) for place in (1, 2))
     return {"live_time": live, "real_time": real}
+
+
+LAYOUT = Layout(
+    name="spectrum_text",
+    description="Spectra in text: Amptek .mca, EMSA/MAS .msa, SPEC files with MCA blocks",
+    recognise=recognise,
+    read=read,
+    opens=opens,
+    has_datasets=True,
+)

@@ -21,7 +21,8 @@ from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.io.base.contents import FileContents
-from napari_xrf_denoise.io.base.signatures import looks_like_text
+from napari_xrf_denoise.io.base.layout import Layout
+from napari_xrf_denoise.io.base.signatures import first_bytes, looks_like_text
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._csv_header import (
@@ -38,15 +39,7 @@ from ._csv_header import (
 
 
 def deviation_name(spectrum: str, kind: str) -> str:
-    """Return what the standard deviation of a spectrum is called in a table.
-
-    Parameters
-    ----------
-    spectrum : str
-        The spectrum's own name.
-    kind : str
-        Where it comes from, such as ``"Poisson"``.
-    """
+    """Return the name of a standard deviation of a kind, such as Poisson, in a table."""
     return f"{spectrum}, standard deviation, {kind}"
 
 
@@ -116,7 +109,7 @@ def _columns(
 ) -> dict[str, Sequence[Any]]:
     columns: dict[str, Sequence[Any]] = {}
     for axis, names in _by_axis(spectra, energy):
-        # Columns of other energies are told apart by the spectra that they belong to.
+        # Columns of further energies are named after their first spectrum.
         of = f" of {names[0]}" if columns else ""
         columns[f"{CHANNEL}{of}"] = range(axis.size)
         if axis.calibrated:
@@ -156,17 +149,11 @@ Row = tuple[int, list[str]]
 """The line of the file that a row begins in, and its cells."""
 
 
-def opens(path: Path) -> bool:
-    """Whether the first row names such columns."""
-    return recognise(path) is not None
-
-
 def recognise(path: Path) -> str | None:
     """Return why this is a table of spectra in columns, or None; one row is looked at."""
     if not looks_like_text(path):
         return None
-    with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES).decode("utf-8-sig", "replace")
+    start = first_bytes(path, _SNIFFED_BYTES).decode("utf-8-sig", "replace")
     delimiter = _delimiter(start)
     if delimiter is None:
         return None
@@ -176,20 +163,11 @@ def recognise(path: Path) -> str | None:
 
 
 def read(path: Path, options: ReadOptions) -> FileContents:
-    """Read the spectra that share the first column of channels, as repeats.
-
-    Raises
-    ------
-    FormatError
-        If a row is cut off or missing, a cell is no number, or energies do not rise; the message
-        says which.
-    DataError
-        If an axis is named: the file says which they are.
-    """
+    """Read the spectra that share the first column of channels, as repeats."""
     if options.energy_axis is not None or options.repeat_axis is not None:
         raise DataError(
-            f"{path}: the first row says that the columns are spectra; leave energy_axis and "
-            "repeat_axis out"
+            f"{path}: the columns are spectra, as the first row states; leave out energy_axis and "
+            "repeat_axis"
         )
     (_, names), *rows = _rows(path)
     spectra = _spectra(names)
@@ -207,14 +185,14 @@ def read(path: Path, options: ReadOptions) -> FileContents:
     counts, labels, warnings = _without_differences(table[len(beside) :], labels)
     if len(labels) > 1:
         warnings.append(
-            f"the columns {', '.join(labels)} are read as repeats of one measurement; where they "
+            f"the columns {', '.join(labels)} are read as repeats of one measurement; if they "
             "are not, choose one with repeats (--repeats 0)"
         )
     others = [name for name in names[_width(names) :] if name.endswith(COUNTS)]
     if others:
         warnings.append(
-            f"columns with energies of their own are left out: {', '.join(others)}; to read "
-            "them, save them alone"
+            f"columns with their own energies were skipped: {', '.join(others)}; to read "
+            "them, save them separately"
         )
     return FileContents(
         counts=whole(counts),
@@ -243,7 +221,7 @@ def _is_other_axis(name: str) -> bool:
 
 
 def _spectra(names: list[str]) -> list[int]:
-    """Return the columns of the first axis that hold counts, and not how far counts are off."""
+    """Return the columns of the first axis that hold counts, not standard deviations."""
     counts = [name.removesuffix(COUNTS) for name in names if name.endswith(COUNTS)]
     deviations = tuple(deviation_name(name, "") for name in counts)
     return [
@@ -266,8 +244,8 @@ def _rows(path: Path) -> Iterator[Row]:
             cells = next(reader, None)
         except csv.Error as error:
             raise FormatError(
-                f"{path}: row {place} cannot be split into cells ({error}); take a stray "
-                "quotation mark out of it"
+                f"{path}: row {place} cannot be split into cells ({error}); remove a "
+                "stray quotation mark"
             ) from None
         if cells is None:
             return
@@ -315,7 +293,7 @@ def _without_differences(
     left_out = [label for label, is_one in zip(labels, is_difference, strict=True) if is_one]
     kept = [label for label, is_one in zip(labels, is_difference, strict=True) if not is_one]
     warning = (
-        "columns with counts below 0, as differences of spectra have, are left out: "
+        "columns with counts below 0, such as differences of spectra, were skipped: "
         f"{', '.join(left_out)}"
     )
     return counts[np.logical_not(is_difference)], kept, [warning]
@@ -342,6 +320,15 @@ def _check_energies(path: Path, rows: Sequence[Row], energies: NDArray[np.float6
     if not is_right.all() or (energies.size > 1 and not rises(energies)):
         wrong = int(np.argmin(is_right))
         raise FormatError(
-            f"{path}: row {rows[wrong][0]}, column 2 ({ENERGY}): expected energies that rise from "
-            f"row to row, found {energies[wrong]:g}; correct it, or save the table again"
+            f"{path}: row {rows[wrong][0]}, column 2 ({ENERGY}): expected energies that increase "
+            f"from row to row, found {energies[wrong]:g}; correct it, or save the table again"
         )
+
+
+LAYOUT = Layout(
+    name="columns",
+    description="Table of spectra in columns, as the Spectrum dock saves it",
+    recognise=recognise,
+    read=read,
+    opens=lambda path: recognise(path) is not None,
+)

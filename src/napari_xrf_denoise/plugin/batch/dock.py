@@ -6,48 +6,57 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QModelIndex, QSignalBlocker, QSize, Qt, QTimer
+from qtpy.QtCore import QModelIndex, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_xrf_denoise.batch.record import read_quietly
-from napari_xrf_denoise.batch.runner import in_words
+from napari_xrf_denoise.batch.task import seconds_left
+from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.core.quantities import about_seconds
 from napari_xrf_denoise.denoising.settings import METHOD_TIPS, METHODS, PRESET_TIPS, PRESETS
 from napari_xrf_denoise.layers.convert import layer_data
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
-from napari_xrf_denoise.plugin.common.dock import DockedWidget
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.dock import Dock
+from napari_xrf_denoise.plugin.common.jobs import Latest
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
-from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, words_label
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    check_box,
+    choice_box,
+    column,
+    form,
+    inside,
+    progress_bar,
+    row,
+    scroll_in,
+    show_words,
+    words_label,
+)
 
 from .console import python_of
-from .model import SUFFIXES, BatchModel, BatchSession, Way
+from .model import SUFFIXES, BatchModel, Way, share_done
+from .session import BatchSession
 from .table import BatchTable
 
 if TYPE_CHECKING:
     import napari.viewer
 
-POLL_MS = 100
-"""Time between two looks at the batch."""
 LEAST_TABLE = QSize(220, 120)
 WAYS: dict[Way, tuple[str, str]] = {
-    "settings": ("a method", "Learns from each file by itself"),
-    "model": ("a saved model", "Applies a model that a run on another file has saved"),
+    "settings": ("training on each file", "Train a new model on each file"),
+    "model": ("a saved model", "Apply a model saved by a run on another file"),
 }
 FORMAT_TIPS = {
     ".h5": "NeXus HDF5, also for PyMca and silx",
@@ -56,102 +65,99 @@ FORMAT_TIPS = {
 }
 
 
-class BatchDock(DockedWidget):
-    """Add files, say how to denoise them, start; each row tells what became of its file.
+class BatchDock(Dock):
+    """Add files, choose how to denoise them, start; each row shows the state of its file."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Given by napari.
-    """
+    model: BatchModel
+    SIZE = QSize(600, 560)
+    POLL_MS = 100
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
         user_preferences = preferences()
-        self.model = BatchModel(preset=user_preferences.preset)
+        super().__init__(napari_viewer, BatchModel(preset=user_preferences.preset))
         self.session = BatchSession(self.model, preferences=user_preferences)
-        self._opening: BackgroundJob | None = None
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._poll)
+        self.opening = Latest("xrf-opening")
         self.setAcceptDrops(True)
         self._build()
         self._connect()
-        self._listen_to_model()
+        self.listen()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which all columns can be read."""
-        return QSize(600, 560)
+    def leave(self) -> None:
+        """Stop the batch."""
+        self.session.stop()
 
     def _build(self) -> None:
-        self.add_button = _button("Add files…", "Files with spectra or maps, in any known format")
-        self.folder_button = _button("Add folder…", "All files of a folder that may hold counts")
-        self.remove_button = _button(
-            "Remove", "Takes the selected rows out of the list; the files stay where they are"
+        self.add_button = button("Add files…", "Add files with spectra or maps, in any format")
+        self.folder_button = button("Add folder…", "Add all files of a folder that may hold counts")
+        self.remove_button = button(
+            "Remove", "Remove the selected rows from the list; the files stay where they are"
         )
         self.table = BatchTable()
         self.table.setMinimumSize(LEAST_TABLE)
-        self.table.setToolTip("Double-click a row that is done, or press Enter, to open its result")
+        self.table.setToolTip("Double-click a finished row, or press Enter, to open its result")
+        self.words = words_label("What will be done, or what is missing")
+        self.button = QPushButton("Start")
+        self.progress_bar = progress_bar("Share of the batch that is done, in %, by file size")
+        self.stage_label = words_label("Current step, and the time left for all files")
+        self.outcome_label = words_label("Result of the batch")
+        self.python = ConsoleSnippet()
+        self.python.button.toggled.connect(self._show_python)
+        settings = self._build_settings()
+        scroll_in(
+            self,
+            column(
+                _stretched(self.add_button, self.folder_button, self.remove_button),
+                (self.table, 1),
+                settings,
+                self.advanced,
+                self.words,
+                self.button,
+                self.progress_bar,
+                self.stage_label,
+                self.outcome_label,
+                self.python,
+            ),
+        )
+
+    def _build_settings(self) -> QFormLayout:
         self.way_box = QComboBox()
-        for row, (way, (text, tip)) in enumerate(WAYS.items()):
+        for number, (way, (text, tip)) in enumerate(WAYS.items()):
             self.way_box.addItem(text, way)
-            self.way_box.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
+            self.way_box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
         self.way_box.setToolTip("\n".join(f"{text}: {tip}" for text, tip in WAYS.values()))
         self.method_box = choice_box(METHODS, METHOD_TIPS)
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.settings_form = SettingsForm()
-        tip = "Single settings of the method, where they shall differ from the preset"
-        self.advanced = Collapsible("Advanced settings", self.settings_form.native, tip)
-        self.model_field = _path_field("Model that a run has saved (.safetensors)")
-        self.model_button = _button("Choose…", "Choose the model file")
-        self.way_stack = QStackedWidget()
-        self.way_stack.addWidget(_row(self.method_box, self.preset_box))
-        self.way_stack.addWidget(_row(self.model_field, self.model_button))
-        self.way_stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.target_field = _path_field("Folder for the results; it is made when it is missing")
-        self.target_button = _button("Choose…", "Choose the folder for the results")
-        self.suffix_box = choice_box(SUFFIXES, FORMAT_TIPS)
-        self.overwrite_box = QCheckBox("Replace older files")
-        self.overwrite_box.setToolTip(
-            "Otherwise a file that is there stays, and the row says so. Results of the same file "
-            "with the same settings are never computed again."
+        self.advanced = Collapsible(
+            "Advanced settings",
+            self.settings_form.native,
+            "Override individual settings of the preset",
         )
-        self.words = words_label("What will be done, or what is missing")
-        self.button = QPushButton("Start")
-        self.progress_bar = QProgressBar()
-        self.progress_bar.setRange(0, 1000)
-        self.progress_bar.setToolTip("Share of the whole batch that is done, in %, by file size")
-        self.stage_label = words_label("What is being done, and the time left for all files")
-        self.outcome_label = words_label("What came of the batch")
-        self.python = ConsoleSnippet()
-        self.python.button.toggled.connect(self._show_python)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.addRow("Denoise with", self.way_box)
-        form.addRow(self.way_stack)
-        form.addRow("Results in", _row(self.target_field, self.target_button))
-        form.addRow("Format", self.suffix_box)
-        form.addRow(self.overwrite_box)
-        layout = QVBoxLayout()
-        layout.addWidget(_row(self.add_button, self.folder_button, self.remove_button))
-        layout.addWidget(self.table, 1)
-        layout.addLayout(form)
-        layout.addWidget(self.advanced)
-        for widget in (
-            self.words,
-            self.button,
-            self.progress_bar,
-            self.stage_label,
-            self.outcome_label,
-            self.python,
-        ):
-            layout.addWidget(widget)
-        scroll_in(self, layout)
+        self.model_field = _path_field("File of a saved model (.safetensors)")
+        self.model_button = button("Choose…", "Choose the model file")
+        self.way_stack = QStackedWidget()
+        self.way_stack.addWidget(inside(_stretched(self.method_box, self.preset_box)))
+        self.way_stack.addWidget(inside(row((self.model_field, 1), self.model_button)))
+        self.way_stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.target_field = _path_field("Output folder (created if missing)")
+        self.target_button = button("Choose…", "Choose the output folder")
+        self.suffix_box = choice_box(SUFFIXES, FORMAT_TIPS)
+        self.overwrite_box = check_box(
+            "Overwrite existing results",
+            "Otherwise a file that exists is kept, and its row says so. Results of the same file "
+            "with the same settings are never computed again.",
+        )
+        settings = form(("Denoise by", self.way_box))
+        settings.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        settings.addRow(self.way_stack)
+        settings.addRow("Output folder", inside(row((self.target_field, 1), self.target_button)))
+        settings.addRow("Format", self.suffix_box)
+        settings.addRow(self.overwrite_box)
+        return settings
 
     def _connect(self) -> None:
         model = self.model
+        self.follow(model.events, self.show_model)
         self.add_button.clicked.connect(self._add_files)
         self.folder_button.clicked.connect(self._add_folder)
         self.remove_button.clicked.connect(self._remove)
@@ -171,20 +177,6 @@ class BatchDock(DockedWidget):
         self.target_button.clicked.connect(self._choose_target)
         self.button.clicked.connect(self._click)
 
-    def _listen_to_model(self) -> None:
-        # Kept apart from the widget, which may be gone when they are let go.
-        model, session, show = self.model, self.session, self._show
-
-        def listen() -> None:
-            model.events.connect(show, check_nargs=False, unique=True)
-            show()
-
-        def unlisten() -> None:
-            session.stop()
-            model.events.disconnect(show, missing_ok=True)
-
-        self.listen_with(listen, unlisten)
-
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
         """Take files, but not while a batch runs."""
         if event is not None and self.model.status == "idle" and _dropped(event):
@@ -197,11 +189,11 @@ class BatchDock(DockedWidget):
             self.model.add(_dropped(event))
 
     def _add_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Files to denoise", self._start_folder())
+        names, _ = QFileDialog.getOpenFileNames(self, "Add files", self._start_folder())
         self.model.add(map(Path, names))
 
     def _add_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder to denoise", self._start_folder())
+        name = QFileDialog.getExistingDirectory(self, "Add a folder", self._start_folder())
         if name:
             self.model.add([Path(name)])
 
@@ -213,15 +205,13 @@ class BatchDock(DockedWidget):
 
     def _choose_model(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Saved model", self._start_folder(), "Models (*.safetensors)"
+            self, "Choose a model", self._start_folder(), "Models (*.safetensors)"
         )
         if name:
             self.model.change(model_file=Path(name))
 
     def _choose_target(self) -> None:
-        name = QFileDialog.getExistingDirectory(
-            self, "Folder for the results", self._start_folder()
-        )
+        name = QFileDialog.getExistingDirectory(self, "Output folder", self._start_folder())
         if name:
             self.model.change(folder=Path(name))
 
@@ -237,43 +227,42 @@ class BatchDock(DockedWidget):
         if self.model.status != "idle":
             self.session.stop()
             return
-        self._take_paths()  # typed and not yet confirmed
+        self._take_paths()  # typed, but not confirmed yet
         self.session.preferences = preferences()
         self.session.start()
-        self._timer.start()
+        self.start_polling()
 
-    def _poll(self) -> None:
-        self.session.poll()
-        job = self._opening
-        if job is not None and job.is_done:
-            self._opening = None
-            self._show_result(job)
-        if self.model.status == "idle" and self._opening is None:
-            self._timer.stop()
+    def poll(self) -> bool:
+        """Take over how far the batch is, and a result that was read."""
+        is_idle = self.session.poll()
+        if self.opening.is_waiting and self.opening.poll():
+            self._show_result()
+        return is_idle and not self.opening.is_waiting
 
     def _open_result(self, index: QModelIndex) -> None:
         task = self.model.tasks[index.row()]
-        if not task.has_result or self._opening is not None:
+        if not task.has_result or self.opening.is_waiting:
             return
-        self._opening = BackgroundJob(lambda *_: read_quietly(task.target), "xrf-opening")
-        self.outcome_label.setText(f"Opening {task.target.name}…")
-        self.outcome_label.setVisible(True)
-        self._opening.start()
-        self._timer.start()
+        show_words(self.outcome_label, f"Opening {task.target.name}…")
+        self.opening.want(task.target, lambda *_: read_quietly(task.target))
+        self.start_polling()
 
-    def _show_result(self, job: BackgroundJob) -> None:
-        self._show()
-        if job.error is not None:
+    def _show_result(self) -> None:
+        result, error = self.opening.result, self.opening.error
+        self.opening.forget()
+        self.show_model()
+        if error is not None:
             self.model.outcome_kind = "error"
-            self.model.outcome = in_words(job.error, Path("result"))
+            self.model.outcome = in_words(error)
             return
         from napari_xrf_denoise.plugin.opening.loading import follow
 
-        data, attributes, _ = layer_data(job.result)
+        data, attributes, _ = layer_data(result)
         follow(self.viewer)
         self.viewer.add_image(data, **attributes)
 
-    def _show(self, *_: Any) -> None:
+    def show_model(self, *_: Any) -> None:
+        """Show the model as it is."""
         model = self.model
         idle = model.status == "idle"
         self.table.tasks.show_tasks(model.tasks)
@@ -292,10 +281,10 @@ class BatchDock(DockedWidget):
         self.button.setToolTip(
             "Denoise the files one after the other"
             if idle
-            else "End the batch; results that are complete stay, and Start goes on with the rest"
+            else "Stop the batch. Finished results are kept; Start resumes with the rest."
         )
         self.progress_bar.setVisible(not idle)
-        self.progress_bar.setValue(round(1000 * model.fraction))
+        self.progress_bar.setValue(round(1000 * share_done(model.tasks)))
         self.stage_label.setVisible(not idle)
         self.stage_label.setText(_stage(model))
         self.outcome_label.setVisible(idle and bool(model.outcome))
@@ -360,9 +349,9 @@ def _stage(model: BatchModel) -> str:
         words.append("loading torch")
     if model.status == "stopping":
         writing = bool(running) and running[0].stage == "writing"
-        words.append("stopping when this result is written" if writing else "stopping")
-    elif model.seconds_left is not None:
-        words.append(f"{about_seconds(model.seconds_left)} left for all")
+        words.append("stopping after this result is written" if writing else "stopping")
+    elif (left := seconds_left(model.tasks)) is not None:
+        words.append(f"{about_seconds(left)} left for all")
     return ", ".join(words)
 
 
@@ -377,21 +366,10 @@ def _path(text: str) -> Path | None:
     return Path(text.strip()).expanduser() if text.strip() else None
 
 
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget, 1 if isinstance(widget, QLineEdit | QStackedWidget) else 0)
-    if not any(isinstance(widget, QLineEdit | QStackedWidget) for widget in widgets):
-        layout.addStretch(1)
-    return row
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
+def _stretched(*widgets: QWidget) -> QHBoxLayout:
+    layout = row(*widgets)
+    layout.addStretch(1)
+    return layout
 
 
 def _path_field(tip: str) -> QLineEdit:

@@ -21,13 +21,13 @@ from napari_xrf_denoise.batch.runner import Task
 
 COLUMNS = {
     "File": "File with counts",
-    "State": "waiting, running, done, failed, stopped, or skipped: its result was there already",
+    "State": "waiting, running, done, failed, stopped, or skipped (the result already exists)",
     "Progress (%)": "Share of the file's work that is done, in %",
     "Dose gain (×)": (
-        "As good as how many times the dose: the error of the raw counts over that of the result, "
-        "and its interval"
+        "Dose gain and its interval: squared error of the raw counts over that of the result; 8 "
+        "equals 8 times the dose"
     ),
-    "Message": "What is being done, and what came of it",
+    "Message": "Current step, or the reason of a failure",
 }
 FILE, STATE, PROGRESS, GAIN, MESSAGE = range(len(COLUMNS))
 WIDTHS = {FILE: 150, STATE: 62, PROGRESS: 88, GAIN: 124}
@@ -38,19 +38,14 @@ NO_INDEX = QModelIndex()
 
 
 class TaskTableModel(QAbstractTableModel):
-    """Shows tasks; the tasks themselves are the batch model's.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
+    """Shows tasks; the tasks themselves are the batch model's."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks: tuple[Task, ...] = ()
 
     def show_tasks(self, tasks: Sequence[Task]) -> None:
-        """Show these; only rows that have changed are painted again."""
+        """Show tasks; only rows that have changed are painted again."""
         before, self_tasks = self._tasks, tuple(tasks)
         if [task.source for task in before] != [task.source for task in self_tasks]:
             self.beginResetModel()
@@ -130,12 +125,7 @@ class ProgressDelegate(QStyledItemDelegate):
 
 
 class BatchTable(QTableView):
-    """The files of a batch, each with what has become of it.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
+    """The files of a batch, each with its state."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from napari_xrf_denoise.plugin.common.console import layer_line, snippet
+
 from .model import CalibrateModel
 
 
 def python_of(model: CalibrateModel) -> str:
-    """Return lines for napari's console that calibrate the chosen layer.
-
-    Parameters
-    ----------
-    model : CalibrateModel
-
-    Returns
-    -------
-    str
-        Empty where the fields cannot be applied.
-    """
+    """Return lines that calibrate the chosen layer; none where the fields cannot be applied."""
     if model.problem():
         return ""
     if model.way == "peaks":
@@ -35,12 +27,8 @@ def python_of(model: CalibrateModel) -> str:
     arguments = f"layer, axis, energy_axis={model.energy_axis}"
     if model.repeat_axis is not None:
         arguments += f", repeat_axis={model.repeat_axis}"
-    return "\n".join(
-        [
-            "import napari_xrf_denoise as xrf",
-            "",
-            f"layer = viewer.layers[{model.source.name!r}]",
-            *axis,
-            f"xrf.layers.calibrate_layer({arguments}, record=made)",
-        ]
+    return snippet(
+        layer_line(model.source),
+        *axis,
+        f"xrf.layers.calibrate_layer({arguments}, record=made)",
     )

@@ -7,31 +7,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QSignalBlocker, QSize, QTimer
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, QSize
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
-from napari_xrf_denoise.plugin.common.dock import DockedWidget
+from napari_xrf_denoise.plugin.common.dock import Dock
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.layer_images import current_energy
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.plots import SpectrumPreview, colors_of
+from napari_xrf_denoise.plugin.common.plots import LOG_TIP, EnergyPlot, PlotColors
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
-from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    check_box,
+    choice_buttons,
+    column,
+    form,
+    inside,
+    number_field,
+    row,
+    row_in,
+    scroll_in,
+    short_box,
+    show_choices,
+    show_number,
+    show_words,
+    words_label,
+)
 from napari_xrf_denoise.spectroscopy.calibration import LINE_NAMES, refine_peak
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek, in_latin
 
 from .console import python_of
 from .model import CalibrateModel, Way
@@ -39,90 +43,70 @@ from .model import CalibrateModel, Way
 if TYPE_CHECKING:
     import napari.viewer
 
-POLL_MS = 50
-"""Time between two looks at a spectrum that is being added up."""
 WAYS: dict[Way, tuple[str, str]] = {
-    "peaks": ("Two peaks", "From two peaks of the spectrum and the lines that they are"),
-    "numbers": ("Offset and gain", "From the energy of channel 0 and the width of a channel"),
+    "peaks": ("Two peaks", "Calibrate from two peaks of the spectrum and their lines"),
+    "numbers": ("Offset and gain", "Enter the energy of channel 0 and the width of a channel"),
+}
+PEAKS = {
+    number: (f"Peak {number + 1}", "Set this peak with the next click in the spectrum")
+    for number in range(2)
 }
 
 
-class CalibrateDock(DockedWidget):
-    """Choose a layer, say how its channels become energies, apply.
+class CalibrateDock(Dock):
+    """Choose a layer, say how its channels become energies, apply."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Given by napari.
-    """
+    model: CalibrateModel
+    SIZE = QSize(400, 560)
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.model = CalibrateModel()
-        self._summing = SumSpectrum()
-        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._poll)
+        super().__init__(napari_viewer, CalibrateModel())
+        self.summing = SumSpectrum()
         self._build()
         self._connect()
-        self._listen_to_viewer()
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which a spectrum is seen beside the fields' names."""
-        return QSize(400, 560)
+        self.listen()
 
     def _build(self) -> None:
         self.layer_box = short_box("Image layer of counts")
-        self.energy_box = short_box(
-            "Which axis of the layer is the energy, in channels: number and length"
-        )
+        self.energy_box = short_box("Layer axis that holds the energy channels: number and length")
         self.repeat_box = short_box(
-            "Which axis holds repeats of the same measurement: number and length"
+            "Layer axis that holds repeats of the same measurement: number and length"
         )
-        self.plot = SpectrumPreview(colors_of(self.viewer.theme))
+        self.plot = EnergyPlot(self.colors)
         self.plot.setToolTip(
-            "Sum of the spectra. Click a peak to set the one that is picked below; drag to move, "
-            "scroll to zoom, A at the lower left to see everything."
+            "Sum spectrum. Click a peak to set the one selected below; drag to move, scroll to "
+            "zoom, A at the lower left to see everything."
         )
-        self.log_box = QCheckBox("Log")
-        self.log_box.setToolTip("Counts on a logarithmic axis; zeros are drawn at half a count")
-        self.part_words = words_label("Which part of the layer the spectrum is of")
-        self.ways: dict[Way, QPushButton] = {}
-        group = QButtonGroup(self)
-        row = QHBoxLayout()
-        for way, (text, tip) in WAYS.items():
-            button = _choice(text, tip, group)
-            button.clicked.connect(partial(_choose_way, self.model, way))
-            row.addWidget(button)
-            self.ways[way] = button
-        self.words = words_label("What the fields mean")
-        self.button = QPushButton("Apply")
-        self.button.setToolTip(
-            "Sets the layer's axis labels, scale, offset and units. The counts stay as they are; "
-            "apply again to change it."
+        self.log_box = check_box("Log", LOG_TIP)
+        self.part_words = words_label("The part of the layer that was summed")
+        self.ways = choice_buttons(WAYS, self, partial(setattr, self.model, "way"))
+        self.words = words_label("The calibration that the fields describe")
+        self.button = button(
+            "Apply",
+            "Set the layer's axis labels, scale, offset and units. The counts are unchanged; "
+            "apply again to revise.",
         )
-        self.message = words_label("What came of it")
+        self.message = words_label("Result of the last action")
         self.python = ConsoleSnippet()
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Layer", self.layer_box)
-        form.addRow("Energy axis", self.energy_box)
-        form.addRow("Repeat axis", self.repeat_box)
-        below = QHBoxLayout()
-        below.addWidget(self.part_words, 1)
-        below.addWidget(self.log_box)
-        layout = QVBoxLayout()
-        layout.addLayout(form)
-        layout.addWidget(self.plot, 1)
-        layout.addLayout(below)
-        layout.addLayout(row)
-        layout.addWidget(self._build_peaks())
-        layout.addWidget(self._build_numbers())
-        for widget in (self.words, self.button, self.message, self.python):
-            layout.addWidget(widget)
-        scroll_in(self, layout)
+        scroll_in(
+            self,
+            column(
+                form(
+                    ("Layer", self.layer_box),
+                    ("Energy axis", self.energy_box),
+                    ("Repeat axis", self.repeat_box),
+                ),
+                (self.plot, 1),
+                row((self.part_words, 1), self.log_box),
+                row(*self.ways.values()),
+                self._build_peaks(),
+                self._build_numbers(),
+                self.words,
+                self.button,
+                self.message,
+                self.python,
+            ),
+        )
 
     def _build_peaks(self) -> QWidget:
         self.peaks = QWidget()
@@ -131,81 +115,68 @@ class CalibrateDock(DockedWidget):
         grid.setHorizontalSpacing(4)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        group = QButtonGroup(self)
-        self.pick_buttons: list[QPushButton] = []
         self.channel_fields: list[QDoubleSpinBox] = []
         self.line_boxes: list[QComboBox] = []
         grid.addWidget(QLabel("channel"), 0, 1)
-        grid.addWidget(QLabel("line, or keV"), 0, 2)
-        for number in range(2):
-            pick = _choice(f"Peak {number + 1}", "The next click in the spectrum sets it", group)
-            channel = _number_field(2, "Centre of the peak, in channels; channel 0 is the first")
+        grid.addWidget(QLabel("line or energy (keV)"), 0, 2)
+        picks = choice_buttons(PEAKS, self, partial(setattr, self.model, "picked"))
+        self.pick_buttons: list[QPushButton] = list(picks.values())
+        for number, pick in picks.items():
+            channel = number_field(
+                "Centre of the peak, in channels; the first is channel 0", 2, buttons=False
+            )
             channel.setAccessibleName(f"Channel of peak {number + 1}")
             line = QComboBox()
             line.setEditable(True)
             line.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-            line.addItems(LINE_NAMES)
-            line.setAccessibleName(f"Line of peak {number + 1}, or its energy in keV")
-            line.setToolTip("The peak's line, such as Fe Ka, or its energy, such as 6.4 keV")
-            for column, widget in enumerate((pick, channel, line)):
-                grid.addWidget(widget, 1 + number, column)
-            self.pick_buttons.append(pick)
+            line.addItems([in_greek(name) for name in LINE_NAMES])
+            line.setAccessibleName(f"Line or energy (keV) of peak {number + 1}")
+            line.setToolTip(
+                "The peak's line, such as Fe Kα (type Fe Ka), or its energy, such as 6.4 keV"
+            )
+            for place, widget in enumerate((pick, channel, line)):
+                grid.addWidget(widget, 1 + number, place)
             self.channel_fields.append(channel)
             self.line_boxes.append(line)
         return self.peaks
 
     def _build_numbers(self) -> QWidget:
-        self.numbers = QWidget()
-        self.offset_field = _number_field(7, "Energy of channel 0 in keV")
+        self.offset_field = number_field("Energy of channel 0 in keV", 7, buttons=False)
         self.offset_field.setRange(-1000.0, 1000.0)
         self.offset_field.setSuffix(" keV")
-        self.gain_field = _number_field(7, "Width of a channel in keV")
+        self.gain_field = number_field("Width of a channel in keV", 7, buttons=False)
         self.gain_field.setRange(1e-7, 1000.0)
         self.gain_field.setSuffix(" keV per channel")
         for field in (self.offset_field, self.gain_field):
             field.setSingleStep(0.001)
-        form = QFormLayout(self.numbers)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(4)
-        form.addRow("Offset", self.offset_field)
-        form.addRow("Gain", self.gain_field)
+        fields = form(("Offset", self.offset_field), ("Gain", self.gain_field))
+        fields.setHorizontalSpacing(4)
+        self.numbers = inside(fields)
         return self.numbers
 
     def _connect(self) -> None:
         model = self.model
+        self.follow(model.events, self.show_model)
         self.layer_box.currentIndexChanged.connect(self._choose_layer)
         self.energy_box.currentIndexChanged.connect(self._choose_energy_axis)
         self.repeat_box.currentIndexChanged.connect(self._choose_repeat_axis)
         self.offset_field.valueChanged.connect(partial(setattr, model, "offset"))
         self.gain_field.valueChanged.connect(partial(setattr, model, "gain"))
         for number in range(2):
-            self.pick_buttons[number].clicked.connect(partial(_choose_peak, model, number))
             self.channel_fields[number].valueChanged.connect(partial(model.set_peak, number))
-            self.line_boxes[number].currentTextChanged.connect(partial(model.set_line, number))
+            self.line_boxes[number].currentTextChanged.connect(
+                lambda text, number=number: model.set_line(number, in_latin(text))
+            )
         self.log_box.toggled.connect(self.plot.set_logarithmic)
         self.plot.clicked.connect(self._pick)
         self.button.clicked.connect(self._apply)
 
-    def _listen_to_viewer(self) -> None:
-        # Kept apart from the widget, which may be gone when they are let go.
-        viewer, model, watch, summing = self.viewer, self.model, self._watch, self._summing
-        show, recolor = self._show, self._recolor
+    def leave(self) -> None:
+        """Leave the sum unfinished."""
+        self.summing.stop()
 
-        def listen() -> None:
-            model.events.connect(show, check_nargs=False, unique=True)
-            viewer.events.theme.connect(recolor)
-            watch.start()
-            show()
-
-        def unlisten() -> None:
-            summing.stop()
-            model.events.disconnect(show, missing_ok=True)
-            viewer.events.theme.disconnect(recolor)
-            watch.stop()
-
-        self.listen_with(listen, unlisten)
-
-    def _follow_layers(self) -> None:
+    def follow_layers(self) -> None:
+        """Take over the layers of the viewer."""
         self.model.follow(list(self.viewer.layers), self.viewer.layers.selection.active)
         self._sum_up()
 
@@ -214,15 +185,15 @@ class CalibrateDock(DockedWidget):
             self.model.choose(self.model.available[row])
 
     def _choose_energy_axis(self, row: int) -> None:
-        self.model.energy_axis = self.energy_box.itemData(row)
+        self.model.energy_axis = row if row >= 0 else None
 
     def _choose_repeat_axis(self, row: int) -> None:
-        self.model.repeat_axis = self.repeat_box.itemData(row)
+        self.model.repeat_axis = row - 1 if row > 0 else None
 
     def _pick(self, channel: float) -> None:
         """Put the picked peak on the top near a click, and pick the other one next."""
         model = self.model
-        preview = self._summing.preview
+        preview = self.summing.preview
         if model.way != "peaks" or preview is None:
             return
         try:
@@ -238,7 +209,7 @@ class CalibrateDock(DockedWidget):
 
     def _apply(self) -> None:
         for field in (self.offset_field, self.gain_field, *self.channel_fields):
-            field.interpretText()  # what is typed and not yet confirmed
+            field.interpretText()  # typed, but not confirmed yet
         shown = self._shown_channel()
         self.model.apply()
         self._turn_to_pixels()
@@ -256,7 +227,7 @@ class CalibrateDock(DockedWidget):
 
     def _show_channel(self, channel: int | None) -> None:
         """Show a channel, or the strongest line: the slider is now in keV, and was at channels."""
-        layer, preview, dims = self.model.source, self._summing.preview, self.viewer.dims
+        layer, preview, dims = self.model.source, self.summing.preview, self.viewer.dims
         if layer is None or sliced_layer([layer], dims) is None:
             return
         if channel is None and preview is not None:
@@ -281,46 +252,43 @@ class CalibrateDock(DockedWidget):
 
     def _sum_up(self) -> None:
         model = self.model
-        self._summing.want(model.source, model.energy_axis, model.repeat_axis)
-        if self._summing.is_waiting:
-            self._timer.start()
+        self.summing.want(model.source, model.energy_axis, model.repeat_axis)
+        if self.summing.is_waiting:
+            self.start_polling()
         self._draw()
 
-    def _poll(self) -> None:
-        if self._summing.poll():
-            self._timer.stop()
+    def poll(self) -> bool:
+        """Draw the sum spectrum once it is there."""
+        is_done = self.summing.poll()
+        if is_done:
             self._draw()
+        return is_done
 
     def _draw(self) -> None:
-        preview = self._summing.preview
+        preview = self.summing.preview
         none: NDArray[Any] = np.zeros(0)
         self.plot.set_spectrum(
             none if preview is None else preview.channels,
             none if preview is None else preview.spectrum,
         )
-        self.part_words.setText(self._summing.words)
+        self.part_words.setText(self.summing.words)
 
-    def _recolor(self, event: Any = None) -> None:
-        self.plot.set_colors(colors_of(self.viewer.theme))
-        self._show()
+    def set_colors(self, colors: PlotColors) -> None:
+        """Draw in the colours of a theme."""
+        self.plot.set_colors(colors)
 
-    def _show(self, *_: Any) -> None:
+    def show_model(self, *_: Any) -> None:
+        """Show the model as it is."""
         model = self.model
         layer = model.source
-        _fill(self.layer_box, [(name, None) for name in model.names])
         shape = () if layer is None else tuple(layer.data.shape)
-        axes = [(f"{axis}: {length} values", axis) for axis, length in enumerate(shape)]
-        _fill(self.energy_box, axes)
-        _fill(self.repeat_box, [("none", None), *axes])
-        for box, row in (
-            (self.layer_box, model.available.index(layer) if layer in model.available else -1),
-            (self.energy_box, -1 if model.energy_axis is None else model.energy_axis),
-            (self.repeat_box, 0 if model.repeat_axis is None else model.repeat_axis + 1),
-        ):
-            with QSignalBlocker(box):
-                box.setCurrentIndex(row)
-        for way, button in self.ways.items():
-            button.setChecked(way == model.way)
+        axes = [f"{axis}: {length} values" for axis, length in enumerate(shape)]
+        show_choices(self.layer_box, model.names, row_in(model.available, layer))
+        energy, repeat = model.energy_axis, model.repeat_axis
+        show_choices(self.energy_box, axes, -1 if energy is None else energy)
+        show_choices(self.repeat_box, ["none", *axes], 0 if repeat is None else repeat + 1)
+        for way, choice in self.ways.items():
+            choice.setChecked(way == model.way)
         self.peaks.setVisible(model.way == "peaks")
         self.numbers.setVisible(model.way == "numbers")
         for number in range(2):
@@ -328,60 +296,16 @@ class CalibrateDock(DockedWidget):
             field = self.channel_fields[number]
             with QSignalBlocker(field):
                 field.setRange(0.0, max(0, model.size - 1))
-            _set_value(field, model.channels[number])
+            show_number(field, model.channels[number])
             line = self.line_boxes[number]
-            if line.currentText() != model.lines[number]:
+            if in_latin(line.currentText()) != model.lines[number]:
                 with QSignalBlocker(line):
-                    line.setCurrentText(model.lines[number])
-        _set_value(self.offset_field, model.offset)
-        _set_value(self.gain_field, model.gain)
+                    line.setCurrentText(in_greek(model.lines[number]))
+        show_number(self.offset_field, model.offset)
+        show_number(self.gain_field, model.gain)
         self.words.setText(model.words())
         self.button.setEnabled(not model.problem())
-        self.message.setText(model.outcome)
-        self.message.setVisible(bool(model.outcome))
+        show_words(self.message, model.outcome)
         self.plot.set_marks(model.marks())
         self.python.show_lines(python_of(model))
         self._sum_up()
-
-
-def _choose_way(model: CalibrateModel, way: Way, _: bool = False) -> None:
-    model.way = way
-
-
-def _choose_peak(model: CalibrateModel, number: int, _: bool = False) -> None:
-    model.picked = number
-
-
-def _fill(box: QComboBox, entries: list[tuple[str, Any]]) -> None:
-    """Give a box these entries, unless it has them: filling closes its open list."""
-    if [(box.itemText(row), box.itemData(row)) for row in range(box.count())] == entries:
-        return
-    with QSignalBlocker(box):
-        box.clear()
-        for text, value in entries:
-            box.addItem(text, value)
-
-
-def _set_value(field: QDoubleSpinBox, value: float) -> None:
-    # Setting a value that is there would move the cursor of who is typing.
-    if field.value() != value:
-        with QSignalBlocker(field):
-            field.setValue(value)
-
-
-def _choice(text: str, tip: str, group: QButtonGroup) -> QPushButton:
-    button = QPushButton(text)
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    group.addButton(button)
-    return button
-
-
-def _number_field(decimals: int, tip: str) -> QDoubleSpinBox:
-    field = QDoubleSpinBox()
-    field.setDecimals(decimals)
-    field.setKeyboardTracking(False)
-    # In a narrow dock the buttons would take the place of the unit; the arrow keys do the same.
-    field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    field.setToolTip(tip)
-    return field

@@ -13,13 +13,20 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.calibrate import calibrate_layer, calibrated_labels, is_countable
 from napari_xrf_denoise.plugin.common.layer_images import current_energy
 from napari_xrf_denoise.spectroscopy.calibration import calibration_from_peaks, parse_line_energy
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 Way = Literal["numbers", "peaks"]
 """Where the calibration comes from: offset and gain, or two peaks and their lines."""
+Mark = tuple[float, str, bool]
+"""Channel, name, and whether it is a chosen peak."""
 
 NO_LAYERS = (
     "There is no image layer of counts. Open a file of spectra, or an array with File > Open."
+)
+NO_PEAKS = (
+    "Click a peak in the spectrum and choose its line, then do the same for a second one. Use two "
+    "widely separated peaks."
 )
 
 OFFSET, GAIN = 0.0, 0.01
@@ -28,46 +35,32 @@ OFFSET, GAIN = 0.0, 0.01
 
 @dataclass
 class CalibrateModel:
-    """What the dock shows; its widgets keep nothing.
-
-    Parameters
-    ----------
-    available : tuple of layers
-        Image layers of real or whole numbers.
-    names : tuple of str
-        Theirs, so that a new name is a change.
-    chosen : tuple of at most one layer
-        The one to calibrate, which `source` gives. In a tuple, since psygnal would look for events
-        in a bare layer.
-    energy_axis, repeat_axis : int, optional
-        Of the layer's data.
-    way : {"numbers", "peaks"}
-    offset, gain : float
-        In keV, and keV a channel; of the way "numbers".
-    channels : tuple of two floats
-        Centres of the peaks; of the way "peaks".
-    lines : tuple of two str
-        Their lines, as names or energies.
-    picked : {0, 1}
-        Which of the two peaks a click into the spectrum sets.
-    outcome : str
-        What came of the last click on a button.
-    """
+    """State of the dock; its widgets keep none."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     available: tuple[Any, ...] = ()
+    """Image layers of real or whole numbers."""
     names: tuple[str, ...] = ()
+    """Theirs, so that a new name is a change."""
     chosen: tuple[Any, ...] = ()
+    """The one to calibrate, which `source` gives. In a tuple, since psygnal would look for events
+    in a bare layer."""
     energy_axis: int | None = None
+    """Of the layer's data, as `repeat_axis`."""
     repeat_axis: int | None = None
     way: Way = "peaks"
     offset: float = OFFSET
+    """In keV, as `gain` a channel; of the way "numbers"."""
     gain: float = GAIN
     channels: tuple[float, float] = (0.0, 0.0)
+    """Centres of the peaks; of the way "peaks"."""
     lines: tuple[str, str] = ("Ca Ka", "Fe Ka")
+    """Their lines, as names or energies."""
     picked: int = 0
+    """Which of the two peaks a click into the spectrum sets."""
     outcome: str = ""
+    """Result of the last click on a button."""
 
     def follow(self, layers: Sequence[Any], active: Any = None) -> None:
         """Take over which layers there are; keep the choice as long as it is there."""
@@ -116,13 +109,7 @@ class CalibrateModel:
         self.lines = (line, second) if number == 0 else (first, line)
 
     def energy(self) -> EnergyAxis:
-        """Return the energy axis that the fields describe.
-
-        Raises
-        ------
-        DataError, SettingsError
-            If they describe none.
-        """
+        """Return the energy axis that the fields describe, or raise DataError or SettingsError."""
         if self.way == "numbers":
             return EnergyAxis(self.offset, self.gain, self.size)
         energies = (parse_line_energy(self.lines[0]), parse_line_energy(self.lines[1]))
@@ -134,38 +121,45 @@ class CalibrateModel:
             return NO_LAYERS
         try:
             calibrated_labels(self.source, self.energy_axis, self.repeat_axis)
-            if self.way == "peaks" and self.channels == (0.0, 0.0):
-                return (
-                    "Click a peak in the spectrum and choose its line, then do the same with "
-                    "another one. Peaks far apart give the best calibration."
-                )
+            if self.way == "peaks" and (problem := self._peaks_problem()):
+                return problem
             self.energy()
         except (DataError, SettingsError) as error:
             return str(error)
         return ""
 
+    def _peaks_problem(self) -> str:
+        first, second = self.channels
+        if first == second == 0.0:
+            return NO_PEAKS
+        if 0.0 in self.channels:
+            return "Click a second peak, and choose its line."
+        low, high = (parse_line_energy(line) for line in self.lines)
+        if (high - low) * (second - first) < 0:
+            return "The higher channel must have the higher energy; swap the two lines."
+        return ""
+
     def words(self) -> str:
-        """Return what to tell the user: a problem, or what the fields mean."""
+        """Return a problem, or the calibration that the fields describe."""
         problem = self.problem()
         if problem:
             return problem
         axis = self.energy()
         last = axis.centers[-1]
         return (
-            f"Channel 0 is {axis.offset:.4f} keV, a channel {1000 * axis.gain:.4f} eV; "
-            f"{axis.size} channels reach to {last:.3f} keV."
+            f"Channel 0 is at {axis.offset:.4f} keV, a channel is {1000 * axis.gain:.4f} eV wide; "
+            f"{axis.size} channels reach {last:.3f} keV."
         )
 
-    def marks(self) -> list[tuple[float, str, bool]]:
-        """Return (channel, name, whether it is a chosen peak) of what to mark in the spectrum.
+    def marks(self) -> list[Mark]:
+        """Return the peaks, and the elements' other lines where this calibration has them.
 
-        Beside the peaks, the elements' other groups of lines where this calibration has them: they
-        fall on peaks of the spectrum only when it is right.
+        Those fall on peaks of the spectrum only when it is right.
         """
-        marks: list[tuple[float, str, bool]] = []
+        marks: list[Mark] = []
         if self.way == "peaks":
             marks = [
-                (channel, line, True)
+                (channel, in_greek(line), True)
                 for channel, line in zip(self.channels, self.lines, strict=True)
                 if channel > 0
             ]
@@ -173,9 +167,9 @@ class CalibrateModel:
             return marks
         axis = self.energy()
         named = {name for _, name, _ in marks}
-        for name, energy in neighbours_of(self.lines):
+        for line, energy in neighbours_of(self.lines):
             channel = (energy - axis.offset) / axis.gain
-            if name not in named and 0 <= channel <= axis.size - 1:
+            if (name := in_greek(line)) not in named and 0 <= channel <= axis.size - 1:
                 marks.append((channel, name, False))
         return marks
 
@@ -204,17 +198,12 @@ class CalibrateModel:
         self.offset, self.gain = energy.offset, energy.gain
         self.outcome = (
             f"{self.source.name} is calibrated: {energy.offset:.4f} to {energy.centers[-1]:.3f} "
-            "keV. Apply again to change it."
+            "keV. Apply again to revise."
         )
 
 
 def axes_of(layer: Any) -> tuple[int, int | None]:
-    """Return the positions of energy and repeats by their labels, else the longest as a suggestion.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    """
+    """Return the positions of energy, by its label or as the longest axis, and of repeats."""
     labels = tuple(layer.axis_labels)
     shape = tuple(layer.data.shape)
     if "energy" in labels:
@@ -225,13 +214,7 @@ def axes_of(layer: Any) -> tuple[int, int | None]:
 
 
 def neighbours_of(lines: Sequence[str]) -> list[tuple[str, float]]:
-    """Return names and energies in keV of these lines and of their elements' others in the family.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        Such as ``"Fe Ka"``; energies and what is no line are passed over.
-    """
+    """Return names and energies in keV of lines such as "Fe Ka", and of their families' others."""
     found: dict[str, float] = {}
     for text in lines:
         element, _, line = text.strip().partition(" ")

@@ -11,45 +11,36 @@ from typing import Any
 # LOOSE: the engine's own rule for when only the lower end is worth a word.
 from napari_xrf_denoise.denoising.quality.report import LOOSE, QualityReport, WindowScore
 from napari_xrf_denoise.denoising.result import report_from_dict
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 
-HEADERS = ("Counts", "Energy (keV)", "Dose gain", "Interval")
-CHANNEL_HEADERS = ("Counts", "Channel", "Dose gain", "Interval")
+HEADERS = ("Line", "Energy (keV)", "Dose gain", "Interval")
+CHANNEL_HEADERS = ("Line", "Channel", "Dose gain", "Interval")
 ALL_COUNTS = "all counts"
-UNKNOWN_LINE = "unnamed"
+UNKNOWN_LINE = "unidentified"
 _ENERGY = re.compile(r"(?P<energy>\d+(\.\d+)?) keV( \((?P<line>.+)\))?")
 
 
 @dataclass(frozen=True)
 class GainRow:
-    """One row of the table.
-
-    Parameters
-    ----------
-    name : str
-        The line, or `ALL_COUNTS`.
-    place : float
-        Energy of the line in keV, or the middle of its channels; NaN for all counts.
-    low, high : float
-        First and last channel of the line's window, in keV or channels; NaN for all counts.
-    gain : float
-        NaN where it is not known.
-    interval : tuple of float
-        The upper end is infinite where the counts only say "at least".
-    calibrated : bool
-        Whether places are in keV.
-    """
+    """One row of the table."""
 
     name: str
+    """The line, or `ALL_COUNTS`."""
     place: float
+    """Energy of the line in keV, or the middle of its channels; NaN for all counts."""
     low: float
+    """First channel of the line's window, in keV or channels, as `high`; NaN for all counts."""
     high: float
     gain: float
+    """NaN where it is not known."""
     interval: tuple[float, float]
+    """The upper end is infinite where the counts only support a lower bound."""
     calibrated: bool = True
+    """Whether places are in keV."""
 
     @property
     def is_at_least(self) -> bool:
-        """Whether only the lower end of the interval says something."""
+        """Whether the counts only support a lower bound."""
         low, high = self.interval
         return not math.isnan(low) and (math.isnan(self.gain) or high > LOOSE * low)
 
@@ -66,10 +57,7 @@ class GainRow:
         return self.name, place, f"{self.gain:.1f}", f"{low:.1f}–{high:.1f}"
 
     def keys(self) -> tuple[str | float, ...]:
-        """Return what the columns are sorted by: numbers, not their words.
-
-        All counts come first in the first two columns, and what is not known in the others.
-        """
+        """Return the numbers to sort the columns by: all counts come first, and the unknown."""
         low = -math.inf if math.isnan(self.interval[0]) else self.interval[0]
         gain = low if math.isnan(self.gain) or self.is_at_least else self.gain
         place = -math.inf if math.isnan(self.place) else self.place
@@ -78,17 +66,9 @@ class GainRow:
 
 
 def gain_rows(report: Mapping[str, Any]) -> tuple[GainRow, ...]:
-    """Return the table of a report.
+    """Return the table of a report as `QualityReport.as_dict` gives it, all counts first.
 
-    Parameters
-    ----------
-    report : mapping
-        As `QualityReport.as_dict` gives it: NaN and infinity are None.
-
-    Returns
-    -------
-    tuple of GainRow
-        All counts first, then line by line; nothing where the report holds no dose gain.
+    Nothing where the report holds no dose gain.
     """
     if "dose_gain" not in report:
         return ()
@@ -117,7 +97,7 @@ def _line(window: WindowScore) -> GainRow:
     if named is None:
         middle = (low + high) / 2
         return GainRow(UNKNOWN_LINE, middle, low, high, *_gain(window), calibrated=False)
-    line = named["line"] or UNKNOWN_LINE
+    line = in_greek(named["line"]) if named["line"] else UNKNOWN_LINE
     return GainRow(line, float(named["energy"]), low, high, *_gain(window))
 
 

@@ -19,20 +19,15 @@ from qtpy.QtWidgets import (
 from .gain_rows import HEADERS, GainRow, as_text, headers
 
 TIPS = (
-    "All counts together, or those in the window of a line",
+    "All counts, or the line in whose window they are",
     "Energy of the line in keV; channels where the energy is not calibrated",
-    "Error of the raw counts over that of the result: 8 is as good as 8 times the dose",
-    "Holds the true dose gain about 9 times in 10",
+    "Squared error of the raw counts over that of the result: 8 equals 8 times the dose",
+    "Contains the true dose gain about 9 times in 10",
 )
 
 
 class GainTable(QTableWidget):
-    """Dose gains line by line.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
+    """Dose gains line by line."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEADERS), parent)
@@ -41,7 +36,7 @@ class GainTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)  # Tab goes on to what is below the table
-        self.setToolTip("Dose gains; a click on a column sorts them, Ctrl+C copies the table")
+        self.setToolTip("Dose gains. Click a column header to sort; Ctrl+C copies the table.")
         for column, tip in enumerate(TIPS):
             item = QTableWidgetItem(HEADERS[column])
             item.setToolTip(tip)

@@ -1,4 +1,4 @@
-"""What spectral layers hold: their image, energies, sizes, and which of them belong together."""
+"""Spectral layers: their image, energies and sizes, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LayerImage:
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
-        self._signature = _signature(layer)
+        self._signature = content_of(layer)
         self.image: SpectrumImage | None = None
         self.problem = ""
         try:
@@ -25,8 +25,8 @@ class LayerImage:
             self.problem = str(error)
 
     def is_current(self) -> bool:
-        """Whether the layer still holds what this was made of."""
-        return self._signature == _signature(self._layer)
+        """Whether the layer is unchanged since."""
+        return self._signature == content_of(self._layer)
 
 
 class LayerPair(NamedTuple):
@@ -75,7 +75,7 @@ def layer_sizes(layer: Any) -> tuple[int, int, int]:
 
 
 def denoising_record(layer: Any) -> Mapping[str, Any]:
-    """Return what a denoised layer knows about its making, empty for others."""
+    """Return the record of a denoised layer, empty for others."""
     record = layer.metadata.get("denoising")
     return record if isinstance(record, Mapping) else {}
 
@@ -90,7 +90,8 @@ def current_energy(layer: Any) -> EnergyAxis | None:
         return None
 
 
-def _signature(layer: Any) -> tuple[Any, ...]:
+def content_of(layer: Any) -> tuple[Any, ...]:
+    """Return what changes when a layer gets other data, another place or another calibration."""
     own = layer.metadata.get(METADATA_KEY, {})
     return (
         id(layer.data),

@@ -24,20 +24,13 @@ EVENTS = (
 
 
 class LayerWatcher:
-    """Calls back when spectral layers come, go, move or change.
-
-    Parameters
-    ----------
-    layers : napari.components.LayerList
-    on_change : callable
-        Called without arguments; on the main thread, as napari changes layers there only.
-    """
+    """Calls back, on the main thread, when spectral layers come, go, move or change."""
 
     def __init__(self, layers: Any, on_change: Callable[[], object]) -> None:
         self._layers = layers
         self._on_change = on_change
-        self._watched: list[Any] = []
         self._is_on = False
+        self.watched: list[Any] = []
 
     def start(self) -> None:
         """Follow the layers from now on."""
@@ -66,15 +59,15 @@ class LayerWatcher:
         self._on_change()
 
     def _watch(self, layers: tuple[Any, ...]) -> None:
-        for layer in self._watched:
+        for layer in self.watched:
             if layer not in layers:
                 for name in EVENTS:
                     getattr(layer.events, name).disconnect(self._changed)
         for layer in layers:
-            if layer not in self._watched:
+            if layer not in self.watched:
                 for name in EVENTS:
                     getattr(layer.events, name).connect(self._changed)
-        self._watched = list(layers)
+        self.watched = list(layers)
 
     def _changed(self, event: Any = None) -> None:
         self._on_change()

@@ -1,17 +1,17 @@
-"""The periodic table as a widget in which elements are chosen."""
+"""The periodic table as a widget in which elements are chosen, and a button that opens it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from qtpy.QtGui import QKeyEvent, QResizeEvent
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.errors import SettingsError
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from napari_xrf_denoise.spectroscopy.xray_lines import (
     FAMILIES,
     all_lines,
@@ -50,7 +50,7 @@ STEPS: dict[Qt.Key, tuple[int, int]] = {
 }
 TYPING_SECONDS = 1.0
 """Letters that follow each other faster make one symbol."""
-NO_LINE = "No strong line within the energy axis"
+NO_LINE = "no strong line in the energy range"
 
 
 class PeriodicTable(QWidget):
@@ -58,10 +58,6 @@ class PeriodicTable(QWidget):
 
     Arrow keys move, the space bar chooses, typing a symbol goes to it. The table is one stop of the
     Tab key.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
     """
 
     chosen = Signal(tuple)
@@ -107,13 +103,7 @@ class PeriodicTable(QWidget):
         self._show()
 
     def set_possible(self, possible: Mapping[str, str] | None) -> None:
-        """Grey out the elements that are not in `possible`, unless they are chosen.
-
-        Parameters
-        ----------
-        possible : mapping of str to str, or None
-            Symbols and their tips; None allows all.
-        """
+        """Grey out all but the chosen elements and `possible`, with their tips; None allows all."""
         self._possible = possible
         self._show()
 
@@ -196,56 +186,84 @@ class PeriodicTable(QWidget):
         self.setFocusProxy(self.buttons[symbol])
 
 
+class TableButton(QPushButton):
+    """Opens the periodic table over a dock, which is too narrow for it; Esc closes it."""
+
+    chosen = Signal(tuple)
+    """Symbols that are chosen, after each click."""
+
+    def __init__(self, state: Callable[[], tuple[Iterable[str], EnergyAxis | None]]) -> None:
+        super().__init__("Table…")
+        self._state = state
+        """Returns the chosen symbols, and the energies whose lines count where they are known."""
+        self.popup: QFrame | None = None
+        self.setToolTip(
+            "Choose elements in the periodic table; those without a line in the energy range (keV) "
+            "are greyed out"
+        )
+        self.clicked.connect(self.open)
+
+    def open(self) -> None:
+        """Show the table below the button, and wholly on the screen."""
+        if self.popup is None:
+            self.popup = QFrame(self, Qt.WindowType.Popup)
+            self.popup.setFrameShape(QFrame.Shape.StyledPanel)
+            self.table = PeriodicTable()
+            self.table.chosen.connect(self._choose)
+            layout = QVBoxLayout(self.popup)
+            layout.setContentsMargins(4, 4, 4, 4)
+            layout.addWidget(self.table)
+        symbols, axis = self._state()
+        is_known = axis is not None and axis.calibrated
+        self.table.set_possible(possible_elements(axis) if axis and is_known else None)
+        self.table.set_chosen(symbols)
+        size = self.popup.sizeHint()
+        corner = self.mapToGlobal(QPoint(self.width() - size.width(), self.height()))
+        if (screen := self.screen()) is not None:
+            free = screen.availableGeometry()
+            corner.setX(max(free.left(), min(corner.x(), free.right() - size.width())))
+            corner.setY(max(free.top(), min(corner.y(), free.bottom() - size.height())))
+        self.popup.move(corner)
+        self.popup.show()
+        self.table.setFocus()
+
+    def _choose(self, symbols: tuple[str, ...]) -> None:
+        self.chosen.emit(symbols)
+
+
 GROUPS = ("Ka", "Kb", "La", "Lb", "Lg", "Ma", "Mb")
-"""Groups of lines that are told; the others are weak."""
+"""Groups of lines that tips list; the others are weak."""
 
 
 def element_tip(element: str) -> str:
     """Return an element's name, atomic number and lines, one fact a line.
 
-    Parameters
-    ----------
-    element : str
-        Symbol.
-
-    Examples
-    --------
     >>> print(element_tip("Al"))
     aluminum, Z = 13
-    Ka 1.486 keV
-    Kb 1.557 keV
-    Lb 0.116 keV
+    Kα 1.486 keV
+    Kβ 1.557 keV
+    Lβ 0.116 keV
     """
     import xraydb
 
     number = xraydb.atomic_number(element)
     found = {line_group(line.name) for line in lines(element) if line.intensity > 0}
-    reported = [
-        f"{group} {line_energy(element, group):.3f} keV" for group in GROUPS if group in found
+    listed = [
+        f"{in_greek(group)} {line_energy(element, group):.3f} keV"
+        for group in GROUPS
+        if group in found
     ]
-    return "\n".join([f"{xraydb.atomic_name(element)}, Z = {number}", *reported])
+    return "\n".join([f"{xraydb.atomic_name(element)}, Z = {number}", *listed])
 
 
 def possible_elements(
     energy_axis: EnergyAxis, families: Iterable[str] = FAMILIES
 ) -> dict[str, str]:
-    """Return the elements that have a line within an energy axis, each with its tip.
+    """Return symbols and tips of the elements with a strong line within an energy axis.
 
-    Parameters
-    ----------
-    energy_axis : EnergyAxis
-        Without a calibration no element is possible.
-    families : iterable of {"K", "L", "M"}
-        Which lines to think of.
+    Strong lines have at least a tenth of their family's photons. Without a calibration no element
+    is possible.
 
-    Returns
-    -------
-    dict of str to str
-        Symbols and what `element_tip` tells. Of an element's lines the strong ones count, those
-        with at least a tenth of their family's photons.
-
-    Examples
-    --------
     >>> "U" in possible_elements(EnergyAxis(0.0, 0.01, 2048), "K")
     False
     """
@@ -259,28 +277,3 @@ def possible_elements(
         if line.family in wanted and line.intensity >= 0.1 and low < line.energy < high
     }
     return {element: element_tip(element) for element in sorted(found)}
-
-
-def parse_elements(text: str) -> tuple[str, ...]:
-    """Return the symbols in a text such as ``"Fe, Cu, Pb"``, each once.
-
-    Raises
-    ------
-    SettingsError
-        If one of them is no element.
-
-    Examples
-    --------
-    >>> parse_elements("fe, Cu pb;Fe")
-    ('Fe', 'Cu', 'Pb')
-    """
-    words = text.replace(",", " ").replace(";", " ").split()
-    symbols = tuple(dict.fromkeys(word.capitalize() for word in words))
-    for symbol in symbols:
-        try:
-            lines(symbol, ())
-        except SettingsError:
-            raise SettingsError(
-                f"{symbol!r} is no element: expected symbols such as Fe, Cu, Pb"
-            ) from None
-    return symbols

@@ -6,19 +6,18 @@ channels, and more than a second with antialiasing and wider pens.
 
 from __future__ import annotations
 
-from typing import Any
-
-from qtpy.QtWidgets import QWidget
-
-import pyqtgraph as pg  # isort: skip
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QVBoxLayout
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+# After qtpy, so that pyqtgraph takes the Qt that napari runs on.
+import pyqtgraph as pg  # isort: skip
 
 # After Okabe & Ito's palette for all kinds of colour vision, lighter on dark and darker on light.
 _ON_DARK = ("#f0a830", "#4cc3ff", "#ff8fb8", "#6fdc8c", "#c9a6ff", "#f7f06d")
@@ -27,30 +26,18 @@ _ON_LIGHT = ("#b85c00", "#0060a8", "#b0125f", "#177a3c", "#6a3db8", "#6e6200")
 
 @dataclass(frozen=True)
 class PlotColors:
-    """Colours of one theme.
-
-    Parameters
-    ----------
-    background, text, slice : str
-        Of the plot, of axes and words, and of the line at the energy that is shown.
-    curves : tuple of str
-        One after the other.
-    """
+    """Colours of one theme."""
 
     background: str
     text: str
+    """Of axes and words."""
     slice: str
+    """Of the line at the energy that is shown."""
     curves: tuple[str, ...]
 
 
 def colors_of(theme_id: str) -> PlotColors:
-    """Return the colours that go with a theme of napari.
-
-    Parameters
-    ----------
-    theme_id : str
-        As in ``viewer.theme``.
-    """
+    """Return the colours that go with a theme of napari, as in ``viewer.theme``."""
     from napari.utils.theme import get_theme
 
     theme = get_theme(theme_id)
@@ -63,24 +50,205 @@ def colors_of(theme_id: str) -> PlotColors:
     )
 
 
-# After qtpy, so that pyqtgraph takes the Qt that napari runs on.
-
-
 AXIS_WIDTH = 52
 """Pixels left of a plot, fixed so that it does not jump with the number of digits."""
 AXIS_HEIGHT = 36
 """Pixels below a plot, for numbers and the axis label."""
+MARK_HEIGHTS = (0.93, 0.85, 0.77, 0.69, 0.61, 0.53)
+"""Shares of the plot's height at which the names of marks stand, so that close ones can be read."""
+COUNTS = "counts per channel"
+LOG_TIP = "Logarithmic count axis; zeros are drawn at half a count"
 
 
-def plain_plot(parent: QWidget, **parts: Any) -> Any:
-    """Return a plot widget without a menu, which goes when its parent goes.
+def energy_label(*, calibrated: bool) -> str:
+    """Return what stands under an axis of energies."""
+    return "energy (keV)" if calibrated else "channel"
 
-    Parameters
-    ----------
-    parent : QWidget
-    **parts
-        A view or axes of one's own, as pyqtgraph's PlotWidget takes them.
-    """
+
+class Plot(QWidget):
+    """A plot in the colours of napari's theme, with labelled axes."""
+
+    clicked = Signal(float)
+    """The energy (or channel) that was clicked."""
+    LEAST: ClassVar[QSize] = QSize(180, 120)
+
+    def __init__(self, colors: PlotColors, parent: QWidget | None = None, **parts: Any) -> None:
+        super().__init__(parent)
+        self.colors = colors
+        self._labels = (COUNTS, energy_label(calibrated=True))
+        self.plot = _plain_plot(self, **parts)
+        self.plot.setMinimumSize(self.LEAST)
+        self.plot.scene().sigMouseClicked.connect(self._click)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.plot, 1)
+
+    def set_colors(self, colors: PlotColors) -> None:
+        """Draw in the colours of a theme."""
+        self.colors = colors
+        self.label_axes(*self._labels)
+
+    def label_axes(self, left: str, bottom: str) -> None:
+        """Draw background, axes and labels in the colours of the theme."""
+        self._labels = (left, bottom)
+        self.plot.setBackground(self.colors.background)
+        for side, label in (("left", left), ("bottom", bottom)):
+            axis = self.plot.getAxis(side)
+            axis.setPen(self.colors.text)
+            axis.setTextPen(self.colors.text)
+            axis.setLabel(label, color=self.colors.text)
+
+    def axis_labels(self) -> tuple[str, str]:
+        """Return what stands below and left of the plot."""
+        bottom, left = (str(self.plot.getAxis(side).labelText) for side in ("bottom", "left"))
+        return bottom, left
+
+    def add_curve(self) -> Any:
+        """Return a new curve, fast for thousands of channels."""
+        curve = self.plot.plot(antialias=False)
+        curve.setDownsampling(auto=True, method="peak")
+        curve.setClipToView(True)
+        return curve
+
+    @property
+    def view(self) -> Any:
+        """Pyqtgraph's ViewBox."""
+        return self.plot.getPlotItem().getViewBox()
+
+    def viewport(self) -> QWidget:
+        """Return the widget that takes the mouse."""
+        widget: QWidget = self.plot.viewport()
+        return widget
+
+    def place_of(self, x: float, y: float | None = None) -> Any:
+        """Return where in `viewport` a point is; at half height if `y` is left out."""
+        height = sum(self.view.viewRange()[1]) / 2 if y is None else y
+        return self.plot.mapFromScene(self.view.mapViewToScene(pg.Point(x, height)))
+
+    def x_at(self, position: Any) -> float | None:
+        """Return the energy at a position of the scene, or None beside the view."""
+        if not self.view.sceneBoundingRect().contains(position):
+            return None
+        return float(self.view.mapSceneToView(position).x())
+
+    def _click(self, event: Any) -> None:
+        x = self.x_at(event.scenePos())
+        if x is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(x)
+
+
+PlotMark = tuple[float, str, bool]
+"""Energy (or channel), name, and whether it is solid and in the colour of what is chosen."""
+
+
+class EnergyPlot(Plot):
+    """One spectrum over its energies or channels, with marks."""
+
+    def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
+        super().__init__(colors, parent)
+        self._is_logarithmic = False
+        self._drawn: tuple[NDArray[Any], NDArray[Any]] = (np.zeros(0), np.zeros(0))
+        self._marks: list[tuple[PlotMark, Any]] = []
+        self._curve = self.add_curve()
+        EnergyPlot.set_colors(self, colors)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a size at which lines of a spectrum can be told apart."""
+        return QSize(420, 260)
+
+    def set_colors(self, colors: PlotColors) -> None:
+        """Draw in the colours of a theme."""
+        super().set_colors(colors)
+        self._curve.setPen(pg.mkPen(colors.curves[1], width=1))
+        marks = [mark for mark, _ in self._marks]
+        self.set_marks(())
+        self.set_marks(marks)
+
+    def set_logarithmic(self, on: bool) -> None:
+        """Put counts on a logarithmic axis, or a linear one."""
+        if on != self._is_logarithmic:
+            self._is_logarithmic = on
+            self.plot.setLogMode(y=on)
+            self._draw()
+            self.plot.enableAutoRange(y=True)
+
+    def set_spectrum(
+        self, energies: NDArray[Any], counts: NDArray[Any], *, calibrated: bool = False
+    ) -> None:
+        """Draw another spectrum; the view stays while the energies (or channels) are the same."""
+        is_new = not np.array_equal(energies, self._drawn[0])
+        self._drawn = (np.asarray(energies), np.asarray(counts))
+        self.label_axes(COUNTS, energy_label(calibrated=calibrated))
+        self._draw()
+        if is_new and len(energies):
+            self.plot.setXRange(float(energies[0]), float(energies[-1]), padding=0.01)
+            self.plot.enableAutoRange(y=True)
+
+    def set_marks(self, marks: Sequence[PlotMark]) -> None:
+        """Mark energies (or channels)."""
+        if list(marks) == self.marks():
+            return
+        for _, item in self._marks:
+            self.plot.removeItem(item)
+        self._marks = []
+        for number, (place, name, is_chosen) in enumerate(marks):
+            color = self.colors.slice if is_chosen else self.colors.text
+            style = Qt.PenStyle.SolidLine if is_chosen else Qt.PenStyle.DashLine
+            height = MARK_HEIGHTS[number % len(MARK_HEIGHTS)]
+            line = pg.InfiniteLine(
+                place,
+                pen=pg.mkPen(color, width=1, style=style),
+                label=name,
+                labelOpts={"color": color, "position": height},
+            )
+            self.plot.addItem(line, ignoreBounds=True)
+            self._marks.append(((place, name, is_chosen), line))
+
+    def marks(self) -> list[PlotMark]:
+        """Return the marks that are drawn."""
+        return [mark for mark, _ in self._marks]
+
+    def drawn(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the energies (or channels) and counts of the curve."""
+        return self._drawn
+
+    def _draw(self) -> None:
+        energies, counts = self._drawn
+        self._curve.setData(energies, np.maximum(counts, 0.5) if self._is_logarithmic else counts)
+
+
+class PicturePreview(QWidget):
+    """A picture with its first row on top, in the proportions of its pixels."""
+
+    def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot = _plain_plot(self)
+        self._plot.setBackground(colors.background)
+        self._item = pg.ImageItem(axisOrder="row-major")
+        self._plot.addItem(self._item)
+        self._plot.setAspectLocked(True)
+        self._plot.invertY(True)
+        self._plot.hideAxis("left")
+        self._plot.hideAxis("bottom")
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.setMinimumSize(QSize(160, 120))
+        self.picture: NDArray[Any] = np.zeros((0, 0))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+
+    def set_picture(self, picture: NDArray[Any]) -> None:
+        """Draw another picture, its contrast from the smallest to nearly the largest value."""
+        self.picture = picture
+        self._item.setVisible(picture.size > 0)
+        if picture.size:
+            low, high = float(picture.min()), float(np.quantile(picture, 0.998))
+            self._item.setImage(picture, levels=(low, high if high > low else low + 1))
+            self._plot.autoRange()
+
+
+def _plain_plot(parent: QWidget, **parts: Any) -> Any:
+    """Return a plot widget without a menu, which goes when its parent goes."""
     plot = pg.PlotWidget(parent=parent, enableMenu=False, **parts)
     # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
     menu = plot.getPlotItem().ctrlMenu
@@ -94,6 +262,9 @@ def plain_plot(parent: QWidget, **parts: Any) -> Any:
     return plot
 
 
+plain_plot = _plain_plot
+
+
 def color_plot(plot: Any, colors: PlotColors, left: str, bottom: str) -> None:
     """Draw background, axes and their labels in the colours of a theme."""
     plot.setBackground(colors.background)
@@ -101,146 +272,3 @@ def color_plot(plot: Any, colors: PlotColors, left: str, bottom: str) -> None:
         plot.getAxis(side).setPen(colors.text)
         plot.getAxis(side).setTextPen(colors.text)
         plot.setLabel(side, label, color=colors.text)
-
-
-# After qtpy, so that pyqtgraph takes the Qt that napari runs on.
-
-
-MARK_HEIGHTS = (0.95, 0.88, 0.81, 0.74, 0.67, 0.6)
-"""Where the names of marks stand, as shares of the plot's height."""
-
-
-class SpectrumPreview(QWidget):
-    """A spectrum over its channels, with marks that have a name.
-
-    Parameters
-    ----------
-    colors : PlotColors
-    parent : QWidget, optional
-    """
-
-    clicked = Signal(float)
-    """Channel that was clicked."""
-
-    def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._colors = colors
-        self._marks: list[Any] = []
-        self._logarithmic = False
-        self._counts: tuple[NDArray[Any], NDArray[Any]] = (np.zeros(0), np.zeros(0))
-        self._plot = plain_plot(self)
-        self._curve = self._plot.plot(antialias=False)
-        self._curve.setDownsampling(auto=True, method="peak")
-        self._curve.setClipToView(True)
-        self._plot.scene().sigMouseClicked.connect(self._click)
-        self._plot.setMinimumSize(QSize(220, 120))
-        _fill(self, self._plot)
-        self.set_colors(colors)
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which lines of a spectrum can be told apart."""
-        return QSize(420, 260)
-
-    def set_colors(self, colors: PlotColors) -> None:
-        """Draw in the colours of a theme."""
-        self._colors = colors
-        color_plot(self._plot, colors, "counts per channel", "channel")
-        self._curve.setPen(pg.mkPen(colors.curves[1], width=1))
-
-    def set_logarithmic(self, on: bool) -> None:
-        """Put counts on a logarithmic axis, or a linear one."""
-        if on != self._logarithmic:
-            self._logarithmic = on
-            self._plot.setLogMode(y=on)
-            self._draw()
-            self._plot.enableAutoRange(y=True)
-
-    def set_spectrum(self, channels: NDArray[Any], counts: NDArray[Any]) -> None:
-        """Draw another spectrum; the view stays while the channels are the same."""
-        is_new = not np.array_equal(channels, self._counts[0])
-        self._counts = (np.asarray(channels), np.asarray(counts))
-        self._draw()
-        if is_new and channels.size:
-            self._plot.setXRange(float(channels[0]), float(channels[-1]), padding=0.01)
-            self._plot.enableAutoRange(y=True)
-
-    def set_marks(self, marks: Sequence[tuple[float, str, bool]]) -> None:
-        """Mark channels: where, a name, and whether it is a chosen peak (else a faint line)."""
-        for item in self._marks:
-            self._plot.removeItem(item)
-        self._marks = []
-        for number, (place, name, is_chosen) in enumerate(marks):
-            color = self._colors.slice if is_chosen else self._colors.curves[0]
-            line = pg.InfiniteLine(
-                place,
-                pen=pg.mkPen(color, width=1, style=None if is_chosen else pg.QtCore.Qt.DashLine),
-                label=name,
-                # At different heights, so that the names of close lines can be read.
-                labelOpts={"color": color, "position": MARK_HEIGHTS[number % len(MARK_HEIGHTS)]},
-            )
-            self._plot.addItem(line, ignoreBounds=True)
-            self._marks.append(line)
-
-    def marks(self) -> list[tuple[float, str]]:
-        """Return where the marks are, and their names."""
-        return [(float(line.value()), line.label.format) for line in self._marks]
-
-    def drawn(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the channels and counts of the curve."""
-        return self._counts
-
-    def place_of(self, channel: float) -> Any:
-        """Return where in the plot's widget a channel is, at half height."""
-        box = self._plot.getPlotItem().getViewBox()
-        low, high = box.viewRange()[1]
-        scene = box.mapViewToScene(pg.Point(channel, (low + high) / 2))
-        return self._plot.mapFromScene(scene)
-
-    def _draw(self) -> None:
-        channels, counts = self._counts
-        self._curve.setData(channels, np.maximum(counts, 0.5) if self._logarithmic else counts)
-
-    def _click(self, event: Any) -> None:
-        box = self._plot.getPlotItem().getViewBox()
-        if box.sceneBoundingRect().contains(event.scenePos()):
-            self.clicked.emit(float(box.mapSceneToView(event.scenePos()).x()))
-
-
-class PicturePreview(QWidget):
-    """A picture with its first row on top, in the proportions of its pixels.
-
-    Parameters
-    ----------
-    colors : PlotColors
-    parent : QWidget, optional
-    """
-
-    def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._plot = plain_plot(self)
-        self._plot.setBackground(colors.background)
-        self._item = pg.ImageItem(axisOrder="row-major")
-        self._plot.addItem(self._item)
-        self._plot.setAspectLocked(True)
-        self._plot.invertY(True)
-        self._plot.hideAxis("left")
-        self._plot.hideAxis("bottom")
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.setMinimumSize(QSize(160, 120))
-        self.picture: NDArray[Any] = np.zeros((0, 0))
-        _fill(self, self._plot)
-
-    def set_picture(self, picture: NDArray[Any]) -> None:
-        """Draw another picture, its contrast from the smallest to nearly the largest value."""
-        self.picture = picture
-        self._item.setVisible(picture.size > 0)
-        if picture.size:
-            low, high = float(picture.min()), float(np.quantile(picture, 0.998))
-            self._item.setImage(picture, levels=(low, high if high > low else low + 1))
-            self._plot.autoRange()
-
-
-def _fill(widget: QWidget, content: QWidget) -> None:
-    layout = QVBoxLayout(widget)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(content)

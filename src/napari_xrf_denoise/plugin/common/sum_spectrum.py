@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.core.lazy_arrays import is_on_disk
 
-from .jobs import BackgroundJob
+from .jobs import Latest
 
 ON_DISK_VALUES = 16 * 2**20
 IN_MEMORY_VALUES = 64 * 2**20
@@ -24,24 +24,16 @@ LARGEST_BLOCK = 64 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a part of an array looks like when its axes are as the user says.
-
-    Parameters
-    ----------
-    picture : numpy.ndarray, shape (y, x)
-        Sums over the channels (and repeats) that were read.
-    channels : numpy.ndarray of int
-        Which these are.
-    spectrum : numpy.ndarray
-        Sums over the pixels (and repeats) that were read, an entry for each of `channels`.
-    words : str
-        Which part it is.
-    """
+    """Sums over a part of an array, with its axes as the user says."""
 
     picture: NDArray[np.float64]
+    """Shape (y, x): sums over the channels (and repeats) that were read."""
     channels: NDArray[np.int64]
+    """Those that were read."""
     spectrum: NDArray[np.float64]
+    """Sums over the pixels (and repeats) that were read, one for each of `channels`."""
     words: str
+    """The part that was read."""
 
 
 def preview_of(
@@ -55,25 +47,9 @@ def preview_of(
 ) -> Preview:
     """Read a bounded part of an array, and sum it up.
 
-    Parameters
-    ----------
-    array : array of 1 to 4 axes
-        With a shape, and indexed by slices: NumPy's, dask's, or a dataset on disk.
-    energy_axis, repeat_axis : int
-        Positions counted from 0; the other axes are pixels, at most two.
-    blocks : sequence of int, optional
-        Lengths of the blocks that are read as a whole, by axis; dask arrays say it themselves.
-    most_values : int, optional
-        About how many values to read.
-    should_stop : callable
-
-    Raises
-    ------
-    DataError
-        If an axis does not exist or is named twice, too many are left for pixels, or the blocks
-        are too large.
-    Cancelled
-        If it was stopped.
+    `array` has 1 to 4 axes, of NumPy, dask, or a dataset on disk, whose `blocks` are read as a
+    whole; all axes but energy and repeats, at most two, are pixels. DataError says which axis is
+    wrong, or that the blocks are too large.
     """
     shape = tuple(int(length) for length in array.shape)
     pixels = _pixel_axes(shape, energy_axis, repeat_axis)
@@ -104,13 +80,7 @@ def preview_of(
 def sampled_parts(
     shape: Sequence[int], energy_axis: int, blocks: Sequence[int], most_values: int
 ) -> list[list[tuple[int, int]]]:
-    """Return (start, stop) of what to read along each axis; several ones along the energy only.
-
-    Raises
-    ------
-    DataError
-        If a single block is too large.
-    """
+    """Return (start, stop) of what to read along each axis; several ones along the energy only."""
     blocks = [min(max(1, block), length) for block, length in zip(blocks, shape, strict=True)]
     if np.prod(blocks, dtype=object) > LARGEST_BLOCK:
         raise DataError(
@@ -196,53 +166,46 @@ class SumSpectrum:
     """The sum spectrum of a bounded part of a layer, added up in a thread."""
 
     def __init__(self) -> None:
-        self.preview: Preview | None = None
-        self.words = ""
-        self._of: tuple[Any, ...] | None = None
-        self._job: BackgroundJob | None = None
+        self._latest = Latest("xrf-sum-spectrum")
+
+    @property
+    def preview(self) -> Preview | None:
+        """The spectrum, as far as it is known."""
+        preview: Preview | None = self._latest.result
+        return preview
+
+    @property
+    def words(self) -> str:
+        """The part of the layer that was summed, or why there is none."""
+        if self._latest.error is not None:
+            return str(self._latest.error)
+        if self.preview is not None:
+            return self.preview.words.replace("Preview", "Sum", 1)
+        return "Adding up the spectra…" if self.is_waiting else ""
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is being added up."""
-        return self._job is not None
+        return self._latest.is_waiting
 
     def want(self, layer: Any, energy_axis: int | None, repeat_axis: int | None) -> None:
         """Begin to add up, unless this is what was wanted before."""
         wanted = None if layer is None else (id(layer.data), energy_axis, repeat_axis)
-        if wanted == self._of:
+        if wanted == self._latest.wanted:
             return
-        self.stop()
-        self._of = wanted
-        if layer is None or energy_axis is None:
-            return
-        data = layer.data
-        self.words = "Adding up the spectra…"
-        self._job = BackgroundJob(
-            lambda _, should_stop: preview_of(
-                data, energy_axis, repeat_axis, should_stop=should_stop
-            ),
-            "xrf-sum-spectrum",
-        )
-        self._job.start()
+        # Another layer's spectrum must not stand under this one's name.
+        self._latest.forget()
+        if layer is not None and energy_axis is not None:
+            data = layer.data
+            self._latest.want(
+                wanted,
+                lambda _, stop: preview_of(data, energy_axis, repeat_axis, should_stop=stop),
+            )
 
     def poll(self) -> bool:
         """Take over what is done; return whether nothing is waited for."""
-        job = self._job
-        if job is None:
-            return True
-        if not job.is_done:
-            return False
-        self._job = None
-        if job.error is not None:
-            self.words = str(job.error)
-        else:
-            self.preview = job.result
-            self.words = job.result.words.replace("Preview", "Sum", 1)
-        return True
+        return self._latest.poll()
 
     def stop(self) -> None:
         """Forget the spectrum, and one that is being added up."""
-        if self._job is not None:
-            self._job.stop()
-        self._job = self.preview = self._of = None
-        self.words = ""
+        self._latest.forget()

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+from napari_xrf_denoise.plugin.common.console import layer_line, snippet
 from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
 
 from .model import CompareModel
 
 
 def python_of(model: CompareModel) -> str:
-    """Return lines for napari's console: the residuals of the pair and window, and the dose gains.
-
-    Parameters
-    ----------
-    model : CompareModel
-
-    Returns
-    -------
-    str
-        Empty where the pair or the window cannot be.
-    """
+    """Return lines that compute the residuals and dose gains; none where that cannot be."""
     if model.problem() or model.window_problem() or model.axis is None:
         return ""
     window = model.window()
     in_window = "" if window is None else f", window={window!r}"
     unit = "" if window is None else f"  # {model.axis.unit}"
     lines = [
-        "import napari_xrf_denoise as xrf",
-        "",
-        f"raw = viewer.layers[{model.before.name!r}]",
-        f"denoised = viewer.layers[{model.after.name!r}]",
+        layer_line(model.before, "raw"),
+        layer_line(model.after, "denoised"),
         f"found = xrf.processing.standard_residuals(raw, denoised{in_window}){unit}",
         "print(found.summary())",
     ]
@@ -38,4 +27,4 @@ def python_of(model: CompareModel) -> str:
     lines += ["energies = found.energy.centers", "residual_spectrum = found.spectrum"]
     if model.gains():
         lines += ["", "print(xrf.denoising.report_of(denoised).table())"]
-    return "\n".join(lines)
+    return snippet(*lines)

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSignalBlocker, QSize, QTimer
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QPushButton,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
-from napari_xrf_denoise.plugin.common.dock import DockedWidget
+from napari_xrf_denoise.plugin.common.dock import Dock
 from napari_xrf_denoise.plugin.common.energy_slider import move_slice
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.plots import colors_of
-from napari_xrf_denoise.plugin.common.widgets import scroll_in, short_box, words_label
+from napari_xrf_denoise.plugin.common.plots import PlotColors
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    column,
+    form,
+    row_in,
+    scroll_in,
+    short_box,
+    show_choices,
+    show_words,
+    words_label,
+)
 
 from .console import python_of
 from .model import CompareModel
@@ -32,79 +35,61 @@ from .view_page import ViewPage
 if TYPE_CHECKING:
     import napari.viewer
 
-POLL_MS = 50
-"""Time between two looks at residuals that are being computed, or pictures that are being read."""
 DRAW_MS = 20
-"""Least time between two pictures, however fast the cut or the energy moves."""
+"""Least time between two pictures, however fast the split or the energy moves."""
 
 
-class CompareDock(DockedWidget):
-    """Choose a raw and a denoised layer, swipe or blink, and see residuals and dose gains.
+class CompareDock(Dock):
+    """Choose a raw and a denoised layer, swipe or blink, and see residuals and dose gains."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Given by napari.
-    """
+    model: CompareModel
+    SIZE = QSize(400, 520)
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.model = CompareModel()
+        super().__init__(napari_viewer, CompareModel())
         self.contrast = SameContrast()
         self.picture = CompareLayer(napari_viewer, self.model, self.contrast)
         self.session = CompareSession(self.model, self._add_layer)
-        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._problem = ""
-        self._poll_timer = self._new_timer(self._poll, POLL_MS)
-        self._blink_timer = self._new_timer(self._blink, 1000)
-        self._picture_timer = self._new_timer(self._draw_picture, DRAW_MS)
+        self._blink_timer = QTimer(self)
+        self._blink_timer.timeout.connect(self._blink)
+        self._picture_timer = QTimer(self)
         self._picture_timer.setSingleShot(True)
+        self._picture_timer.timeout.connect(self._draw_picture)
         self._build()
-        self._listen_to_viewer()
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which the columns of the table are seen."""
-        return QSize(400, 520)
+        self.follow(self.model.events, self.show_model)
+        self.follow(napari_viewer.dims.events.point, self._request_picture)
+        self.listen()
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Take the temporary layer away with the dock."""
+        """Remove the temporary layer with the dock."""
         is_out = event is not None and event.type() == QEvent.Type.ParentChange
         if is_out and self.parent() is None:
             self.model.mode = "off"
             self.picture.remove()
         super().changeEvent(event)
 
-    def _new_timer(self, call: Any, milliseconds: int) -> QTimer:
-        timer = QTimer(self)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(call)
-        return timer
+    def leave(self) -> None:
+        """Stop the computation, and let go of the contrast."""
+        self.session.stop()
+        self.contrast.unlink()
 
     def _build(self) -> None:
         self.before_box = short_box("Layer with the raw counts")
         self.after_box = short_box("Layer with the denoised counts")
         self.problem_label = words_label("Why these layers cannot be compared")
         self.view_page = ViewPage(self.model)
-        self.residual_page = ResidualPage(self.model, colors_of(self.viewer.theme))
+        self.residual_page = ResidualPage(self.model, self.colors)
         self.python = ConsoleSnippet()
         self.pages = QTabWidget()
         for page, title, tip in (
             (self.view_page, "View", "Raw and denoised counts in one picture"),
             (self.residual_page, "Residuals", "Raw minus denoised counts, in standard deviations"),
-            (self._build_gains(), "Dose gain", "How many times the dose the result is worth"),
+            (self._build_gains(), "Dose gain", "Dose gain of all counts and of each line"),
         ):
             self.pages.setTabToolTip(self.pages.addTab(page, title), tip)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Before", self.before_box)
-        form.addRow("After", self.after_box)
-        layout = QVBoxLayout()
-        layout.addLayout(form)
-        layout.addWidget(self.problem_label)
-        layout.addWidget(self.pages, 1)
-        layout.addWidget(self.python)
-        scroll_in(self, layout)
+        boxes = form(("Raw", self.before_box), ("Denoised", self.after_box))
+        scroll_in(self, column(boxes, self.problem_label, (self.pages, 1), self.python))
         self.before_box.currentIndexChanged.connect(self._choose_before)
         self.after_box.currentIndexChanged.connect(self._choose_after)
         self.residual_page.button.clicked.connect(self._click)
@@ -112,9 +97,10 @@ class CompareDock(DockedWidget):
 
     def _build_gains(self) -> QWidget:
         self.table = GainTable()
-        self.gain_words = words_label("How the dose gain was measured")
-        self.copy_button = QPushButton("Copy table")
-        self.copy_button.setToolTip("Copies the table as text, for a spreadsheet or a report")
+        self.gain_words = words_label("How the dose gain was estimated")
+        self.copy_button = button(
+            "Copy table", "Copy the table as text, for a spreadsheet or a report"
+        )
         self.copy_button.clicked.connect(self.table.copy)
         page = QWidget()
         layout = QVBoxLayout(page)
@@ -123,36 +109,13 @@ class CompareDock(DockedWidget):
         layout.addWidget(self.copy_button)
         return page
 
-    def _listen_to_viewer(self) -> None:
-        # Kept apart from the widget, which may be gone when they are let go.
-        viewer, model, watch, session = self.viewer, self.model, self._watch, self.session
-        contrast = self.contrast
-        show, recolor, moved = self._show, self._recolor, self._request_picture
-
-        def listen() -> None:
-            model.events.connect(show, check_nargs=False, unique=True)
-            viewer.events.theme.connect(recolor)
-            viewer.dims.events.point.connect(moved)
-            watch.start()
-            show()
-
-        def unlisten() -> None:
-            # First, since to stop changes the model, and the widget may be gone.
-            model.events.disconnect(show, missing_ok=True)
-            session.stop()
-            viewer.events.theme.disconnect(recolor)
-            viewer.dims.events.point.disconnect(moved)
-            watch.stop()
-            contrast.unlink()
-
-        self.listen_with(listen, unlisten)
-
-    def _follow_layers(self) -> None:
+    def follow_layers(self) -> None:
+        """Take over the spectral layers, and that the temporary one was removed."""
         if self.picture.was_removed():
             self.picture.remove_layer()
             self.model.mode = "off"
-        self.model.follow(self._watch.spectral())
-        self._show()
+        self.model.follow(self.layers.spectral())
+        self.show_model()
 
     def _choose_before(self, row: int) -> None:
         if 0 <= row < len(self.model.available):
@@ -168,20 +131,22 @@ class CompareDock(DockedWidget):
             return
         self.residual_page.take_typed()
         self.session.start()
-        self._poll_timer.start()
+        self.start_polling()
 
-    def _poll(self) -> None:
-        self.session.poll()
-        if self.model.status == "idle":
-            self._poll_timer.stop()
+    def poll(self) -> bool:
+        """Take over residuals that are computed, and pictures that are read."""
+        if self.picture.is_waiting:
+            self._draw_picture()
+        return self.session.poll() and not self.picture.is_waiting
 
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
         self.viewer.add_image(data, **attributes)
 
     def _move_slice(self, energy: float) -> None:
         model = self.model
-        if model.axis is not None and model.before in self.viewer.layers:
-            move_slice(model.before, model.axis, self.viewer.dims, energy)
+        axis = model.axis if model.residuals is not None else None
+        if axis is not None and model.before in self.viewer.layers:
+            move_slice(model.before, axis, self.viewer.dims, energy)
 
     def _blink(self) -> None:
         if not self.isVisible():
@@ -199,25 +164,21 @@ class CompareDock(DockedWidget):
         if problem and self.model.mode != "off":
             self.model.mode = "off"
             self._problem = problem
-            self._show()
+            self.show_model()
         elif self.picture.is_waiting:
-            self._picture_timer.start(POLL_MS)
+            self.start_polling()
 
-    def _recolor(self, event: Any = None) -> None:
-        self.residual_page.plot.set_colors(colors_of(self.viewer.theme))
+    def set_colors(self, colors: PlotColors) -> None:
+        """Draw in the colours of a theme."""
+        self.residual_page.plot.set_colors(colors)
 
-    def _show(self, *_: Any) -> None:
+    def show_model(self, *_: Any) -> None:
+        """Show the model as it is."""
         model = self.model
         problem = model.problem()
         for box, layer in ((self.before_box, model.before), (self.after_box, model.after)):
-            with QSignalBlocker(box):
-                if [box.itemText(row) for row in range(box.count())] != list(model.names):
-                    box.clear()
-                    box.addItems(model.names)
-                row = model.available.index(layer) if layer in model.available else -1
-                box.setCurrentIndex(row)
-        self.problem_label.setVisible(bool(problem))
-        self.problem_label.setText(problem)
+            show_choices(box, model.names, row_in(model.available, layer))
+        show_words(self.problem_label, problem)
         if model.mode != "off":
             self._problem = ""
         self.view_page.show_model(self._problem)

@@ -10,10 +10,12 @@ from psygnal import SignalGroupDescriptor
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.layers.convert import METADATA_KEY
+from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
+from napari_xrf_denoise.plugin.common.jobs import RunState
 from napari_xrf_denoise.plugin.common.layer_images import (
     LayerPair,
+    content_of,
     current_energy,
     denoising_record,
     find_pair,
@@ -27,96 +29,58 @@ WindowKind = Literal["all", "line", "own"]
 SLOWEST, FASTEST = 0.5, 3.0
 """Changes a second when blinking: more than 3 flashes a second can cause seizures (WCAG 2.3.1)."""
 
-NO_LAYERS = (
-    "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+NO_LAYERS = f"There is no layer with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
 NO_PAIR = (
     "Comparing needs two layers with the same pixels and energies, raw and denoised. Make the "
     "denoised one with Layers > Filter > Denoise, or open its file."
 )
 NO_PICTURE = (
-    "Swipe and blink need a map with the axes y and x. The residuals and the dose gain work "
-    "for spectra too."
+    "Swipe and blink need a map with the axes y and x. Residuals and dose gain also work for "
+    "spectra."
 )
 NO_REPORT = (
-    "“{name}” carries no report of a denoising. Results of Layers > Filter > Denoise have one, "
-    "also when saved as .h5 and opened again."
+    "“{name}” has no denoising report. Results of Layers > Filter > Denoise have one, also after "
+    "they were saved as .h5 and opened again."
 )
 
 
 @dataclass
-class CompareModel:
-    """What the Compare dock shows; widgets show it and write to it, and keep none of their own.
-
-    Parameters
-    ----------
-    available : tuple of layers
-        Spectral layers of the viewer.
-    names : tuple of str
-        Theirs, so that a new name is a change.
-    pair : tuple of two layers or None
-        Raw and denoised, in one so that a change of both is shown once.
-    content : tuple
-        What the two hold and how they are calibrated, so that other data are a change.
-    axis : EnergyAxis, optional
-        Energies of the layer before.
-    by_hand : bool
-        Whether the user chose the pair; until then it follows the denoised layers.
-    paired_by_name : bool
-        Whether the pair was found by the name of the source that the denoised layer knows.
-    mode : {"off", "swipe", "blink"}
-    share : float
-        Of the picture's width that shows the layer before, 0 to 1, when swiping.
-    rate : float
-        Changes a second when blinking.
-    shows_before : bool
-        Which of the two is shown when blinking.
-    same_contrast : bool
-        Whether both layers have the same contrast limits.
-    window_kind : {"all", "line", "own"}
-        Energies of the residual map: all, those of a line of the report, or `low` to `high`.
-    line : str
-        Name of that line's window.
-    low, high : float
-        Where the window begins and ends, in keV, or channels where not calibrated; the end is no
-        part of it.
-    status : {"idle", "running", "stopping"}
-        Of the residuals.
-    stage, fraction, seconds_left
-        How far they are.
-    residuals : StandardResiduals, optional
-        Of the present pair.
-    outcome : str
-        What came of the last computation, in words.
-    outcome_kind : {"none", "done", "stopped", "error"}
-    """
+class CompareModel(RunState):
+    """State of the Compare dock, and of the residuals it computes; widgets keep none."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     available: tuple[Any, ...] = ()
+    """Spectral layers of the viewer."""
     names: tuple[str, ...] = ()
+    """Theirs, so that a new name is a change."""
     pair: tuple[Any, Any] = (None, None)
+    """Raw and denoised, in one so that a change of both is shown once."""
     content: tuple[Any, ...] = ()
+    """The data and calibration of the two, so that other data are a change."""
     axis: EnergyAxis | None = None
+    """Energies of the raw layer."""
     chosen_by_user: bool = False
+    """Whether the user chose the pair; until then it follows the denoised layers."""
     paired_by_name: bool = False
+    """Whether the pair was found by the source that the denoised layer names."""
     mode: Mode = "off"
     share: float = 0.5
+    """Of the picture's width that shows the raw layer when swiping, 0 to 1."""
     rate: float = 1.0
+    """Changes a second when blinking."""
     shows_before: bool = True
+    """Whether the raw layer is the one that is shown when blinking."""
     same_contrast: bool = False
     window_kind: WindowKind = "all"
+    """Energies of the residual map: all, those of a line of the report, or `low` to `high`."""
     line: str = ""
+    """Name of that line's window."""
     low: float = 0.0
+    """In keV, or channels where not calibrated; as `high`, which is no part of the window."""
     high: float = 1.0
-    status: Literal["idle", "running", "stopping"] = "idle"
-    stage: str = ""
-    fraction: float = 0.0
-    seconds_left: float | None = None
     residuals: StandardResiduals | None = None
-    outcome: str = ""
-    outcome_kind: Literal["none", "done", "stopped", "error"] = "none"
+    """Of the present pair."""
 
     @property
     def before(self) -> Any:
@@ -173,25 +137,26 @@ class CompareModel:
 
     def gains(self) -> tuple[GainRow, ...]:
         """Return the table of dose gains, empty where the denoised layer has no report."""
-        return (
-            ()
-            if self.after is None
-            else gain_rows(denoising_record(self.after).get("report") or {})
-        )
+        if self.after is None:
+            return ()
+        return gain_rows(denoising_record(self.after).get("report") or {})
 
     def gain_words(self) -> str:
-        """Return what to tell about the table."""
+        """Return how the dose gains were estimated, or why there are none."""
         if self.after is None:
             return NO_PAIR if self.available else NO_LAYERS
         if not self.gains():
             return NO_REPORT.format(name=self.after.name)
-        report = denoising_record(self.after)["report"]
-        how = report.get("measured_by")
-        return f"Measured by: {how}." if how else ""
+        how = denoising_record(self.after)["report"].get("measured_by")
+        return f"Estimated from: {how}." if how else ""
 
     def lines(self) -> dict[str, tuple[float, float]]:
         """Return the windows of the report's lines by name: centres of their outermost channels."""
         return _lines(self.after)
+
+    def windows(self) -> list[tuple[WindowKind, str]]:
+        """Return the windows to choose from, and the line where one is of a line."""
+        return [("all", ""), *(("line", name) for name in self.lines()), ("own", "")]
 
     def window(self) -> tuple[float, float] | None:
         """Return where the window of the residual map begins and ends, or None for all energies."""
@@ -215,7 +180,7 @@ class CompareModel:
         return ""
 
     def _set_pair(self, before: Any, after: Any) -> None:
-        content = (*_content(before), *_content(after))
+        content = tuple(None if layer is None else content_of(layer) for layer in (before, after))
         if before == self.before and after == self.after and content == self.content:
             return
         if self.window_kind == "line" and self.line not in _lines(after):
@@ -245,16 +210,6 @@ def _lines(after: Any) -> dict[str, tuple[float, float]]:
         window["name"]: (float(window["range"][0]), float(window["range"][1]))
         for window in report.get("windows") or ()
     }
-
-
-def _content(layer: Any) -> tuple[Any, ...]:
-    if layer is None:
-        return ()
-    places = (tuple(layer.axis_labels), tuple(layer.scale), tuple(layer.translate))
-    # By value: napari keeps the dictionary itself when a layer gets other metadata.
-    own = layer.metadata.get(METADATA_KEY, {})
-    facts = [repr(own.get(key)) for key in ("repeat_kind", "energy", "repeat_energies")]
-    return (id(layer.data), *places, tuple(map(str, layer.units)), *facts)
 
 
 def _shape_text(shape: tuple[int, int, int]) -> str:

@@ -1,4 +1,4 @@
-"""The temporary layer "Compare": the picture before and after at napari's energy, side by side."""
+"""The temporary layer "Compare": raw and denoised counts at napari's energy in one picture."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.geometry import layer_transform
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.jobs import Latest
 from napari_xrf_denoise.plugin.common.layer_images import LayerImage
 
 from .model import CompareModel
 
 
 class SameContrast:
-    """Gives both layers of a pair, and the picture made of them, the same contrast limits.
+    """Gives both layers of a pair, and the picture of both, the same contrast limits.
 
     The picture follows the pair's only while the two have the same.
     """
@@ -65,56 +65,6 @@ class SameContrast:
 
 
 Pictures = tuple[NDArray[np.float32], NDArray[np.float32]]
-Wanted = tuple[SpectrumImage, SpectrumImage, int]
-
-
-class EnergyPictures:
-    """The pictures of a pair of spectrum images at the energy that is wanted."""
-
-    def __init__(self) -> None:
-        self.latest: Pictures | None = None
-        self.problem = ""
-        self._wanted: Wanted | None = None
-        self._read: Wanted | None = None
-        self._reading: Wanted | None = None
-        self._job: BackgroundJob | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether pictures are being read."""
-        return self._job is not None
-
-    def want(self, before: SpectrumImage, after: SpectrumImage, channel: int) -> None:
-        """Read these pictures, unless they are there; older ones stay until they are."""
-        wanted = (before, after, channel)
-        if not _is_same(wanted, self._wanted):
-            self._wanted = wanted
-        self.poll()
-
-    def poll(self) -> bool:
-        """Take over what was read; return whether nothing is waited for."""
-        job = self._job
-        if job is not None and job.is_done:
-            self._job = None
-            self._read = self._reading
-            self.problem = "" if job.error is None else str(job.error)
-            self.latest = job.result
-        if self._job is None and self._wanted and not _is_same(self._wanted, self._read):
-            before, after, channel = self._reading = self._wanted
-            self._job = BackgroundJob(
-                lambda *_: (picture_at(before, channel), picture_at(after, channel)),
-                "xrf-compare-pictures",
-            )
-            self._job.start()
-            # Counts in memory are there at once, so that nothing flickers.
-            if self._job.wait(0.02):
-                return self.poll()
-        return self._job is None
-
-    def forget(self) -> None:
-        """Forget the pictures, and those that are being read."""
-        self._job = self._wanted = self._read = self._reading = self.latest = None
-        self.problem = ""
 
 
 def picture_at(image: SpectrumImage, channel: int) -> NDArray[np.float32]:
@@ -134,10 +84,6 @@ def compose(pictures: Pictures, share: float) -> NDArray[np.float32]:
     return composed
 
 
-def _is_same(one: Wanted, other: Wanted | None) -> bool:
-    return other is not None and (one[0] is other[0] and one[1] is other[1] and one[2] == other[2])
-
-
 NAME = "Compare"
 
 
@@ -145,19 +91,14 @@ class CompareLayer:
     """Shows a pair of layers as one picture on top of all others, and takes it away again.
 
     The layers themselves stay as they are: the docks that look at visible layers go on.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    model : CompareModel
-    contrast : SameContrast
     """
 
     def __init__(self, viewer: Any, model: CompareModel, contrast: SameContrast) -> None:
         self._viewer = viewer
         self._model = model
         self._contrast = contrast
-        self._pictures = EnergyPictures()
+        # Counts in memory are there at once, so that nothing flickers.
+        self._pictures = Latest("xrf-compare-pictures", wait=0.02)
         self._known: dict[str, tuple[Any, LayerImage]] = {}
         self._of: tuple[Any, Any] = (None, None)
         self._shown: tuple[Any, float] = (None, 0.0)
@@ -169,7 +110,7 @@ class CompareLayer:
         return self._pictures.is_waiting
 
     def update(self) -> str:
-        """Show what the model says; return why that cannot be, in words."""
+        """Show the model's picture; return why that cannot be, in words."""
         model = self._model
         if model.mode == "off":
             self.remove()
@@ -185,10 +126,14 @@ class CompareLayer:
             self._pictures.forget()
             self._of = (model.before, model.after)
         energy = energy_of_slice(model.before, before.energy, self._viewer.dims)
-        self._pictures.want(before, after, before.energy.channel(energy))
-        pictures = self._pictures.latest
+        channel = before.energy.channel(energy)
+        self._pictures.want(
+            (before, after, channel),
+            lambda *_: (picture_at(before, channel), picture_at(after, channel)),
+        )
+        pictures: Pictures | None = self._pictures.result
         if pictures is None:
-            return self._pictures.problem
+            return "" if self._pictures.error is None else str(self._pictures.error)
         share = model.share if model.mode == "swipe" else float(model.shows_before)
         if self.layer is None:
             self._add(compose(pictures, share))

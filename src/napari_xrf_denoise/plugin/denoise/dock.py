@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import EmissionInfo
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QMessageBox,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QMessageBox, QPushButton
 
 from napari_xrf_denoise.core.quantities import about_seconds
 from napari_xrf_denoise.denoising.settings import (
@@ -32,16 +21,29 @@ from napari_xrf_denoise.denoising.settings import (
 )
 from napari_xrf_denoise.layers.convert import layer_energy
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
-from napari_xrf_denoise.plugin.common.dock import DockedWidget, repaint_later, repaint_once
+from napari_xrf_denoise.plugin.common.dock import Dock, repaint_later, repaint_once
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
-from napari_xrf_denoise.plugin.common.plots import colors_of
+from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
-from napari_xrf_denoise.plugin.common.widgets import choice_box, scroll_in, short_box, words_label
+from napari_xrf_denoise.plugin.common.widgets import (
+    ask_save,
+    button,
+    choice_box,
+    column,
+    form,
+    inside,
+    progress_bar,
+    row,
+    scroll_in,
+    short_box,
+    show_words,
+    words_label,
+)
 
+from .console import python_of
 from .layer_checklist import LayerChecklist
 from .live_view import LiveView
 from .model import DenoiseModel, plan_text
@@ -50,70 +52,43 @@ from .session import DenoiseSession
 if TYPE_CHECKING:
     import napari.viewer
 
-POLL_MS = 100
-"""Time between two looks at a run."""
 OFTEN = {"stage", "fraction", "seconds_left", "counts", "preview", "history"}
-"""What changes while it runs."""
+"""What changes during a run."""
 TABLE_HEIGHT = 180
 
-LEARN, OPEN = "learn a new one", "open a file…"
+TRAIN, OPEN = "train on this data", "load from file…"
 MODEL_FILES = "Models (*.safetensors)"
 
 
-class DenoiseDock(DockedWidget):
-    """Choose layers, denoise them, see how good the result is.
+class DenoiseDock(Dock):
+    """Choose layers, denoise them, see how good the result is."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Given by napari.
-    """
+    model: DenoiseModel
+    SIZE = QSize(280, 400)
+    POLL_MS = 100
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
         user_preferences = preferences()
-        self.model = DenoiseModel(
+        model = DenoiseModel(
             preset=user_preferences.preset,
             device=user_preferences.device,
             threads=user_preferences.threads,
         )
+        super().__init__(napari_viewer, model)
         self.session = DenoiseSession(self.model, self._add_layer)
-        self._watch = LayerWatcher(napari_viewer.layers, self._follow_layers)
         self._build()
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._look)
-        # What changes while it runs waits for this, to be drawn together.
+        self._lay_out()
+        # What changes during a run waits for this, to be drawn together.
         self._changed: set[str] = set()
         self._draw_timer = QTimer(self)
         self._draw_timer.setSingleShot(True)
         self._draw_timer.timeout.connect(self._draw_changed)
         self._connect()
-        self._listen_to_viewer()
+        self.listen()
 
-    def _listen_to_viewer(self) -> None:
-        # Kept apart from the widget, which may be gone when they are let go.
-        model, session, watch, viewer = self.model, self.session, self._watch, self.viewer
-        active = viewer.layers.selection.events.active
-        show, follow, recolor = self._show, self._follow_layers, self._recolor
-        changed = self._show_change
-
-        def listen() -> None:
-            model.events.connect(changed, unique=True)
-            active.connect(follow)
-            viewer.events.theme.connect(recolor)
-            watch.start()
-            show()
-
-        def unlisten() -> None:
-            session.stop()
-            model.events.disconnect(changed, missing_ok=True)
-            active.disconnect(follow)
-            viewer.events.theme.disconnect(recolor)
-            watch.stop()
-
-        self.listen_with(listen, unlisten)
+    def leave(self) -> None:
+        """Stop the run."""
+        self.session.stop()
 
     def _build(self) -> None:
         self.layer_list = LayerChecklist()
@@ -124,60 +99,43 @@ class DenoiseDock(DockedWidget):
         self.method_box = choice_box(METHODS, METHOD_TIPS)
         self.preset_box = choice_box(PRESETS, PRESET_TIPS)
         self.model_box = short_box(
-            "Learn from the counts, or apply what an earlier run has learned to them: the energy "
-            "axis must be the same, and the counts alike"
+            "Train a new model, or apply an existing one (same energy axis, similar count level)"
         )
         self.device_box = choice_box(DEVICES, DEVICE_TIPS)
         self.settings_form = SettingsForm()
         self.plan_label = words_label("What will be done")
         self.button = QPushButton("Denoise")
-        self.progress_bar = QProgressBar()
-        self.progress_bar.setRange(0, 1000)
-        self.progress_bar.setToolTip("Share of the whole run that is done, in %")
-        self.stage_label = words_label("What is being done, and the time left")
-        self.live = LiveView(colors_of(self.viewer.theme))
+        self.progress_bar = progress_bar("Share of the whole run that is done, in %")
+        self.stage_label = words_label("Current step, and the time left")
+        self.live = LiveView(self.colors)
         self.report_label = words_label("How good the result is")
         self.gain_table = GainTable()
         self.gain_table.setFixedHeight(TABLE_HEIGHT)
-        self.save_button = QPushButton("Save model…")
-        self.save_button.setToolTip(
-            "Keep what the run has learned in a file, to apply it to other measurements"
+        self.save_button = button(
+            "Save model…", "Save the trained model to a file, to apply it to other measurements"
         )
-        self.again_button = QPushButton("Again with…")
-        self.again_button.setToolTip("Denoise the same layers once more with one thing changed")
+        self.again_button = button(
+            "Run again with…", "Denoise the same layers again with one setting changed"
+        )
         self.again_menu = QMenu(self.again_button)
         self.again_button.setMenu(self.again_menu)
         self.python = ConsoleSnippet()
-        self._lay_out()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Method", self.method_box)
-        form.addRow("Preset", self.preset_box)
-        form.addRow("Model", self.model_box)
-        inside, device = QWidget(), QFormLayout()
-        device.setContentsMargins(0, 0, 0, 0)
-        device.addRow("device", self.device_box)
-        advanced = QVBoxLayout(inside)
-        advanced.setContentsMargins(0, 0, 0, 0)
-        advanced.addLayout(device)
-        advanced.addWidget(self.settings_form.native)
+        device = form(("device", self.device_box))
         self.advanced = Collapsible(
-            "Advanced settings", inside, "Single settings, where they shall differ from the preset"
+            "Advanced settings",
+            inside(column(device, self.settings_form.native)),
+            "Override individual settings of the preset",
         )
-        self.history = Collapsible(
-            "How it goes", self.live, "What the network makes of the counts, and how well it learns"
-        )
+        self.history = Collapsible("Progress", self.live, "Current prediction and training curves")
         self.history.expand()
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save_button)
-        buttons.addWidget(self.again_button)
-        layout = QVBoxLayout()
-        layout.addWidget(QLabel("Spectral layers"))
-        layout.addWidget(self.layer_list)
-        layout.addLayout(form)
-        for widget in (
+        layout = column(
+            QLabel("Spectral layers"),
+            self.layer_list,
+            form(
+                ("Method", self.method_box), ("Preset", self.preset_box), ("Model", self.model_box)
+            ),
             self.advanced,
             self.plan_label,
             self.button,
@@ -186,15 +144,16 @@ class DenoiseDock(DockedWidget):
             self.history,
             self.report_label,
             self.gain_table,
-        ):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
-        layout.addWidget(self.python)
+            row(self.save_button, self.again_button),
+            self.python,
+        )
         layout.addStretch(1)
         scroll_in(self, layout)
 
     def _connect(self) -> None:
         model = self.model
+        self.follow(model.events, self._show_change)
+        self.follow(self.viewer.layers.selection.events.active, self.follow_layers)
         self.layer_list.ticked.connect(model.choose)
         self.method_box.currentTextChanged.connect(self._set("method"))
         self.preset_box.currentTextChanged.connect(self._set("preset"))
@@ -207,13 +166,9 @@ class DenoiseDock(DockedWidget):
         self.again_menu.triggered.connect(self._run_again)
 
     def _set(self, field: str) -> Any:
-        # Qt keeps the function alive, which must not keep the panel of a closed window.
+        # Qt keeps the function alive, which must not keep the dock of a closed window.
         model = self.model
         return lambda value: setattr(model, field, value)
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which a report without warnings is seen whole."""
-        return QSize(280, 400)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Watch the window that the dock is part of."""
@@ -237,17 +192,19 @@ class DenoiseDock(DockedWidget):
         answer = QMessageBox.question(
             self,
             "Denoising is not finished",
-            "A run is still going on; its result is lost when the window closes. Close it?",
+            "A run is in progress; its result is lost if the window closes. Close the window?",
             QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
             QMessageBox.StandardButton.Cancel,
         )
         return bool(answer == QMessageBox.StandardButton.Close)
 
-    def _follow_layers(self, event: Any = None) -> None:
-        self.model.follow(self._watch.spectral(), self.viewer.layers.selection.active)
+    def follow_layers(self, event: Any = None) -> None:
+        """Take over the spectral layers and the active one."""
+        self.model.follow(self.layers.spectral(), self.viewer.layers.selection.active)
 
-    def _recolor(self, event: Any = None) -> None:
-        self.live.set_colors(colors_of(self.viewer.theme))
+    def set_colors(self, colors: PlotColors) -> None:
+        """Draw in the colours of a theme."""
+        self.live.set_colors(colors)
 
     def _choose_model(self, row: int) -> None:
         models = self.model.models
@@ -256,20 +213,18 @@ class DenoiseDock(DockedWidget):
         elif row == 0:
             self.model.trained = None
         else:
-            path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
+            path, _ = QFileDialog.getOpenFileName(self, "Load a model", "", MODEL_FILES)
             if path:
                 self.session.open_model(path)
             self._show_models()
 
     def _save_model(self) -> None:
         assert self.model.result is not None
-        name = f"{self.model.result.image.name}.safetensors"
-        path, _ = QFileDialog.getSaveFileName(self, "Save the model", name, MODEL_FILES)
-        if path:
-            # The dialog has asked whether the file of the name that was typed may be replaced.
-            is_whole = path.endswith(".safetensors")
-            path = path if is_whole else f"{path}.safetensors"
-            self.session.save_model(path, overwrite=is_whole)
+        path = ask_save(
+            self, "Save the model", self.model.result.image.name, {".safetensors": "Models"}
+        )
+        if path is not None:
+            self.session.save_model(path, overwrite=True)
 
     def _fill_again(self) -> None:
         self.again_menu.clear()
@@ -306,13 +261,11 @@ class DenoiseDock(DockedWidget):
         elif self.session.prepare():
             # Loading torch holds the window for up to half a second, so that the words come first.
             self.repaint()
-            self._timer.start()
+            self.start_polling()
 
-    def _look(self) -> None:
-        # Also of a dock that was closed meanwhile, and hears no more of its model.
-        self.session.poll()
-        if self.model.status == "idle":
-            self._timer.stop()
+    def poll(self) -> bool:
+        """Take over how far the run is, also after the dock was closed."""
+        return self.session.poll()
 
     def _add_layer(self, data: Any, attributes: Mapping[str, Any]) -> None:
         with repaint_later(self):
@@ -320,13 +273,13 @@ class DenoiseDock(DockedWidget):
 
     def _show_change(self, info: EmissionInfo) -> None:
         if info.signal.name == "status" and self.model.status in ("loading", "idle"):
-            # First what the network does is worth the room, then what came of it.
+            # During a run the prediction is worth the room, after it the report.
             self.history.button.setChecked(self.model.status == "loading")
         if info.signal.name in OFTEN:
             self._changed.add(info.signal.name)
             self._draw_timer.start(0)
         else:
-            self._show()
+            self.show_model()
 
     def _draw_changed(self) -> None:
         changed, self._changed = self._changed, set()
@@ -337,7 +290,8 @@ class DenoiseDock(DockedWidget):
             if "history" in changed:
                 self._show_history()
 
-    def _show(self) -> None:
+    def show_model(self, *_: Any) -> None:
+        """Show the model as it is."""
         idle = self.model.status == "idle"
         self._show_choices(idle)
         self._show_stage()
@@ -367,25 +321,25 @@ class DenoiseDock(DockedWidget):
             self.settings_form.show_settings(plan.defaults, model.changes.of(plan.defaults))
             self.settings_form.tab_after(self.device_box)
         self.plan_label.setText(plan_text(model, plan))
-        # While it runs there are better things to see.
+        # During a run there are better things to see.
         self.plan_label.setVisible(idle)
         self.button.setText("Denoise" if idle else "Stop")
         self.button.setEnabled(not plan.problem if idle else model.status != "stopping")
         self.button.setToolTip(
-            "Learn from these counts and add the result as a new layer"
+            "Denoise the ticked layers and add the result as a new layer"
             if idle
-            else "End the run; no layer is added"
+            else "Cancel without adding a layer"
         )
         python = ""
         if not plan.problem:
-            python = model.call(plan).as_python([layer.name for layer in model.sources])
+            python = python_of(model.call(plan), [layer.name for layer in model.sources])
         self.python.show_lines(python)
 
     def _show_models(self) -> None:
         model = self.model
         with QSignalBlocker(self.model_box):
             self.model_box.clear()
-            self.model_box.addItems([LEARN, *(one.name for one in model.models), OPEN])
+            self.model_box.addItems([TRAIN, *(one.name for one in model.models), OPEN])
             is_there = model.trained in model.models
             self.model_box.setCurrentIndex(
                 1 + model.models.index(model.trained) if is_there and model.trained else 0
@@ -410,8 +364,7 @@ class DenoiseDock(DockedWidget):
     def _show_result(self, idle: bool) -> None:
         model = self.model
         has_result = idle and model.result is not None and model.outcome_kind == "report"
-        self.report_label.setVisible(bool(model.outcome))
-        self.report_label.setText(model.outcome)
+        show_words(self.report_label, model.outcome)
         self.report_label.setProperty("kind", model.outcome_kind)
         rows: tuple[GainRow, ...] = ()
         if has_result and model.result is not None:
@@ -422,11 +375,11 @@ class DenoiseDock(DockedWidget):
         self.again_button.setVisible(idle and model.outcome_kind in ("report", "stopped"))
 
     def _channel(self) -> int:
-        """Return the channel that the viewer shows; the middle one where it shows none."""
+        """Return the channel that the viewer shows, or else the middle one."""
         counts, preview = self.model.counts, self.model.preview
         if not counts or preview is None or preview.rows is None:
             return 0
-        layer = sliced_layer(self._watch.spectral(), self.viewer.dims)
+        layer = sliced_layer(self.layers.spectral(), self.viewer.dims)
         if layer is None:
             return counts[0].energy.size // 2
         energy = energy_of_slice(layer, layer_energy(layer), self.viewer.dims)

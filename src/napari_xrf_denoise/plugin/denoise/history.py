@@ -1,4 +1,4 @@
-"""How a run goes: the figures that its progress tells, gathered into curves, without Qt."""
+"""The progress of a run: its figures, gathered into curves, without Qt."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ class HistoryKeeper:
         self._points: dict[str, list[tuple[float, float]]] = {}
 
     def add(self, progress: Progress) -> bool:
-        """Take over what is new; return whether anything was.
+        """Take over new figures, as ``"training, network 2"``; return whether there were any.
 
-        Figures have names such as ``"training, network 2"``, or no number where there is one
-        network. Those of networks that have ended are told until the run ends, and are not new.
+        Those of networks that have ended are repeated until the run ends, and are not new.
         """
         share, is_new = 100 * progress.fraction, False
         for name, value in progress.figures.items():

@@ -14,12 +14,7 @@ MOST_ROWS = 6
 
 
 class LayerChecklist(QListWidget):
-    """Layers by name, each with a tick.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
+    """Layers by name, each with a tick."""
 
     ticked = Signal(tuple)
     """Emitted with the ticked layers, when the user has ticked or unticked one."""
@@ -33,7 +28,7 @@ class LayerChecklist(QListWidget):
         self.itemChanged.connect(self._tell)
 
     def show_layers(self, layers: Sequence[Any], ticked: Sequence[Any]) -> None:
-        """Show these layers, the topmost first as in napari's own list."""
+        """Show layers, the topmost first as in napari's own list."""
         self._layers = tuple(reversed(layers))
         self.blockSignals(True)
         try:
@@ -55,7 +50,7 @@ class LayerChecklist(QListWidget):
         self.setFixedHeight(self.sizeHint().height())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the size at which up to `MOST_ROWS` rows are seen."""
+        """Return the size that shows up to `MOST_ROWS` rows."""
         rows = min(max(self.count(), 2), MOST_ROWS)
         return QSize(200, rows * self._row_height() + 2 * self.frameWidth() + 4)
 

@@ -1,4 +1,4 @@
-"""How a run goes, to look at: curves of loss and dose gain, and what it makes of the counts."""
+"""The progress of a run to look at: curves of loss and dose gain, and the current prediction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pyqtgraph as pg  # isort: skip
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.progress import Preview
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.plugin.common.plots import PlotColors, color_plot, plain_plot
+from napari_xrf_denoise.plugin.common.plots import Plot, PlotColors, energy_label
 from napari_xrf_denoise.plugin.common.widgets import words_label
 
 from .history import DOSE_GAIN
@@ -30,25 +30,19 @@ LIGHTEST = 0.995
 
 
 class LiveView(QWidget):
-    """Curves of a run, and raw counts beside what the network makes of them by now.
-
-    Parameters
-    ----------
-    colors : PlotColors
-    parent : QWidget, optional
-    """
+    """Curves of a run, and raw counts beside the current prediction of the network."""
 
     def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.gain_plot = _CurvePlot("dose gain", colors)
         self.gain_plot.setToolTip(
-            "Dose gain of one pass of each network over a part of the counts, judged by counts "
-            "that it does not see; a curve for each. The result, made of all counts, is better."
+            "Dose gain of one pass of each network over a part of the counts, scored on held-out "
+            "counts; a curve for each. The result, which uses all counts, is better."
         )
         self.loss_plot = _CurvePlot("loss", colors)
         self.loss_plot.setToolTip(
-            "Error that the training lowers (its unit depends on the method), and the same for "
-            "counts that were held out of it: where that rises, nothing more is learned"
+            "Training error (its unit depends on the method), and the same for held-out counts: "
+            "where that rises, nothing more is learned"
         )
         self.pictures = _Pictures()
         self.spectrum = _Spectrum(colors)
@@ -71,15 +65,7 @@ class LiveView(QWidget):
     def show_preview(
         self, preview: Preview | None, counts: Sequence[SpectrumImage], channel: int
     ) -> None:
-        """Draw what the network makes of one channel, or of the spectrum where it is one.
-
-        Parameters
-        ----------
-        preview : Preview or None
-        counts : sequence of SpectrumImage
-            What the run works on, together.
-        channel : int
-        """
+        """Draw the prediction of one channel of a map, or of a spectrum, beside the raw counts."""
         is_map = preview is not None and preview.rows is not None
         self.pictures.setVisible(is_map)
         self.spectrum.setVisible(preview is not None and not is_map)
@@ -105,65 +91,72 @@ def _raw(counts: Sequence[SpectrumImage], *part: slice | int | None) -> NDArray[
     return total
 
 
-class _CurvePlot(QWidget):
+class _SmallPlot(Plot):
+    """A plot to look at only."""
+
+    def __init__(self, colors: PlotColors, left: str, bottom: str) -> None:
+        super().__init__(colors)
+        self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.plot.setMouseEnabled(False, False)
+        self.plot.hideButtons()
+        self.label_axes(left, bottom)
+
+
+class _CurvePlot(_SmallPlot):
     """Curves over the share of the run, with a legend above."""
 
     def __init__(self, name: str, colors: PlotColors) -> None:
-        super().__init__()
+        super().__init__(colors, name, "done (%)")
         self._legend = QLabel()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
-        self._name, self._colors = name, colors
-        self._plot = _small_plot(self)
-        self._plot.setXRange(0, 100, padding=0)
+        self.plot.setXRange(0, 100, padding=0)
         self._curves: dict[str, Any] = {}
         self.points: History = {}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
         layout.setSpacing(0)
-        layout.addWidget(self._legend)
-        layout.addWidget(self._plot)
-        self.set_colors(colors)
+        layout.insertWidget(0, self._legend)
+        self.show_curves({})
 
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
-        self._colors = colors
-        color_plot(self._plot, colors, self._name, "done (%)")
+        super().set_colors(colors)
         self.show_curves(self.points)
 
     def background(self) -> QColor:
         """Return the colour behind the curves."""
-        return QColor(self._plot.backgroundBrush().color())
+        return QColor(self.plot.backgroundBrush().color())
 
     def show_curves(self, points: History) -> None:
-        """Draw these instead of the former ones."""
+        """Draw curves in place of the former ones."""
         self.points = points
         self.setVisible(bool(points))
         for kind in [kind for kind in self._curves if kind not in points]:
-            self._plot.removeItem(self._curves.pop(kind))
+            self.plot.removeItem(self._curves.pop(kind))
         legend = []
         for number, (kind, curve) in enumerate(points.items()):
-            color = self._colors.curves[number % len(self._colors.curves)]
+            color = self.colors.curves[number % len(self.colors.curves)]
             if kind not in self._curves:
-                self._curves[kind] = self._plot.plot(antialias=False, connect="finite")
+                self._curves[kind] = self.plot.plot(antialias=False, connect="finite")
             x, y = zip(*curve, strict=True)
             self._curves[kind].setPen(pg.mkPen(color, width=1))
             self._curves[kind].setData(np.array(x), np.array(y))
             legend.append(f'<span style="color:{color}">■</span>&nbsp;{kind} {curve[-1][1]:.3g}')
         self._legend.setText("&nbsp;&nbsp; ".join(legend))
         # Else pyqtgraph finds the range when it draws, and draws once more.
-        self._plot.getViewBox().updateAutoRange()
+        self.view.updateAutoRange()
 
 
 class _Pictures(QWidget):
-    """The raw counts of a channel, and what the network makes of them, on the same grey scale."""
+    """Raw and predicted counts of a channel, on the same grey scale."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = words_label("Energy (keV) or channel of the pictures, as the slider has it")
+        self.words = words_label("Energy (keV) or channel of the pictures, that of napari's slider")
         self._views = []
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
-        for tip in ("Raw counts of all repeats together", "The network's present prediction"):
+        for tip in ("Raw counts of all repeats together", "Current prediction of the network"):
             view = pg.GraphicsView()
             view.setToolTip(tip)
             view.setFixedHeight(PLOT_HEIGHT)
@@ -193,7 +186,7 @@ class _Pictures(QWidget):
         energy = counts.energy
         unit = f"{energy.centers[channel]:.2f} keV" if energy.calibrated else f"channel {channel}"
         self.words.setText(
-            f"{unit}: {'the network so far' if raw is None else 'raw, and the network so far'}"
+            f"{unit}: {'current prediction' if raw is None else 'raw, and current prediction'}"
         )
         high = max(float(np.quantile(made, LIGHTEST)), 1e-6)
         for (view, image), picture in zip(self._views, (raw, made), strict=True):
@@ -202,28 +195,20 @@ class _Pictures(QWidget):
                 image.setImage(picture, levels=(0.0, high))
 
 
-class _Spectrum(QWidget):
-    """A spectrum, and what the network makes of it."""
+class _Spectrum(_SmallPlot):
+    """A spectrum, and its prediction."""
 
     def __init__(self, colors: PlotColors) -> None:
-        super().__init__()
+        super().__init__(colors, "counts", energy_label(calibrated=True))
         self.setToolTip(
-            "Counts per channel of a pixel, all repeats together: raw, and over them what the "
-            "network makes of them by now"
+            "Counts per channel of a pixel, all repeats together: raw, and the current prediction"
         )
-        self._plot = _small_plot(self)
-        self._unit = "energy (keV)"
-        self.curves = [self._plot.plot(antialias=False) for _ in range(2)]
-        for curve in self.curves:
-            curve.setDownsampling(auto=True, method="peak")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
+        self.curves = [self.add_curve() for _ in range(2)]
         self.set_colors(colors)
 
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
-        color_plot(self._plot, colors, "counts", self._unit)
+        super().set_colors(colors)
         for curve, color in zip(self.curves, colors.curves, strict=False):
             curve.setPen(pg.mkPen(color, width=1))
 
@@ -232,15 +217,6 @@ class _Spectrum(QWidget):
     ) -> None:
         """Draw both."""
         axis = counts.energy
-        self._unit = "energy (keV)" if axis.calibrated else "channel"
-        self._plot.setLabel("bottom", self._unit)
+        self.label_axes("counts", energy_label(calibrated=axis.calibrated))
         for curve, values in zip(self.curves, (raw, made), strict=True):
             curve.setData(axis.centers, values) if values is not None else curve.setData([], [])
-
-
-def _small_plot(parent: QWidget) -> Any:
-    plot = plain_plot(parent)
-    plot.setFixedHeight(PLOT_HEIGHT)
-    plot.setMouseEnabled(False, False)
-    plot.hideButtons()
-    return plot

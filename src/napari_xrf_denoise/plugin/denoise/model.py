@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
@@ -14,6 +14,8 @@ from napari_xrf_denoise.denoising.cost_estimate import Shape
 from napari_xrf_denoise.denoising.plan import RunPlan, plan_run
 from napari_xrf_denoise.denoising.settings import METHODS
 from napari_xrf_denoise.layers.convert import layer_energy
+from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
+from napari_xrf_denoise.plugin.common.jobs import RunState
 from napari_xrf_denoise.plugin.common.setting_changes import Changes
 
 from .call import Call, Trained
@@ -23,93 +25,54 @@ if TYPE_CHECKING:
     from napari_xrf_denoise.core.progress import Preview
     from napari_xrf_denoise.denoising import Denoised
 
-Status = Literal["idle", "loading", "running", "stopping"]
 History = Mapping[str, Points]
 """Curves of a run by kind of figure."""
 
 NO_LAYERS = (
-    "There is no layer with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise. For an image of your own, label the axes, for example "
-    "layer.axis_labels = ('energy', 'y', 'x')."
+    f"There is no layer with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}. For an "
+    "image of your own, label the axes, for example layer.axis_labels = ('energy', 'y', 'x')."
 )
 NO_CHOICE = "Tick the layer to denoise, or several that are repeats of the same measurement."
 
 
 @dataclass
-class DenoiseModel:
-    """State of the Denoise panel; widgets show it and write to it, and keep none of their own.
-
-    Parameters
-    ----------
-    status : {"idle", "loading", "running", "stopping"}
-        ``"loading"`` is from the click until torch is there and the run has begun.
-    available : tuple of layers
-        Spectral layers of the viewer.
-    sources : tuple of layers
-        Those to denoise together, as repeats.
-    by_hand : bool
-        Whether the user chose the sources; until then they follow the active layer.
-    method, preset : str
-    changes : Changes
-        Settings that differ from the preset's, each kept for its method.
-    device : str
-    threads : int
-        Most processor cores of a run; 0 leaves that to torch.
-    trained : Trained, optional
-        The model to apply; None learns from the counts.
-    models : tuple of Trained
-        Those to choose from: opened ones, and those of earlier runs.
-    speeds : mapping
-        Time that a run took over what was expected of it, by device and kind of settings.
-    stage : str
-        What is being done.
-    fraction : float
-        Share of the run that is done, 0 to 1.
-    seconds_left : float, optional
-    course : mapping
-        Losses and dose gains of the run so far, a curve for each network, parted by NaN.
-    preview : Preview, optional
-        What the network makes of the counts by now.
-    counts : tuple of SpectrumImage
-        What the run works on.
-    outcome : str
-        What came of the last run, in words.
-    outcome_kind : {"none", "report", "stopped", "error"}
-    result : Denoised, optional
-        Of the last run that ended with one.
-    """
+class DenoiseModel(RunState):
+    """State of the dock and of its run; widgets keep none."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    status: Status = "idle"
     available: tuple[Any, ...] = ()
+    """Spectral layers of the viewer."""
+    names: tuple[str, ...] = ()
+    """Theirs, so that a new name is a change."""
     sources: tuple[Any, ...] = ()
+    """Layers to denoise together, as repeats."""
     chosen_by_user: bool = False
+    """Whether the user chose the sources; until then they follow the active layer."""
     method: str = METHODS[0]
     preset: str = "balanced"
     changes: Changes = field(default_factory=Changes)
+    """Settings that differ from the preset's, each kept for its method."""
     device: str = "auto"
     threads: int = 0
+    """Most processor cores of a run; 0 leaves that to torch."""
     trained: Trained | None = None
+    """The model to apply; None trains a new one."""
     models: tuple[Trained, ...] = ()
+    """Models to choose from: opened ones, and those of earlier runs."""
     speeds: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    stage: str = ""
-    fraction: float = 0.0
-    seconds_left: float | None = None
+    """Time that a run took over the expected time, by device and kind of settings."""
     history: History = field(default_factory=dict)
+    """Losses and dose gains of the run so far, a curve for each network, parted by NaN."""
     preview: Preview | None = None
+    """The current prediction of the network."""
     counts: tuple[SpectrumImage, ...] = ()
-    outcome: str = ""
-    outcome_kind: Literal["none", "report", "stopped", "error"] = "none"
+    """The data of the run."""
     result: Denoised | None = None
-    names: tuple[str, ...] = field(default=())
-    """Names of the available layers, so that a new name is a change."""
+    """Of the last run that ended with one."""
 
     def follow(self, available: Sequence[Any], active: Any) -> None:
-        """Take over which spectral layers there are, and which layer is active.
-
-        Results are never chosen by themselves: the next click would denoise them again.
-        """
+        """Take over the spectral layers, and the active one; results are never chosen unasked."""
         self.available = tuple(available)
         self.names = tuple(layer.name for layer in available)
         kept = tuple(layer for layer in self.sources if layer in self.available)
@@ -131,13 +94,13 @@ class DenoiseModel:
         self.sources = tuple(sources)
 
     def change(self, name: str, value: Any) -> None:
-        """Take a setting that the user gave; one as in the preset is no change."""
+        """Take a setting from the user; one as in the preset is no change."""
         defaults = self.plan().defaults
         if defaults is not None:
             self.changes = self.changes.changed(defaults, name, value)
 
     def offer(self, trained: Trained, *, choose: bool = False) -> None:
-        """Add a model to those to choose from, in place of one of the same name."""
+        """Add a model to choose from, in place of one of the same name."""
         others = [other for other in self.models if other.name != trained.name]
         replaced = self.trained is not None and self.trained.name == trained.name
         self.models = (*others, trained)

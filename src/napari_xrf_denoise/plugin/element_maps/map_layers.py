@@ -17,7 +17,7 @@ from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
 from .recipe import MapRecipe
 
 KEY = "element_map"
-"""Where a layer's metadata keeps how the map was made."""
+"""Entry of a layer's metadata with the recipe of its map."""
 
 
 def is_map(layer: Any) -> bool:
@@ -28,17 +28,9 @@ def is_map(layer: Any) -> bool:
 def map_layer_data(
     image: SpectrumImage, values: Any, recipe: MapRecipe, source: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """Return data and attributes of the layer of a map.
+    """Return data and attributes of the layer of a map, which lies where its source lies.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-        Counts of the source when the map was computed.
-    values : numpy.ndarray, shape (y, x)
-    recipe : MapRecipe
-        With its line resolved.
-    source : napari.layers.Image
-        Layer that the counts are of; the map lies where it lies.
+    `image` holds the counts at the time of computing, `recipe` has its line resolved.
     """
     record = {
         "source": image.name,
@@ -52,9 +44,9 @@ def map_layer_data(
 
 
 def source_of(layer: Any, available: Sequence[Any]) -> Any | None:
-    """Return the layer that a map was made of, or None where it is gone.
+    """Return the layer of which this is a map, or None where it is gone.
 
-    It is known by napari's own identity of layers, so that it may be renamed; of maps from
+    It is known by napari's own identity of layers, so that it may be renamed; for maps from
     another session by its name.
     """
     record = layer.metadata[KEY]
@@ -66,26 +58,17 @@ def source_of(layer: Any, available: Sequence[Any]) -> Any | None:
 
 
 def source_key(layer: Any) -> str:
-    """Return what maps of the same layer have in common: its identity, or its name."""
+    """Return the identity, or else the name, of the layer of which this is a map."""
     record = layer.metadata[KEY]
     return str(record.get("source_id") or record.get("source"))
 
 
 def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
-    """Return the denoised layer of a raw one, or the raw layer of a denoised one.
+    """Return the denoised layer of a raw one, or the raw layer of a denoised one, or None.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Spectral.
-    available : sequence of layers
-        The topmost last; it is preferred.
-
-    Returns
-    -------
-    layer or None
-        One with as many pixels and channels that the record of the denoising names; where it
-        names a layer that is gone or renamed, the only one that it can be.
+    It has as many pixels and channels, and the record of the denoising names it; where it names a
+    layer that is gone or renamed, it is the only candidate. The topmost, which is last, is
+    preferred.
     """
     others = [
         other
@@ -106,7 +89,7 @@ def partner_of(layer: Any, available: Sequence[Any]) -> Any | None:
 
 
 def share_contrast(attributes: Sequence[dict[str, Any]]) -> None:
-    """Give maps that are to be compared the same contrast limits, which hold those of all."""
+    """Give maps to compare the same contrast limits, which enclose those of all."""
     limits = [entry["contrast_limits"] for entry in attributes]
     common = (min(low for low, _ in limits), max(high for _, high in limits))
     for entry in attributes:
@@ -114,10 +97,7 @@ def share_contrast(attributes: Sequence[dict[str, Any]]) -> None:
 
 
 def renew(layer: Any, data: Any, attributes: Mapping[str, Any]) -> None:
-    """Show a map that was computed again in its layer, whose colours stay.
-
-    The name changes only if it is the one that the map was given.
-    """
+    """Show an updated map in its layer, whose colours stay, and its name if the user changed it."""
     old = layer.metadata[KEY]
     made = MapRecipe.from_record(old).name(old.get("window_unit", "keV"))
     given = re.escape(f"{made} of {old.get('source')}")

@@ -11,105 +11,64 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.convert import layer_energy
-from napari_xrf_denoise.plugin.common import CALIBRATE
+from napari_xrf_denoise.plugin.common import CALIBRATE, OPEN_SAMPLE
+from napari_xrf_denoise.plugin.common.jobs import RunState
 from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, parse_elements
 
 from .map_layers import is_map, partner_of, source_key, source_of
 from .recipe import MapRecipe, Window, overlap_words
 
-NO_LAYERS = (
-    "There is no map with an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+NO_LAYERS = f"There is no map with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
 
 
 @dataclass
-class ElementModel:
-    """What the dock shows; widgets show it and write to it, and keep none of their own.
-
-    Parameters
-    ----------
-    available : tuple of layers
-        Spectral layers with pixels.
-    names : tuple of str
-        Theirs, so that a new name is a change.
-    source : layer, optional
-        Layer that maps are made of.
-    axis : EnergyAxis, optional
-        Its energies.
-    energy_problem : str
-        Why the layer has none that can be used, in words.
-    partner : layer, optional
-        The denoised layer of a raw source, or the raw one of a denoised source.
-    elements : str
-        As typed: symbols with commas between them, with a line behind one where wanted.
-    line : str
-        Line of the elements that have none behind them.
-    background : bool
-        Whether to subtract the background.
-    with_partner : bool
-        Whether maps are made of the partner too.
-    low, high : float
-        Window of one's own in keV, or channels where not calibrated.
-    knows_lines : bool
-        Whether the tables of lines are loaded, which takes a second or two.
-    maps : tuple of layers
-        Element maps of the viewer, of whatever source.
-    map_names : tuple of str
-        Theirs, so that a new name is a change.
-    overlay : tuple
-        Maps shown in red, green and blue; None where a colour is left out.
-    overlay_by_hand : bool
-        Whether the user chose them; until then they are the newest ones.
-    doing : str
-        What is being computed or written; empty when nothing is.
-    can_stop : bool
-        Whether it can be stopped: a file is written completely.
-    fraction : float
-        Share of it that is done, 0 to 1.
-    outcome : str
-        What came of the last click, in words.
-    """
+class ElementModel(RunState):
+    """State of the dock, and of what it computes; widgets keep none."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     available: tuple[Any, ...] = ()
+    """Spectral layers with pixels."""
     names: tuple[str, ...] = ()
+    """Theirs, so that a new name is a change."""
     source: Any = None
+    """Layer to map."""
     axis: EnergyAxis | None = None
+    """Its energies."""
     energy_problem: str = ""
+    """Why the layer has no energies that can be used, in words."""
     partner: Any = None
+    """The denoised layer of a raw source, or the raw one of a denoised source."""
     elements: str = "Fe"
+    """As typed: symbols with commas between them, with a line behind one where wanted."""
     line: str = AUTO
+    """Line of the elements that have none behind them."""
     background: bool = False
     with_partner: bool = False
+    """Whether to map the partner, too."""
     low: float = 0.0
+    """First energy of the own window in keV, or channels where not calibrated; as `high`."""
     high: float = 0.0
     knows_lines: bool = False
+    """Whether the tables of lines are loaded, which takes a second or two."""
     maps: tuple[Any, ...] = ()
+    """Element maps of the viewer, of any source."""
     map_names: tuple[str, ...] = ()
+    """Theirs, so that a new name is a change."""
     overlay: tuple[Any, ...] = (None, None, None)
-    overlay_by_hand: bool = False
-    doing: str = ""
+    """Maps shown in red, green and blue; None where a colour is left out."""
+    overlay_chosen_by_user: bool = False
+    """Until then they are the newest maps."""
     can_stop: bool = True
-    fraction: float = 0.0
-    outcome: str = ""
+    """Whether the run can be stopped: a file is written completely."""
 
     def follow(self, spectral: Sequence[Any], layers: Sequence[Any] = ()) -> None:
-        """Take over which layers there are.
-
-        Parameters
-        ----------
-        spectral : sequence of layers
-            Those with an energy axis.
-        layers : sequence of layers
-            All of them.
-        """
+        """Take over the layers with an energy axis, and all of them."""
         self.available = tuple(layer for layer in spectral if {"y", "x"} & set(layer.axis_labels))
         self.names = tuple(layer.name for layer in self.available)
         self.maps = tuple(layer for layer in layers if is_map(layer))
         self.map_names = tuple(layer.name for layer in self.maps)
-        if self.overlay_by_hand:
+        if self.overlay_chosen_by_user:
             self.overlay = tuple(layer if layer in self.maps else None for layer in self.overlay)
         else:
             # Raw and denoised counts in one picture would say nothing about elements.
@@ -119,7 +78,7 @@ class ElementModel:
         self.choose(self.source if present else (self.available or (None,))[-1])
 
     def choose(self, source: Any) -> None:
-        """Take the layer that maps are made of, as it is now."""
+        """Take the layer to map, as it is now."""
         axis, problem = None, ""
         try:
             axis = None if source is None else layer_energy(source)
@@ -134,19 +93,19 @@ class ElementModel:
             self.aim()
 
     def choose_overlay(self, maps: Sequence[Any]) -> None:
-        """Take the maps for red, green and blue, None for a colour that is left out."""
-        self.overlay_by_hand = True
+        """Take the maps for red, green and blue; None leaves a colour out."""
+        self.overlay_chosen_by_user = True
         self.overlay = tuple(maps)
 
     def change(self, **fields: Any) -> None:
-        """Take what the user chose; a new element or line moves the window to it."""
+        """Change fields; a new element or line moves the own window to it."""
         for name, value in fields.items():
             setattr(self, name, value)
         if {"elements", "line"} & fields.keys():
             self.aim()
 
     def aim(self) -> None:
-        """Put the window of one's own around the first line that is chosen, where it is known."""
+        """Put the own window around the first chosen line, where it is known."""
         axis = self.axis
         if axis is None:
             return
@@ -159,24 +118,18 @@ class ElementModel:
             self.low, self.high = first, last
 
     def recipes(self) -> tuple[MapRecipe, ...]:
-        """Return the maps of the elements that are typed.
-
-        Raises
-        ------
-        SettingsError
-            If a word is no element.
-        """
+        """Return the maps of the typed elements, or raise SettingsError."""
         return tuple(
             MapRecipe(element, line, background=self.background)
             for element, line in parse_elements(self.elements, self.line)
         )
 
     def own_recipe(self) -> MapRecipe:
-        """Return the map of the window of one's own."""
+        """Return the map of the own window."""
         return MapRecipe(low=self.low, high=self.high, background=self.background)
 
     def line_windows(self) -> list[tuple[str, Window]]:
-        """Return name and window of each line that is chosen and lies on the axis."""
+        """Return name and window of each chosen line within the axis."""
         if self.axis is None or not self.knows_lines:
             return []
         found = []
@@ -185,11 +138,11 @@ class ElementModel:
                 resolved = recipe.resolved(self.axis)
                 found.append((resolved.name(self.axis.unit), resolved.windows(self.axis)[0]))
         except (DataError, SettingsError):
-            pass  # said below the button
+            pass  # shown below the button
         return found
 
     def side_windows(self) -> tuple[Window, ...]:
-        """Return where the background of the window of one's own is taken from."""
+        """Return the windows of the background of the own window."""
         if self.axis is None:
             return ()
         try:
@@ -198,7 +151,7 @@ class ElementModel:
             return ()
 
     def maps_of_source(self) -> tuple[Any, ...]:
-        """Return the maps that were made of the chosen layer."""
+        """Return the maps of the chosen layer."""
         return tuple(
             layer for layer in self.maps if source_of(layer, self.available) == self.source
         )
@@ -209,8 +162,8 @@ class ElementModel:
             return self.energy_problem or NO_LAYERS
         if not self.axis.calibrated:
             return (
-                f"The energies of “{self.source.name}” are not calibrated, so that no line is "
-                f"known. Use {CALIBRATE}, or map a window of channels below."
+                f"The energies of “{self.source.name}” are not calibrated. Use {CALIBRATE}, or "
+                "map a window of channels below."
             )
         try:
             return "" if self.recipes() else "Type an element, such as Fe, or several: Fe, Cu, Pb."
@@ -218,7 +171,7 @@ class ElementModel:
             return str(error)
 
     def warning(self) -> str:
-        """Return which other lines the maps of the elements would count."""
+        """Return which other lines the windows of the elements overlap."""
         if self.problem() or not self.knows_lines:
             return ""
         return overlap_words(self.recipes(), self.axis)

@@ -1,15 +1,21 @@
-"""The part of the dock "Element maps" that shows three maps as red, green and blue."""
+"""The part of the dock "Element maps" that overlays three maps in red, green and blue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from napari_xrf_denoise.plugin.common.widgets import short_box
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    form,
+    row,
+    row_in,
+    short_box,
+    show_choices,
+)
 
 from .map_layers import brightest
 from .model import ElementModel
@@ -33,18 +39,10 @@ class Overlay:
         return bool(self._before)
 
     def show(self, maps: Iterable[Any], layers: Iterable[Any]) -> None:
-        """Show maps in red, green and blue, and hide all other layers.
+        """Show maps, or None, in red, green and blue, and hide all others of the viewer's layers.
 
-        Parameters
-        ----------
-        maps : iterable of napari.layers.Image or None
-            Those for red, green and blue; None leaves a colour out. Contrast is from 0 to the
-            value that 99.5 % of the pixels do not exceed.
-        layers : iterable of layers
-            All layers of the viewer.
+        Contrast is from 0 to the value that 99.5 % of the pixels do not exceed.
 
-        Examples
-        --------
         >>> import numpy as np
         >>> from napari.layers import Image
         >>> iron, lead = Image(np.ones((3, 4))), Image(np.ones((3, 4)))
@@ -81,41 +79,27 @@ NONE = "none"
 
 
 class OverlayPage(QWidget):
-    """Choose a map for each colour, show them over each other, undo.
-
-    Parameters
-    ----------
-    model : ElementModel
-    viewer : napari.viewer.Viewer
-    """
+    """Choose a map for each colour, overlay them, undo."""
 
     def __init__(self, model: ElementModel, viewer: Any) -> None:
         super().__init__()
         self._model = model
         self._viewer = viewer
         self.overlay = Overlay()
-        self.boxes: list[QComboBox] = []
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        for number, color in enumerate(COLORS):
-            box = short_box(f"Map whose counts are shown in {color}")
+        self.boxes: list[QComboBox] = [short_box(f"Map to show in {color}") for color in COLORS]
+        for number, box in enumerate(self.boxes):
             box.currentIndexChanged.connect(partial(self._choose, number))
-            form.addRow(color.capitalize(), box)
-            self.boxes.append(box)
-        self.button = QPushButton("Show overlay")
-        self.button.setToolTip(
-            "Shows these maps in their colours over each other, from 0 counts to the value that "
-            "99.5 % of the pixels do not exceed, and hides the other layers"
+        self.button = button(
+            "Show overlay",
+            "Overlay these maps in their colours, from 0 counts to their 99.5 % quantile, and hide "
+            "the other layers",
         )
-        self.undo_button = QPushButton("Undo")
-        self.undo_button.setToolTip("Gives all layers the colours that they had before")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.button)
-        buttons.addWidget(self.undo_button)
+        self.undo_button = button("Undo", "Restore the original colours of all layers")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addLayout(buttons)
+        names = [color.capitalize() for color in COLORS]
+        layout.addLayout(form(*zip(names, self.boxes, strict=True)))
+        layout.addLayout(row(self.button, self.undo_button))
         self.button.clicked.connect(self._show)
         self.undo_button.clicked.connect(self._undo)
 
@@ -123,8 +107,8 @@ class OverlayPage(QWidget):
         """Offer the maps that there are."""
         model = self._model
         for box, layer in zip(self.boxes, model.overlay, strict=True):
-            fill_with_maps(box, model.maps, model.map_names, layer, NONE)
-        self.button.setEnabled(any(model.overlay))
+            show_choices(box, [NONE, *model.map_names], 1 + row_in(model.maps, layer))
+        self.button.setEnabled(any(layer is not None for layer in model.overlay))
         self.undo_button.setEnabled(self.overlay.is_shown)
 
     def _choose(self, number: int, row: int) -> None:
@@ -139,26 +123,3 @@ class OverlayPage(QWidget):
     def _undo(self) -> None:
         self.overlay.undo(list(self._viewer.layers))
         self.show_model()
-
-
-def fill_with_maps(
-    box: QComboBox, maps: Sequence[Any], names: Sequence[str], chosen: Any, first: str = ""
-) -> None:
-    """Give a box the maps' names, unless it has them: filling closes its open list.
-
-    Parameters
-    ----------
-    box : QComboBox
-    maps, names : sequence
-    chosen : layer or None
-    first : str
-        An entry before all maps, for none of them.
-    """
-    before = [first] if first else []
-    entries = [*before, *names]
-    with QSignalBlocker(box):
-        if [box.itemText(row) for row in range(box.count())] != entries:
-            box.clear()
-            box.addItems(entries)
-        row = list(maps).index(chosen) if chosen in maps else -1
-        box.setCurrentIndex(row + len(before))

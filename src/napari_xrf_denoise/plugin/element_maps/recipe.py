@@ -1,4 +1,4 @@
-"""How an element map is made: of which line or window, with or without background."""
+"""How to compute an element map: its line or window, with or without background."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_xrf_denoise.processing.line_overlaps import (
     lines_between,
     overlapping_lines,
 )
-from napari_xrf_denoise.spectroscopy.element_symbols import AUTO
+from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, in_greek
 from napari_xrf_denoise.spectroscopy.xray_lines import XrayLine
 
 Window = tuple[float, float]
@@ -33,40 +33,26 @@ Window = tuple[float, float]
 
 @dataclass(frozen=True)
 class MapRecipe:
-    """A map of a line of an element, or of a window of energies where there is no element.
-
-    Parameters
-    ----------
-    element, line : str
-        Symbol, and line or ``"auto"``; empty for a window.
-    low, high : float
-        Ends of the window in keV (channels where not calibrated), where there is no element.
-    background : bool
-        Whether the counts beside the window are subtracted.
-    chosen : tuple of int, optional
-        The first channel of a window that was chosen in channels, and the one behind its last:
-        they stay the same when the layer is calibrated later.
-    unit : str
-        What `low` and `high` are in; empty for whatever the axis is in.
-    """
+    """A map of a line of an element, or of a window of energies where there is no element."""
 
     element: str = ""
     line: str = ""
+    """A line, or ``"auto"``."""
     low: float = 0.0
+    """First energy of the window in keV (channels where not calibrated); as `high`."""
     high: float = 0.0
     background: bool = False
+    """Whether to subtract the counts beside the window."""
     chosen: tuple[int, int] | None = None
+    """The first channel of a window that was chosen in channels, and the one behind its last:
+    they stay the same when the layer is calibrated later."""
     unit: str = ""
+    """That of `low` and `high`; empty for that of the axis."""
 
     def resolved(self, axis: EnergyAxis) -> MapRecipe:
-        """Return the recipe as it is on this axis: which line ``"auto"`` is, where a window lies.
+        """Return the recipe on this axis: with its line, or its window in the axis' unit.
 
-        Raises
-        ------
-        SettingsError
-            If the axis holds no such line.
-        DataError
-            If the window is in energies and the axis in channels, or it has not these channels.
+        SettingsError if the axis holds no such line, DataError if it cannot have that window.
         """
         if not self.element and self.unit not in ("", axis.unit):
             return self._in_unit_of(axis)
@@ -75,31 +61,19 @@ class MapRecipe:
         return MapRecipe(self.element, best_line(self.element, axis), background=self.background)
 
     def name(self, unit: str) -> str:
-        """Return what the map is called: ``"Fe Ka"`` or ``"6.2 to 6.6 keV"``."""
+        """Return the name of the map: ``"Fe Ka"`` or ``"6.2 to 6.6 keV"``."""
         if self.element:
             return f"{self.element} {self.line}"
         return f"{self.low:.5g} to {self.high:.5g} {unit}"
 
     def channels(self, axis: EnergyAxis) -> slice:
-        """Return the channels of the window.
-
-        Raises
-        ------
-        DataError, SettingsError
-            If the axis is not calibrated but the recipe names a line, or there are none.
-        """
+        """Return the channels of the window; DataError or SettingsError if there are none."""
         if self.element:
             return line_window(self.element, self.line, axis)
         return axis.channels(self.low, self.high)
 
     def windows(self, axis: EnergyAxis) -> tuple[Window, ...]:
-        """Return the window, and behind it those of the background if it is subtracted.
-
-        Raises
-        ------
-        DataError, SettingsError
-            As `channels`.
-        """
+        """Return the window, and behind it those of the background if it is subtracted."""
         channels = self.channels(axis)
         sides = background_windows(channels, axis) if self.background else ()
         return tuple(axis.edges(part) for part in (channels, *sides))
@@ -107,13 +81,7 @@ class MapRecipe:
     def compute(
         self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
     ) -> NDArray[np.float32]:
-        """Return the map, shape (y, x).
-
-        Raises
-        ------
-        DataError, SettingsError, Cancelled
-            As `element_map` and `window_map`.
-        """
+        """Return the map, shape (y, x); errors are those of `element_map` and `window_map`."""
         how: dict[str, Any] = {"background": self.background, "should_stop": should_stop}
         if self.element:
             return element_map(image, self.element, self.line, **how)
@@ -135,13 +103,7 @@ class MapRecipe:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> MapRecipe:
-        """Return the recipe that `record` described.
-
-        Raises
-        ------
-        DataError
-            If the record has neither a line nor a window.
-        """
+        """Return the recipe of a record; DataError if it has neither a line nor a window."""
         background = bool(record.get("background", False))
         try:
             if record.get("element"):
@@ -150,7 +112,7 @@ class MapRecipe:
             first, end = (int(channel) for channel in record.get("channels") or (0, 0))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"the layer's record of its map is not complete ({error}); add the map again"
+                f"the layer's record of its map is incomplete ({error}); add the map again"
             ) from error
         chosen = (first, end) if end > first else None
         unit = str(record.get("window_unit", ""))
@@ -160,13 +122,13 @@ class MapRecipe:
         name = self.name(self.unit)
         if self.chosen is None:
             raise DataError(
-                f"The map of {name} cannot be computed again: the layer is in {axis.unit} now. "
-                "Add a map of the window in that unit."
+                f"The map of {name} cannot be updated: the layer is in {axis.unit} now. Add a map "
+                "of the window in that unit."
             )
         if self.chosen[1] > axis.size:
             raise DataError(
-                f"The map of {name} cannot be computed again: the layer has {axis.size} channels "
-                "now. Add a map of another window."
+                f"The map of {name} cannot be updated: the layer has {axis.size} channels now. Add "
+                "a map of another window."
             )
         low, high = axis.edges(slice(*self.chosen))
         return MapRecipe(low=low, high=high, background=self.background)
@@ -179,8 +141,7 @@ MOST_NAMED = 4
 def overlap_words(recipes: Sequence[MapRecipe], axis: EnergyAxis | None) -> str:
     """Return a line of text for each map whose window holds lines of other elements.
 
-    Looked for among common elements and those that are mapped themselves. For a window of one's
-    own it says which lines are in it.
+    Common elements count, and those that are mapped. Of an own window it names the lines in it.
     """
     if axis is None or not axis.calibrated:
         return ""
@@ -198,22 +159,20 @@ def _of_one(recipe: MapRecipe, axis: EnergyAxis, chosen: set[str]) -> str:
             return f"Lines in the window: {_named(found)}." if found else ""
         found = overlapping_lines(resolved.element, resolved.line, axis, among=among)
     except (DataError, SettingsError):
-        return ""  # that there is no such line is said where the map is made
-    if not found:
-        return ""
+        return ""  # shown where the map is made
     also = [group for group in found if group.element in chosen]
     others = [group for group in found if group.element not in chosen]
-    name = resolved.name(axis.unit)
+    window = f"The {in_greek(resolved.name(axis.unit))} window overlaps"
     sentences = []
     if also:
-        sentences.append(f"{name} cannot be told from {_named(also)}, also chosen.")
+        sentences.append(f"{window} {_named(also)}, also chosen: they cannot be separated.")
     if others:
-        sentences.append(f"{name} also counts {_named(others)}, if present.")
+        sentences.append(f"{window} {_named(others)}.")
     return " ".join(sentences)
 
 
 def _named(groups: Sequence[XrayLine]) -> str:
-    names = [f"{group.element} {group.name} ({group.energy:.2f} keV)" for group in groups]
+    names = [f"{in_greek(f'{one.element} {one.name}')} ({one.energy:.2f} keV)" for one in groups]
     more = len(names) - MOST_NAMED
     shown = ", ".join(names[:MOST_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown

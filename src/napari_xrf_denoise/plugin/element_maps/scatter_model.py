@@ -25,32 +25,17 @@ CELLS = 400
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """How many pixels have which values in two maps.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray, shape (bins of x, bins of y)
-    x, y : tuple of float
-        Ends of the two ranges.
-    """
+    """A two-dimensional histogram of two maps."""
 
     pixels: NDArray[np.int64]
+    """Shape (bins of x, bins of y)."""
     x: tuple[float, float]
+    """Ends of the range, as `y`."""
     y: tuple[float, float]
 
 
 def paired_values(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the values of two maps, pixel by pixel, without those that are not finite.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (y, x)
-
-    Raises
-    ------
-    DataError
-        If the maps have different shapes.
-    """
+    """Return the finite values of two maps, pixel by pixel; DataError if their shapes differ."""
     first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
     _check(first, second)
     good = np.isfinite(first) & np.isfinite(second)
@@ -58,14 +43,7 @@ def paired_values(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDAr
 
 
 def density(x: NDArray[np.float64], y: NDArray[np.float64], bins: int = BINS) -> Density:
-    """Return the two-dimensional histogram of paired values.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, shape (pixels,)
-    bins : int
-        Along each axis.
-    """
+    """Return the two-dimensional histogram of paired values, shape (pixels,)."""
     ranges = [_ends(values) for values in (x, y)]
     # Several times as fast as numpy.histogram2d, which does not take the bins for equally wide.
     rows, columns = (_bin(values, *ends, bins) for values, ends in zip((x, y), ranges, strict=True))
@@ -87,28 +65,11 @@ def _bin(values: NDArray[np.float64], low: float, high: float, bins: int) -> NDA
 def pixels_inside(
     x: ArrayLike, y: ArrayLike, outline: Sequence[tuple[float, float]]
 ) -> NDArray[np.bool_]:
-    """Return which pixels lie inside an outline drawn over the values of two maps.
+    """Return which pixels (y, x) have finite values inside an outline, in counts of two maps.
 
-    Parameters
-    ----------
-    x, y : array_like, shape (y, x)
-        Maps in counts.
-    outline : sequence of (float, float)
-        Corners in counts of the two maps; the last is joined to the first. Of more than 200,000
-        pixels those nearer to the line than 1/400 of its extent may be on either side.
+    Of more than 200,000 pixels those nearer to the line than 1/400 of its extent may be on either
+    side. DataError if the shapes differ, or the outline has fewer than three corners.
 
-    Returns
-    -------
-    numpy.ndarray of bool, shape (y, x)
-        False where a value is not finite.
-
-    Raises
-    ------
-    DataError
-        If the maps have different shapes, or the outline has fewer than three corners.
-
-    Examples
-    --------
     >>> iron, lead = np.array([[0.0, 5.0]]), np.array([[9.0, 4.0]])
     >>> pixels_inside(iron, lead, [(4, 3), (6, 3), (6, 5), (4, 5)])
     array([[False,  True]])
@@ -142,21 +103,7 @@ def pixels_inside(
 def selection_labels(
     x: ArrayLike, y: ArrayLike, outlines: Sequence[Sequence[tuple[float, float]]]
 ) -> NDArray[np.uint16]:
-    """Return the number of the outline that each pixel lies in, counted from 1; 0 is none.
-
-    Where outlines overlap, the last one counts.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (y, x)
-    outlines : sequence
-        As for `pixels_inside`.
-
-    Raises
-    ------
-    DataError
-        As `pixels_inside`.
-    """
+    """Return the number, from 1, of the last outline that each pixel lies in; 0 is none."""
     labels = np.zeros(np.shape(x), dtype=np.uint16)
     for number, outline in enumerate(outlines, start=1):
         labels[pixels_inside(x, y, outline)] = number
@@ -174,48 +121,36 @@ def _check(first: NDArray[np.float64], second: NDArray[np.float64]) -> None:
 Outline = tuple[tuple[float, float], ...]
 
 KEY = "map_selection"
-"""Where a layer's metadata keeps how its pixels were selected."""
+"""Entry of a layer's metadata with the outlines of its selections."""
 HINT = "Draw around points with the mouse: their pixels become a label."
 
 
 @dataclass
 class ScatterModel:
-    """Which two maps are plotted, and which selections were drawn.
-
-    Parameters
-    ----------
-    maps : tuple of layers
-    names : tuple of str
-    x, y : layer, optional
-        Map along the horizontal and the vertical axis.
-    outlines : tuple
-        Selections in counts of x and y, the oldest first.
-    outcome : str
-        How many pixels were selected, or what went wrong.
-
-    Attributes
-    ----------
-    selection : layer or None
-        Labels layer of the selected pixels.
-    """
+    """The two maps that are plotted, and the selections that were drawn."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     maps: tuple[Any, ...] = ()
     names: tuple[str, ...] = ()
     x: Any = None
+    """Map along the horizontal axis."""
     y: Any = None
+    """Map along the vertical axis."""
     outlines: tuple[Outline, ...] = ()
+    """Selections in counts of x and y, the oldest first."""
     outcome: str = ""
+    """How many pixels were selected, or a problem."""
 
     def __post_init__(self) -> None:
         # No fields: their events would look for events inside of the layer, which napari's
         # proxies of layers that plugins add do not like.
         self.selection: Any = None
+        """Labels layer of the selected pixels."""
         self._written: Any = None
 
     def follow(self, maps: Sequence[Any], layers: Sequence[Any]) -> None:
-        """Take over which maps there are, and whether the selection is still there."""
+        """Take over the maps, and whether the selection is still there."""
         self.maps = tuple(maps)
         self.names = tuple(layer.name for layer in maps)
         if self.selection is not None and self.selection not in layers:
@@ -238,20 +173,12 @@ class ScatterModel:
     def select(
         self, outline: Sequence[tuple[float, float]], add_labels: Callable[..., Any]
     ) -> None:
-        """Make the pixels inside an outline the next label.
-
-        Parameters
-        ----------
-        outline : sequence of (float, float)
-            Counts of x and y.
-        add_labels : callable
-            ``add_labels(data, **attributes)`` returns the new layer, as ``viewer.add_labels``.
-        """
+        """Make the pixels inside an outline, in counts of x and y, the next label."""
         corners = tuple((float(x), float(y)) for x, y in outline)
         self._apply((*self.outlines, corners), add_labels)
 
     def undo(self) -> None:
-        """Take the last selection back."""
+        """Remove the last selection."""
         if self.outlines:
             self._apply(self.outlines[:-1], None)
 
@@ -278,13 +205,13 @@ class ScatterModel:
         self.outcome = _counted(labels, len(outlines))
 
     def _write(self, labels: Any) -> None:
-        """Change those pixels whose selection is another one; what was painted elsewhere stays."""
+        """Change the pixels whose selection changed; what the user painted elsewhere stays."""
         layer, before = self.selection, self._written
         if before.shape == labels.shape == layer.data.shape:
             changed = np.nonzero(labels != before)
             if changed[0].size:
                 layer.data_setitem(changed, labels[changed])
-        else:  # the maps were computed again from other pixels
+        else:  # the maps were updated from other pixels
             layer.data = labels.copy()
 
     def _record(self, outlines: tuple[Outline, ...]) -> dict[str, Any]:

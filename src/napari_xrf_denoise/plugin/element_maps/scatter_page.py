@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.plugin.common.plots import PlotColors
-from napari_xrf_denoise.plugin.common.widgets import short_box, words_label
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    form,
+    row_in,
+    short_box,
+    show_choices,
+    words_label,
+)
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 
-from .overlay_page import fill_with_maps
 from .scatter_model import HINT, ScatterModel, paired_values
 from .scatter_plot import ScatterPlot
 
@@ -20,14 +27,7 @@ NO_MAPS = "Add the maps of two elements first."
 
 
 class ScatterPage(QWidget):
-    """Choose two maps, draw around points, get their pixels as labels.
-
-    Parameters
-    ----------
-    model : ScatterModel
-    viewer : napari.viewer.Viewer
-    colors : PlotColors
-    """
+    """Choose two maps, draw around points, get their pixels as labels."""
 
     def __init__(self, model: ScatterModel, viewer: Any, colors: PlotColors) -> None:
         super().__init__()
@@ -36,19 +36,14 @@ class ScatterPage(QWidget):
         self._plotted: tuple[Any, ...] = (None, None)
         self._names: tuple[str, ...] = ("", "")
         self._problem = NO_MAPS
-        self.x_box = short_box("Map whose counts are on the horizontal axis")
-        self.y_box = short_box("Map whose counts are on the vertical axis")
+        self.x_box = short_box("Map on the horizontal axis, in counts")
+        self.y_box = short_box("Map on the vertical axis, in counts")
         self.plot = ScatterPlot(colors)
-        self.words = words_label("What was selected")
-        self.undo_button = QPushButton("Undo selection")
-        self.undo_button.setToolTip("Takes the label that was drawn last away again")
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Across", self.x_box)
-        form.addRow("Up", self.y_box)
+        self.words = words_label("The selected pixels")
+        self.undo_button = button("Undo selection", "Remove the label that was drawn last")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
+        layout.addLayout(form(("X axis", self.x_box), ("Y axis", self.y_box)))
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.words)
         layout.addWidget(self.undo_button)
@@ -68,14 +63,14 @@ class ScatterPage(QWidget):
             return
         model = self._model
         for box, layer in ((self.x_box, model.x), (self.y_box, model.y)):
-            fill_with_maps(box, model.maps, model.names, layer)
+            show_choices(box, model.names, row_in(model.maps, layer))
         self.undo_button.setEnabled(bool(model.outlines))
         self._plot_values()
         self.words.setText(self._problem or model.outcome or HINT)
         self.plot.set_outlines(model.outlines)
 
     def _plot_values(self) -> None:
-        """Plot the values of both maps, unless that is what is plotted."""
+        """Plot the values of both maps, unless they are plotted already."""
         model = self._model
         maps = (model.x, model.y)
         data = tuple(None if layer is None else layer.data for layer in maps)
@@ -112,9 +107,9 @@ class ScatterPage(QWidget):
 
 
 def _short(layer: Any) -> str:
-    """Return the line or window of a map, without the layer that it is of."""
+    """Return the line or window of a map, without the name of its source."""
     record = layer.metadata["element_map"]
-    return str(layer.name).removesuffix(f" of {record.get('source')}")
+    return in_greek(str(layer.name).removesuffix(f" of {record.get('source')}"))
 
 
 def _kind(layer: Any) -> str:

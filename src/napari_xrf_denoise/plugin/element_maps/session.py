@@ -9,9 +9,9 @@ from typing import Any
 from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.layers.convert import image_from_layer_data, layer_attributes
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Work
+from napari_xrf_denoise.plugin.common.jobs import Latest, RunSession, Work
 from napari_xrf_denoise.processing.line_overlaps import lines_between
-from napari_xrf_denoise.spectroscopy.element_symbols import ELEMENTS
+from napari_xrf_denoise.spectroscopy.element_symbols import ELEMENTS, in_greek
 
 from .map_layers import KEY, map_layer_data, renew, share_contrast, source_of
 from .model import ElementModel
@@ -22,19 +22,13 @@ AddLayer = Callable[[Any, dict[str, Any]], object]
 
 @dataclass
 class Order:
-    """A map to compute: of what layer, as it was when ordered, and into which layer.
-
-    Parameters
-    ----------
-    source : layer
-    recipe : MapRecipe
-    target : layer, optional
-        Map to renew; a new one is added when left out.
-    """
+    """A map to compute."""
 
     source: Any
+    """Layer to map, as it is when ordered."""
     recipe: MapRecipe
     target: Any = None
+    """Map to renew; a new one is added when left out."""
     data: Any = field(init=False)
     attributes: dict[str, Any] = field(init=False)
 
@@ -45,7 +39,7 @@ class Order:
 
 @dataclass
 class Made:
-    """What came of an order: a map, or why there is none."""
+    """The result of an order: a map, or why there is none."""
 
     order: Order
     recipe: MapRecipe
@@ -54,34 +48,26 @@ class Made:
     problem: str = ""
 
 
-class ElementSession:
-    """Does one thing at a time in a thread.
+class ElementSession(RunSession):
+    """Computes, renews or saves maps, one at a time."""
 
-    Parameters
-    ----------
-    model : ElementModel
-    add_layer : callable
-        ``add_layer(data, attributes)``, called on the thread that polls.
-    """
+    model: ElementModel
+    STOPPED = "Stopped. No layer was added or changed."
+    HINT = "Close other layers, or crop."
 
     def __init__(self, model: ElementModel, add_layer: AddLayer) -> None:
-        self._model = model
+        super().__init__(model)
         self._add_layer = add_layer
-        self._job: BackgroundJob | None = None
-        self._finish: Callable[[Any], str] = lambda result: ""
-        self._learning: BackgroundJob | None = None
+        self._tables = Latest("xrf-line-tables")
 
     def learn_lines(self) -> None:
         """Load the tables of lines, once, beside the window."""
-        if self._learning is None and not self._model.knows_lines:
-            self._learning = BackgroundJob(
-                lambda *_: lines_between(0.0, 1.0, among=ELEMENTS), "xrf-line-tables"
-            )
-            self._learning.start()
+        if not self.model.knows_lines:
+            self._tables.want("lines", lambda *_: lines_between(0.0, 1.0, among=ELEMENTS))
 
     def add(self, recipes: Sequence[MapRecipe]) -> None:
-        """Compute these maps of the chosen layer, and of its partner if that is wanted."""
-        model = self._model
+        """Compute maps of the chosen layer, and of its partner if that is wanted."""
+        model = self.model
         if model.source is None:
             return
         sources = [model.source]
@@ -92,7 +78,7 @@ class ElementSession:
 
     def update(self) -> None:
         """Compute the maps of the chosen layer again, as it is now."""
-        model = self._model
+        model = self.model
         sources = [source for source in (model.source, model.partner) if source is not None]
         try:
             orders = [
@@ -109,14 +95,7 @@ class ElementSession:
             model.outcome = "There is no map of this layer yet."
 
     def save(self, path: str, layers: Sequence[Any]) -> None:
-        """Write these maps into one file.
-
-        Parameters
-        ----------
-        path : str
-            OME-TIFF or NeXus HDF5, by its ending. A file of this program is replaced.
-        layers : sequence of layers
-        """
+        """Write maps into one file, OME-TIFF or NeXus HDF5; one of this program is replaced."""
         from napari_xrf_denoise.plugin.opening.writer import write_pictures
 
         content = [layer.as_layer_data_tuple() for layer in layers]
@@ -126,58 +105,24 @@ class ElementSession:
 
         self._run(lambda *_: write_pictures(path, content), written, "Saving", can_stop=False)
 
-    def stop(self) -> None:
-        """Ask what is being done to end, and forget it."""
-        if self._job is not None:
-            self._job.stop()
-            self._model.outcome = "Stopped. No layer was added or changed."
-        self._job = None
-        self._model.doing, self._model.fraction = "", 0.0
-
     def close(self) -> None:
-        """Stop, and let go of the tables of lines that are being loaded, too."""
+        """Stop, and let go of the tables of lines."""
         self.stop()
-        if self._learning is not None:
-            self._learning.stop()
-        self._learning = None
+        self._tables.forget()
 
     def poll(self) -> bool:
         """Take over what is done; return whether nothing is waited for."""
-        model = self._model
-        if self._learning is not None and self._learning.is_done:
-            self._learning = None
-            model.knows_lines = True
-            model.aim()
-        job = self._job
-        if job is not None and not job.is_done and job.progress is not None:
-            model.fraction = job.progress.fraction
-            model.doing = job.progress.stage
-        if job is not None and job.is_done:
-            self._job = None
-            outcome = self._outcome(job)
-            model.doing, model.fraction = "", 0.0
-            model.outcome = outcome
-        return self._job is None and self._learning is None
+        if self._tables.is_waiting and self._tables.poll():
+            self.model.knows_lines = True
+            self.model.aim()
+        return super().poll() and not self._tables.is_waiting
 
     def _run(
-        self, work: Work, finish: Callable[[Any], str], doing: str, *, can_stop: bool = True
+        self, work: Work, finish: Callable[[Any], str], stage: str, *, can_stop: bool = True
     ) -> None:
-        if self._job is not None:
-            return
-        self._finish = finish
-        self._job = BackgroundJob(work, "xrf-element-map")
-        self._model.outcome, self._model.can_stop = "", can_stop
-        self._model.doing = doing
-        self._job.start()
-
-    def _outcome(self, job: BackgroundJob) -> str:
-        if job.error is None:
-            return self._finish(job.result)
-        if isinstance(job.error, MemoryError):
-            return f"Not enough memory ({job.error}). Close other layers, or crop."
-        if isinstance(job.error, (ValueError, RuntimeError, OSError)):
-            return str(job.error)
-        return f"{type(job.error).__name__}: {job.error}. Please report this as a bug."
+        if self.job is None:
+            self.model.can_stop = can_stop
+            self.run(work, finish, "xrf-element-map", stage)
 
     def _add(self, results: list[Made]) -> str:
         done = [made for made in results if not made.problem]
@@ -194,7 +139,7 @@ class ElementSession:
         words = _problems(results)
         if done:
             axis = done[0].image.energy
-            names = ", ".join(dict.fromkeys(made.recipe.name(axis.unit) for made in done))
+            names = in_greek(", ".join(dict.fromkeys(made.recipe.name(axis.unit) for made in done)))
             sources = " and ".join(dict.fromkeys(f"“{made.image.name}”" for made in done))
             words.insert(0, f"Added {names} of {sources}. Values are counts in the window.")
             own_window = [made.recipe for made in done if not made.recipe.element]
@@ -203,7 +148,7 @@ class ElementSession:
 
     def _renew(self, results: list[Made]) -> str:
         done = [made for made in results if not made.problem and made.order.target is not None]
-        present = [made for made in done if made.order.target in self._model.maps]
+        present = [made for made in done if made.order.target in self.model.maps]
         renewed: list[tuple[Any, Any, dict[str, Any]]] = []
         for made in present:
             data, own = map_layer_data(made.image, made.values, made.recipe, made.order.source)
@@ -212,7 +157,7 @@ class ElementSession:
         for target, data, own in renewed:
             renew(target, data, own)
         words = _problems(results)
-        words.insert(0, f"{_numbered(len(present), 'map')} computed again from the layer as it is.")
+        words.insert(0, f"{_numbered(len(present), 'map')} updated from the layer.")
         return "\n".join(words)
 
 

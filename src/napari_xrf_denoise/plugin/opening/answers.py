@@ -1,7 +1,7 @@
-"""What the user said about a file, remembered for the next file of the same layout and shape.
+"""Answers about a file, remembered for the next file of the same layout and shape.
 
-A small JSON file in the user's folder for settings. It is a comfort: when it is damaged, or cannot
-be written, files are asked about as if nothing had been said before.
+A small JSON file in the user's folder for settings. It is only a convenience: if it is damaged or
+cannot be written, the user is asked again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from napari_xrf_denoise.batch.sources import Sources
 from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io import recognise
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .questions import question_about
@@ -33,13 +34,7 @@ def answers_file() -> Path:
 
 
 class AnswerStore:
-    """Answers by kind of file.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        The JSON file; `answers_file` when left out.
-    """
+    """Answers by kind of file, in a JSON file; by default `answers_file`."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = answers_file() if path is None else path
@@ -79,26 +74,15 @@ class AnswerStore:
 
 
 class RememberedAnswers(Sources):
-    """Reads files whole; nobody is asked, but answers of the read dialog hold for a batch, too.
-
-    Parameters
-    ----------
-    memory : AnswerStore, optional
-        Where the answers are kept; by default in the user's folder for settings.
-    """
+    """Reads files with the answers of the read dialog, without asking, as in a batch."""
 
     def __init__(self, memory: AnswerStore | None = None) -> None:
+        super().__init__()
         self._memory = memory or AnswerStore()
         self._said: dict[Path, Mapping[str, Any]] = {}
 
     def read(self, path: Path) -> SpectrumImage:
-        """Return the counts of a file.
-
-        Raises
-        ------
-        FormatError
-            If the file does not say enough, and nothing was said about such files before.
-        """
+        """Return the counts of a file; refuse one that needs an answer never given before."""
         try:
             return super().read(path)
         except FormatError as error:
@@ -121,13 +105,13 @@ class RememberedAnswers(Sources):
         return super().is_unchanged(path, before)
 
     def _answer(self, path: Path, error: FormatError) -> ReadOptions:
-        question = question_about(path, error)
+        question = question_about(recognise(path), error)
         if question is None:
             raise error
         answer = self._memory.recall(question.kind)
         if answer is None or question.problem(answer):
             raise FormatError(
-                f"{error}. In napari: open this file once by itself and answer what is asked; "
-                "files of the same layout and shape are then read in the same way"
+                f"{error}. In napari, open this file once on its own and answer the "
+                "questions; files of the same layout and shape are then read in the same way"
             ) from error
         return answer

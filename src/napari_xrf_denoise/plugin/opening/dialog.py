@@ -1,4 +1,4 @@
-"""The dialog that asks what a file does not say, and shows what would become of the answer."""
+"""The dialog that asks for what a file does not state, with a preview of the answer."""
 
 from __future__ import annotations
 
@@ -22,41 +22,35 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xrf_denoise.io import StoredArray
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.plugin.common import CALIBRATE
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
 from napari_xrf_denoise.plugin.common.plots import (
+    EnergyPlot,
     PicturePreview,
     PlotColors,
-    SpectrumPreview,
     colors_of,
 )
 from napari_xrf_denoise.plugin.common.sum_spectrum import Preview, preview_of
 from napari_xrf_denoise.plugin.common.widgets import words_label
 
-from .questions import Candidate, Question
+from .questions import Question, suggested_axes
 
 POLL_MS = 30
 """Time between two looks at a preview that is being read."""
-NO_GAIN = "not known: channel numbers"
+NO_GAIN = "unknown (use channels)"
 KINDS = {
     "scan": "scans (averaged)",
     "frame": "frames (added up)",
     "detector": "detector elements (added up)",
 }
-"""What repeats can be, and what becomes of them."""
+"""What repeats can be, and how a result combines them."""
 _ELEMENT = re.compile(r"det|mca|xia|element", re.IGNORECASE)
 
 
 def ask_in_dialog(question: Question, preset: ReadOptions) -> ReadOptions | None:
-    """Ask the user in a dialog; return the answer, or None when it was cancelled.
-
-    Parameters
-    ----------
-    question : Question
-    preset : ReadOptions
-        What the fields hold at first.
-    """
+    """Ask the user in a dialog that begins with a preset; return None if it was cancelled."""
     dialog = ReadDialog(question, preset, QApplication.activeWindow())
     try:
         accepted = dialog.exec() == QDialog.DialogCode.Accepted
@@ -67,14 +61,7 @@ def ask_in_dialog(question: Question, preset: ReadOptions) -> ReadOptions | None
 
 
 class ReadDialog(QDialog):
-    """Fields for what the file does not say, and a preview of the current answer.
-
-    Parameters
-    ----------
-    question : Question
-    preset : ReadOptions
-    parent : QWidget, optional
-    """
+    """Fields for what the file does not state, and a preview of the current answer."""
 
     def __init__(
         self, question: Question, preset: ReadOptions, parent: QWidget | None = None
@@ -83,8 +70,9 @@ class ReadDialog(QDialog):
         self.question = question
         self._job: BackgroundJob | None = None
         self._shown: tuple[Any, ...] | None = None
-        self.setWindowTitle(f"How is {question.path.name} to be read?")
-        self._build(_colors())
+        self.setWindowTitle(f"How should {question.source.path.name} be read?")
+        self._make_fields()
+        self._lay_out(_colors())
         self._fill(preset)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -96,17 +84,17 @@ class ReadDialog(QDialog):
         self._changed()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size that fits a small screen."""
+        """Return a size for small screens."""
         return QSize(900, 560)
 
     def answer(self) -> ReadOptions:
-        """Return what the fields say."""
+        """Return the current answer."""
         names = [
             self.question.candidates[self.dataset_list.row(item)].dataset
             for item in self.dataset_list.selectedItems()
         ]
         for field in (self.offset_field, self.gain_field):
-            field.interpretText()  # what is typed and not yet confirmed
+            field.interpretText()  # typed, but not yet confirmed
         gain = self.gain_field.value()
         return ReadOptions(
             dataset=None if not any(names) else names[0] if len(names) == 1 else tuple(names),
@@ -133,47 +121,54 @@ class ReadDialog(QDialog):
         self.stop()
         super().done(result)
 
-    def _build(self, colors: PlotColors) -> None:
-        reason = words_label(self.question.reason)
-        reason.setText(
-            f"{self.question.path.name} does not say where its counts are, or which axis is the "
-            "energy. Say it here; the preview shows what comes of it."
-        )
+    def _make_fields(self) -> None:
         self.dataset_list = QListWidget()
         self.dataset_list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.dataset_list.setToolTip(
-            "Arrays of the file, the largest first. Several of the same shape become repeats: "
-            "choose them with Ctrl or Shift."
+            "Arrays in the file, the largest first. Select several of the same shape with Ctrl or "
+            "Shift to read them as repeats."
         )
-        self.energy_box, self.repeat_box = QComboBox(), QComboBox()
-        self.energy_box.setToolTip("Which axis of the array is the energy, in channels")
+        self.energy_box, self.repeat_box, self.kind_box = QComboBox(), QComboBox(), QComboBox()
+        self.energy_box.setToolTip("Axis of the array that is energy (channels)")
         self.repeat_box.setToolTip(
-            "Which axis holds repeats of the same measurement: scans, frames or detector elements"
+            "Axis with repeats of the same measurement: scans, frames or detector elements"
         )
-        self.kind_box = QComboBox()
         for kind, words in KINDS.items():
             self.kind_box.addItem(words, kind)
         self.kind_box.setToolTip(
-            "Scans measure the same thing again, so that the result is their mean; frames and "
-            "detector elements are parts of one measurement, whose sum it is"
+            "Scans measure the same thing again: the result is their mean. Frames and detector "
+            "elements are parts of one measurement: the result is their sum."
         )
         self.offset_field = _kev_field(" keV", -1000.0, 1000.0)
-        self.offset_field.setToolTip("Energy of channel 0 in keV")
+        self.offset_field.setToolTip("Energy of channel 0 in keV; needs the energy per channel")
         self.gain_field = _kev_field(" keV per channel", 0.0, 1000.0)
         self.gain_field.setSpecialValueText(NO_GAIN)
         self.gain_field.setToolTip(
-            "Width of a channel in keV. Without it energies are channel numbers; "
-            f"{CALIBRATE} gives them later, from two lines."
+            "Width of a channel in keV. If it is unknown, energies are channel numbers; calibrate "
+            f"them later from two lines with {CALIBRATE}."
         )
-        self.picture = PicturePreview(colors)
-        self.spectrum = SpectrumPreview(colors)
-        self.preview_words = words_label("What the answer makes of the file")
-        self.problem_words = words_label("What keeps the file from being read so")
+        self.problem_words = words_label("Why the file cannot be read with these choices")
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
+
+    def _lay_out(self, colors: PlotColors) -> None:
+        reason = words_label(self.question.reason)
+        reason.setText(
+            f"{self.question.source.path.name} does not state which dataset holds the counts or "
+            "which axis is energy. Choose below; the preview updates."
+        )
+        columns = QHBoxLayout()
+        columns.addLayout(self._choices(), 1)
+        columns.addLayout(self._preview(colors), 1)
+        layout = QVBoxLayout(self)
+        layout.addWidget(reason)
+        layout.addLayout(columns, 1)
+        layout.addWidget(self.buttons)
+
+    def _choices(self) -> QVBoxLayout:
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Energy axis", self.energy_box)
@@ -181,25 +176,23 @@ class ReadDialog(QDialog):
         form.addRow("Repeats are", self.kind_box)
         form.addRow("Energy of channel 0", self.offset_field)
         form.addRow("Energy per channel", self.gain_field)
-        left = QVBoxLayout()
-        self.dataset_words = QLabel("Dataset")
-        left.addWidget(self.dataset_words)
-        left.addWidget(self.dataset_list, 1)
-        left.addLayout(form)
-        left.addWidget(self.problem_words)
-        right = QVBoxLayout()
-        right.addWidget(QLabel("Sum over the energy"))
-        right.addWidget(self.picture, 1)
-        right.addWidget(QLabel("Sum over the pixels"))
-        right.addWidget(self.spectrum, 1)
-        right.addWidget(self.preview_words)
-        columns = QHBoxLayout()
-        columns.addLayout(left, 1)
-        columns.addLayout(right, 1)
-        layout = QVBoxLayout(self)
-        layout.addWidget(reason)
-        layout.addLayout(columns, 1)
-        layout.addWidget(self.buttons)
+        column = QVBoxLayout()
+        column.addWidget(QLabel("Dataset"))
+        column.addWidget(self.dataset_list, 1)
+        column.addLayout(form)
+        column.addWidget(self.problem_words)
+        return column
+
+    def _preview(self, colors: PlotColors) -> QVBoxLayout:
+        self.picture, self.spectrum = PicturePreview(colors), EnergyPlot(colors)
+        self.preview_words = words_label("Part of the file that the preview shows")
+        column = QVBoxLayout()
+        column.addWidget(QLabel("Sum over energy"))
+        column.addWidget(self.picture, 1)
+        column.addWidget(QLabel("Sum over pixels"))
+        column.addWidget(self.spectrum, 1)
+        column.addWidget(self.preview_words)
+        return column
 
     def _fill(self, preset: ReadOptions) -> None:
         chosen = {entry.dataset for entry in self.question.chosen(preset)}
@@ -229,15 +222,14 @@ class ReadDialog(QDialog):
             self.energy_box.setCurrentIndex(-1 if energy_axis is None else energy_axis)
             self.repeat_box.setCurrentIndex(0 if repeat_axis is None else repeat_axis + 1)
 
-    def _entry(self) -> Candidate | None:
+    def _entry(self) -> StoredArray | None:
         items = self.dataset_list.selectedItems()
         return self.question.candidates[self.dataset_list.row(items[0])] if items else None
 
     def _choose_dataset(self) -> None:
         entry = self._entry()
         if entry is not None and len(entry.shape) != self.energy_box.count():
-            others = [axis for axis in range(len(entry.shape)) if axis != np.argmax(entry.shape)]
-            self._fill_axes(int(np.argmax(entry.shape)), others[0] if len(others) > 2 else None)
+            self._fill_axes(*suggested_axes(entry.shape))
         elif entry is not None:
             self._fill_axes(self.energy_box.currentData(), self.repeat_box.currentData())
         names = [
@@ -267,7 +259,7 @@ class ReadDialog(QDialog):
             if not problem:
                 self._start(chosen[0], answer)
 
-    def _start(self, entry: Candidate, answer: ReadOptions) -> None:
+    def _start(self, entry: StoredArray, answer: ReadOptions) -> None:
         energy_axis, repeat_axis = answer.energy_axis, answer.repeat_axis
         assert energy_axis is not None
 
@@ -309,7 +301,7 @@ def _axes_words(shape: tuple[int, ...], answer: ReadOptions) -> str:
     return f"Pixels: {words}" if words else "A spectrum without pixels"
 
 
-def _size(entry: Candidate) -> str:
+def _size(entry: StoredArray) -> str:
     return f"{' × '.join(str(length) for length in entry.shape)}   {entry.dtype}"
 
 

@@ -1,6 +1,6 @@
 """Counts laid out for the energy slider: in memory where they fit, else in a file sorted by energy.
 
-Files hold spectra, pixel after pixel, so that the picture of one energy lies across all of them.
+Files hold spectra, pixel after pixel, so that the image at one energy is spread over all of them.
 """
 
 from __future__ import annotations
@@ -41,31 +41,11 @@ def lay_out(
     most_bytes: int | None = None,
     folder: Path | None = None,
 ) -> NDArray[Any]:
-    """Return an image's counts so that the picture of any energy is at hand.
+    """Return counts (repeat, y, x, energy) so that the image at any energy is ready at once.
 
-    Parameters
-    ----------
-    image : SpectrumImage
-        Counts that are lazy, on a disk.
-    on_progress : callable
-    should_stop : callable
-        Asked at every block.
-    most_bytes : int, optional
-        Largest size that is kept in memory; half of what is free when left out.
-    folder : pathlib.Path, optional
-        Where larger ones get their file, which goes away with the array; the system's folder for
-        temporary files when left out.
-
-    Returns
-    -------
-    numpy.ndarray, shape (repeat, y, x, energy)
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` returned True.
-    DataError
-        If a block cannot be used, or neither memory nor disk have room for the counts.
+    Up to `most_bytes` (by default half of the free memory) they are kept in memory; larger ones in
+    a file in `folder` (by default the system's for temporary files) that goes away with the array.
+    `should_stop` is asked at every block. A DataError if neither memory nor disk have room.
     """
     limit = MEMORY_SHARE * free_memory() if most_bytes is None else most_bytes
     if image.counts.nbytes <= limit:
@@ -83,7 +63,7 @@ def lay_out(
 
 
 def _by_energy(image: SpectrumImage, folder: Path | None) -> NDArray[Any]:
-    """Return an array on disk, shape (repeat, energy, y, x), whose file nobody else sees."""
+    """Return an array on disk, shape (repeat, energy, y, x), in a file without a name."""
     place = Path(folder or tempfile.gettempdir())
     free = shutil.disk_usage(place).free
     needed = image.counts.nbytes

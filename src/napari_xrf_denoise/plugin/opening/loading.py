@@ -1,4 +1,4 @@
-"""Loads maps that lie on a disk while one already looks at them, so that the slider gets quick."""
+"""Loads maps from disk while they are already shown, so that the slider becomes fast."""
 
 from __future__ import annotations
 
@@ -26,12 +26,7 @@ _followed: WeakSet[Any] = WeakSet()
 
 
 def follow(viewer: Any) -> None:
-    """Load from now on what is opened in a viewer and lies on a disk.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
+    """Load in the background whatever is opened in a viewer from now on and lies on disk."""
     if viewer in _followed:
         return
     _followed.add(viewer)
@@ -49,19 +44,13 @@ def follow(viewer: Any) -> None:
 
 
 class BackgroundLoading(QObject):
-    """One layer that gets its counts from memory, or from a file sorted by energy, once they are.
+    """A layer that gets its counts from memory or a file sorted by energy once loaded.
 
-    Until then the layer reads from its own file as before. If loading fails it stays like that,
-    and a notification says why.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    layers : napari.components.LayerList
-        Where the layer is; when it is removed the loading ends.
+    Until then it reads from its own file. If loading fails it stays so, and a notification says
+    why. Removing the layer ends the loading.
     """
 
-    _running: list[BackgroundLoading] = []  # noqa: RUF012  (nobody else holds them)
+    _running: list[BackgroundLoading] = []  # noqa: RUF012  (keeps them alive)
 
     def __init__(self, layer: Any, layers: Any) -> None:
         super().__init__()
@@ -88,7 +77,7 @@ class BackgroundLoading(QObject):
         self._bar: Any = None
 
     def start(self) -> None:
-        """Begin when those before have ended: what is free for one is not free for all."""
+        """Begin when earlier ones have ended: free memory is not free for all at once."""
         self._running.append(self)
         self._timer.start()
 
@@ -99,7 +88,7 @@ class BackgroundLoading(QObject):
         self.job.start()
 
     def poll(self) -> None:
-        """Show how far it is, and give the layer its counts when all are there."""
+        """Show the progress, and give the layer its counts when all are there."""
         if self._bar is None:
             if self._running[0] is self:
                 self._begin()
@@ -120,7 +109,7 @@ class BackgroundLoading(QObject):
         if error is not None:
             from napari.utils.notifications import show_warning
 
-            show_warning(f"{error}; pictures of single energies are read from the file each time")
+            show_warning(f"{error}; images at single energies are read from the file each time")
             return
         limits = self._layer.contrast_limits
         self._layer.data = layer_data(self._image.replace(counts=self.job.result))[0]

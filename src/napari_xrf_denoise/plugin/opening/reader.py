@@ -1,87 +1,80 @@
-"""Opens spectra and maps in napari, and asks what a file does not say."""
+"""Opens spectra and maps in napari, and asks for what a file does not state."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io import Source, recognise
 from napari_xrf_denoise.io.options import ReadOptions
 from napari_xrf_denoise.layers.convert import LayerData, layer_data
 from napari_xrf_denoise.plugin.common.window_words import in_window
 
 from .answers import AnswerStore
-from .questions import Question, hdf5_candidates, question_about
+from .questions import Question, question_about
 
 Ask = Callable[[Question, ReadOptions], ReadOptions | None]
 """``ask(question, preset)`` returns the user's answer, or None to leave the file unopened."""
 Reader = Callable[[str | list[str]], list[Any]]
 
 NOTHING: list[Any] = [(None,)]
-"""What napari takes for a file that was dealt with and gives no layer."""
+"""Tells napari that a file was handled and gives no layer."""
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
     """Return the function that reads a file, or None for files that are not spectra.
 
-    What a file is, its content says: a TIFF, a table of something else gives None, and so does a
-    list that holds one. HDF5 files of unknown layout are taken when there is a window to ask in
-    which of their arrays are the counts: napari itself does not read HDF5.
-
-    Parameters
-    ----------
-    path : str or list of str
-
-    Returns
-    -------
-    callable or None
+    Files are recognised by their content: a TIFF image or a table of something else gives None, and
+    so does a list that contains one. HDF5 files of unknown layout are accepted if there is a window
+    to ask which of their arrays holds the counts, because napari itself does not read HDF5.
     """
-    from napari_xrf_denoise.io import sniff
-
     files = [path] if isinstance(path, str) else list(path)
-    if not files or not all(sniff(file) is not None or _can_be_asked(file) for file in files):
+    sources = [source for file in files if (source := _claimed(file)) is not None]
+    if not files or len(sources) < len(files):
         return None
-    return read_layers
+    return lambda _: read_sources(sources)
 
 
 def read_layers(
     path: str | list[str], ask: Ask | None = None, memory: AnswerStore | None = None
 ) -> list[Any]:
-    """Read files, each as one layer.
+    """Read files, each as one layer; see `read_sources`."""
+    files = [path] if isinstance(path, str) else path
+    return read_sources([recognise(file) for file in files], ask, memory)
+
+
+def read_sources(
+    sources: Sequence[Source], ask: Ask | None = None, memory: AnswerStore | None = None
+) -> list[Any]:
+    """Read recognised files, each as one layer.
 
     Parameters
     ----------
-    path : str or list of str
+    sources : sequence of Source
     ask : callable, optional
-        Asked about a file that does not say where its counts are or which axis is the energy. By
-        default a dialog where there is a window, and nobody elsewhere.
+        Asked about a file that does not state which dataset holds its counts or which axis is
+        energy. By default a dialog if there is a window, otherwise the error is raised.
     memory : AnswerStore, optional
         Where answers are kept; by default in the user's folder for settings.
-
-    Returns
-    -------
-    list of tuple
-        Data, attributes and layer type; what napari takes for nothing when the user cancelled.
 
     Raises
     ------
     FormatError
-        If a file cannot be read, or does not say enough and there is nobody to ask.
+        If a file cannot be read, or lacks information and nobody can be asked.
     """
     from napari.utils.notifications import show_warning
 
-    files = [path] if isinstance(path, str) else list(path)
     layers: list[LayerData] = []
     interview = Interview(ask, memory)
-    for file in files:
-        # The notification is shown once the file is read: a missing calibration is no error.
+    for source in sources:
+        # Shown as a notification once the file is read: a missing calibration is no error.
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            image = interview.read(Path(file))
+            image = interview.read(source)
             if image is not None:
                 layers.append(layer_data(image))
         for entry in caught:
@@ -92,32 +85,24 @@ def read_layers(
 
 
 class Interview:
-    """Reads files that are opened together, and asks once for each kind of them.
-
-    Parameters
-    ----------
-    ask, memory
-        As of `read_layers`.
-    """
+    """Reads files that are opened together, and asks once for each kind of file."""
 
     def __init__(self, ask: Ask | None, memory: AnswerStore | None) -> None:
         self._ask = ask
         self._memory = memory
         self._answers: dict[str, ReadOptions] = {}
 
-    def read(self, path: Path) -> SpectrumImage | None:
-        """Return the image of a file, or None when the user does not want it."""
-        from napari_xrf_denoise.io import read
-
+    def read(self, source: Source) -> SpectrumImage | None:
+        """Return the image of a file, or None if the user cancels."""
         try:
-            return read(path)
+            return source.read()
         except FormatError as error:
             ask = self._ask or (_dialog() if can_ask() else None)
-            question = None if ask is None else question_about(path, error)
+            question = None if ask is None else question_about(source, error)
             if ask is None or question is None:
                 raise
         answer = self._answer(ask, question)
-        return None if answer is None else read(path, **answer.given())
+        return None if answer is None else source.read(answer)
 
     def _answer(self, ask: Ask, question: Question) -> ReadOptions | None:
         if question.kind in self._answers:
@@ -137,7 +122,7 @@ class Interview:
 def can_ask() -> bool:
     """Whether a dialog can be opened: a Qt application runs, and this is its thread."""
     if "qtpy.QtWidgets" not in sys.modules:
-        return False  # without napari's window; and importing Qt to find out would be wrong
+        return False  # there is no window, and finding out must not import Qt
     from qtpy.QtCore import QThread
     from qtpy.QtWidgets import QApplication
 
@@ -146,7 +131,7 @@ def can_ask() -> bool:
 
 
 def _attend() -> None:
-    """Have what stays on the disk loaded while it is already shown, at its strongest line."""
+    """Load what stays on disk in the background, and show it at its strongest line."""
     from napari import current_viewer
 
     from .loading import follow
@@ -164,11 +149,12 @@ def _dialog() -> Ask:
     return ask_in_dialog
 
 
-def _can_be_asked(path: str) -> bool:
-    """Whether this is an HDF5 file with arrays, and there is a window to ask about it in."""
-    from napari_xrf_denoise.io.hdf5 import generic as hdf5
-
+def _claimed(file: str) -> Source | None:
+    """Return a file of spectra, or one of arrays about which the user can be asked."""
     try:
-        return can_ask() and hdf5.opens(Path(path)) and bool(hdf5_candidates(Path(path)))
+        source = recognise(file)
+        if source.is_sure or (can_ask() and source.is_hdf5 and source.datasets()):
+            return source
     except (FormatError, OSError):
-        return False
+        pass
+    return None

@@ -19,15 +19,11 @@ from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_la
 def show_strongest_line(viewer: Any) -> None:
     """Move the energy slider to the strongest line of the next layer, unless there is a map.
 
-    napari itself begins in the middle of the energies, where a picture often is black.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
+    napari itself begins in the middle of the energies, where an image often is black.
     """
     layers, dims = viewer.layers, viewer.dims
     if any(is_spectral(layer) for layer in layers):
-        return  # the slider is where somebody looks
+        return  # do not move a slider that is in use
 
     def inserted(event: Any) -> None:
         layers.events.inserted.disconnect(inserted)
@@ -42,7 +38,7 @@ def show_strongest_line(viewer: Any) -> None:
 
 
 def sample_spectra() -> list[LayerData]:
-    """Return 32 exposures of one spot as a picture (repeat, energy)."""
+    """Return 32 exposures of one spot as an image (repeat, energy)."""
     from napari_xrf_denoise.simulation.measurements import simulate_spectra
 
     image, _ = simulate_spectra()

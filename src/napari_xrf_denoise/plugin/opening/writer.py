@@ -1,4 +1,4 @@
-"""Saves spectral layers with their energies and record, and pictures such as element maps."""
+"""Saves spectral layers with their energies and record, and images such as element maps."""
 
 from __future__ import annotations
 
@@ -14,32 +14,14 @@ from napari_xrf_denoise.layers.convert import METADATA_KEY, image_from_layer_dat
 LayerData = tuple[Any, Mapping[str, Any], str]
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
-"""What says where a layer lies."""
+"""Attributes that place a layer."""
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write one image layer, in the format that the ending of the name says.
+    """Write one image layer, in the format that the suffix names; return the files written.
 
-    A file of this program that is there is replaced; every other one is left alone, since it may
-    be the measurement itself, whose name the layer has.
-
-    Parameters
-    ----------
-    path : str
-    data : array
-    attributes : mapping
-        Of the layer, as napari hands them over.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
-
-    Raises
-    ------
-    RuntimeError
-        If the layer has no energy axis and is no element map, or does not fit the format, or a
-        file of another program is there.
+    An existing file of this program is replaced; any other is left alone, with a RuntimeError: it
+    may be the measurement itself, whose name the layer has.
     """
     from napari_xrf_denoise.io import write
 
@@ -57,28 +39,10 @@ def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write image layers of one shape (y, x), such as element maps, into one file.
 
-    A file of this program that is there is replaced; every other one is left alone.
-
-    Parameters
-    ----------
-    path : str
-        OME-TIFF or NeXus HDF5, by its ending.
-    layers : sequence of tuple
-        Data, attributes and type of each layer, as napari hands them over.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
-
-    Raises
-    ------
-    RuntimeError
-        If a layer is no picture, or shapes or pixel sizes differ, or a file of another program is
-        there.
+    An existing file of this program is replaced; any other is left alone, with a RuntimeError.
     """
     from napari_xrf_denoise.io.base.metadata import plain_or_text
-    from napari_xrf_denoise.io.images.pictures import write_plain_pictures
+    from napari_xrf_denoise.io.images.pictures import About, write_plain_pictures
 
     target = _target(path)
     try:
@@ -93,16 +57,14 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
                 for key, value in (attributes.get("metadata") or {}).items()
                 if key != METADATA_KEY
             }
-            # The file's pixels have a size and no turn: where the layer lay is in the record.
+            # Pixels in the file have a size but no rotation: the record keeps the layer's place.
             place = {key: _listed(attributes[key]) for key in PLACE if key in attributes}
             records[name] = plain_or_text({**own, **place})
         written = write_plain_pictures(
             target,
             pictures,
-            pixel_size=size,
-            pixel_unit=unit,
-            name=target.name.partition(".")[0],
-            record={"pictures": records},
+            About(target.name.partition(".")[0], size, unit),
+            {"pictures": records},
             overwrite=True,
         )
     except DataError as error:
@@ -111,13 +73,7 @@ def write_pictures(path: str, layers: Sequence[LayerData]) -> list[str]:
 
 
 def _target(path: str) -> Path:
-    """Return where to write: a name without an ending, as the dialog proposes it, gets one.
-
-    Raises
-    ------
-    RuntimeError
-        If something is there that this program did not write.
-    """
+    """Return where to write; a name without a suffix, as proposed by the dialog, gets ``.h5``."""
     from napari_xrf_denoise.io import is_own, writable_suffixes
 
     target = Path(path)
@@ -125,8 +81,7 @@ def _target(path: str) -> Path:
         target = target.with_name(target.name + ".h5")
     if target.exists() and not is_own(target):
         raise RuntimeError(
-            f"{target} was not written: a file of another program is there and is left as it is; "
-            "choose another name"
+            f"{target} was not written: a file of another program is there; choose another name"
         )
     return target
 
@@ -136,14 +91,14 @@ def _listed(values: Any) -> Any:
 
 
 def _common_pixels(layers: Sequence[LayerData]) -> tuple[tuple[float, float], str]:
-    """Return the pixel size (y, x) that all pictures share, and its unit."""
+    """Return the pixel size (y, x) that all images share, and its unit."""
     found = []
     for data, attributes, _ in layers:
         shape = tuple(getattr(data, "shape", ()))
         if len(shape) != 2 or attributes.get("rgb") or attributes.get("multiscale"):
             raise DataError(
-                f"layer {attributes['name']!r}: expected a picture with the axes y and x, found "
-                f"shape {shape}; save spectra and other layers by themselves"
+                f"layer {attributes['name']!r}: expected an image with the axes y and x, found "
+                f"shape {shape}; save spectra and other layers separately"
             )
         y, x = (abs(float(step)) for step in attributes["scale"])
         unit = attributes["units"][-1]
@@ -151,7 +106,7 @@ def _common_pixels(layers: Sequence[LayerData]) -> tuple[tuple[float, float], st
         found.append(((y, x), "pixel" if short == "px" else short))
     if len(set(found)) != 1:
         raise DataError(
-            f"expected pictures of one pixel size, found {sorted(set(found))}; save those that "
+            f"expected images of one pixel size, found {sorted(set(found))}; save those that "
             "belong together"
         )
     return found[0]

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import DockedWidget
 from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, move_slice, sliced_layer
@@ -55,10 +56,7 @@ READOUT_PADDING = 8
 """Pixels above and below them."""
 READOUT_TIP = "Energy (keV), channel and counts per channel under the mouse"
 
-NO_SPECTRA = (
-    "No visible layer has an energy axis. Open a file of spectra, or File > Open Sample > "
-    "XRF denoise."
-)
+NO_SPECTRA = f"No visible layer has an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
 
 
 class SpectrumDock(DockedWidget):

@@ -26,13 +26,10 @@ from superqt import QFlowLayout
 
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.periodic_table import (
-    PeriodicTable,
-    parse_elements,
-    possible_elements,
-)
+from napari_xrf_denoise.plugin.common.periodic_table import PeriodicTable, possible_elements
 from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.widgets import words_label
+from napari_xrf_denoise.spectroscopy.element_symbols import parse_elements
 from napari_xrf_denoise.spectroscopy.xray_lines import FAMILIES
 
 from .layer_spectra import Curve
@@ -232,7 +229,7 @@ class LinePanel(QWidget):
 
     def _take_field(self) -> None:
         try:
-            chosen = parse_elements(self.field.text())
+            chosen = tuple(dict.fromkeys(name for name, _ in parse_elements(self.field.text())))
         except SettingsError as error:
             self.model.typed_problem = str(error)
             return

@@ -36,7 +36,7 @@ def open_by_hand(path, memory, answer=ANSWER):
 
 
 def test_a_file_that_does_not_say_enough_says_what_to_do(files, memory):
-    with pytest.raises(xrf.DataError, match=r"gold\.h5.*open this file once by itself"):
+    with pytest.raises(xrf.DataError, match=r"gold\.h5.*open this file once on its own"):
         RememberedAnswers(memory).read(files[0])
 
 
@@ -55,7 +55,7 @@ def test_a_file_of_another_shape_is_not_read_with_that_answer(files, memory, tmp
     open_by_hand(files[0], memory)
     with h5py.File(tmp_path / "vase.h5", "w") as file:
         file["lab/cube"] = np.ones((7, 64, 9), np.uint16)
-    with pytest.raises(xrf.DataError, match="open this file once by itself"):
+    with pytest.raises(xrf.DataError, match="open this file once on its own"):
         RememberedAnswers(memory).read(tmp_path / "vase.h5")
 
 
@@ -91,4 +91,4 @@ def test_another_answer_is_another_job(files, memory, tmp_path):
     )
     states, message = again()
     assert states == ["failed", "failed"]
-    assert "read in another way" in message
+    assert "other read options" in message
