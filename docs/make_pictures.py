@@ -129,7 +129,7 @@ def denoised() -> None:
         wait_until(lambda: panel.model.status == "idle")
         assert panel.model.outcome_kind == "report", panel.model.outcome
         viewer.layers["map denoised"].contrast_limits = viewer.layers["map"].contrast_limits
-        panel.course.collapse()
+        panel.history.collapse()
         save(viewer, "denoise_done")
 
 
