@@ -46,9 +46,9 @@ def _denoise(qtbot, viewer, dock, folder):
 
 
 def _spectrum(qtbot, viewer, dock, folder):
-    dock.model.position = (6.4, 40.0, 40.0)
+    dock.hover((6.4, 40.0, 40.0))
     click(qtbot, dock.pin_button)
-    dock.model.position = (6.4, 20.0, 20.0)
+    dock.hover((6.4, 20.0, 20.0))
     for box in dock.controls.switches.values():
         box.setChecked(True)
     dock.lines.expand()
@@ -58,7 +58,7 @@ def _spectrum(qtbot, viewer, dock, folder):
     tools.model.chosen = ("Fe", "Cu")
     tools.peaks_box.setChecked(True)
     tools.ask(6.4)
-    qtbot.waitUntil(lambda: bool(dock.plot._marks.labels()), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(dock.plot.marks()), timeout=5_000)
 
 
 def _element_maps(qtbot, viewer, dock, folder):

@@ -253,7 +253,7 @@ def start(viewer, dock, name):
         dock.preset_box.setCurrentText("fast")
         dock.button.click()
     elif name == "Spectrum":
-        dock.model.position = (6.4, 20.0, 20.0)
+        dock.hover((6.4, 20.0, 20.0))
         dock.pin_button.click()
         dock.controls.switches["residual"].setChecked(True)
         dock.lines.expand()

@@ -79,7 +79,7 @@ def test_spectrum(qtbot, viewer_with_map, dock, small_map):
     keys.tab_to(panel.line_tools.field)
     keys.write("Fe")
     keys.press(Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Fe Ka" in panel.plot._marks.labels(), timeout=5000)
+    qtbot.waitUntil(lambda: "Fe Kα" in panel.plot.marks(), timeout=5000)
 
 
 def test_element_maps(qtbot, viewer_with_map, dock, small_map):

@@ -3,11 +3,6 @@ from weakref import ref
 
 import pytest
 
-
-def watched(widget):
-    return (getattr(widget, "_watch", None) or widget.layers).watched
-
-
 DOCKS = ("Denoise", "Spectrum", "Element maps", "Calibrate energy", "Compare")
 
 
@@ -44,6 +39,6 @@ def test_a_dock_can_be_closed_and_opened_again(qtbot, viewer_with_map, dock, nam
 def test_a_dock_put_back_into_the_window_follows_again(viewer_with_map, dock, name):
     widget = dock(viewer_with_map, name)
     viewer_with_map.window.remove_dock_widget(widget)
-    assert watched(widget) == []
+    assert widget.layers.watched == []
     viewer_with_map.window.add_dock_widget(widget, name=name)
-    assert watched(widget) == list(viewer_with_map.layers)
+    assert widget.layers.watched == list(viewer_with_map.layers)

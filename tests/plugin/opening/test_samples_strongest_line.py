@@ -3,7 +3,7 @@
 import numpy as np
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
+from napari_xrf_denoise.plugin.common.spectral_layers import energy_of_slice
 
 PLUGIN = "napari-xrf-denoise"
 

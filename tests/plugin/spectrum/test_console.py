@@ -5,6 +5,7 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_every_visible_layer_with_its_extent(qtbot, spectrum, small_map, extent,
     viewer = spectrum.viewer
     viewer.add_layer(xrf.denoise(small_map, method="pca", rank=4).to_layer())
     viewer.add_layer(to_layer(small_map.replace(name="hidden"))).visible = False
-    spectrum.model.position = (3.2, 20.0, 35.0)
+    spectrum.hover((3.2, 20.0, 35.0))
     spectrum.model.extent = extent
     assert_same_as_drawn(qtbot, spectrum, [f"map{of}", f"map denoised{of}"])
 
@@ -55,7 +56,7 @@ def test_repeats_are_combined_as_they_are_drawn(qtbot, viewer, dock, kind):
     viewer.add_layer(to_layer(xrf.SpectrumImage(counts, repeat_kind=kind, name="it's")))
     panel = dock(viewer, "Spectrum")
     panel.python.expand()
-    panel.model.position = (0.0, 20.0, 4.0, 2.0)
+    panel.hover((0.0, 20.0, 4.0, 2.0))
     assert_same_as_drawn(qtbot, panel, ["it's"])
     panel.model.extent = "mean"
     assert_same_as_drawn(qtbot, panel, ["it's, mean per pixel"])
@@ -66,17 +67,17 @@ def test_rows_of_a_list_of_spectra(qtbot, viewer, dock):
     viewer.add_layer(to_layer(image))
     panel = dock(viewer, "Spectrum")
     panel.python.expand()
-    panel.model.position = (2.0, 1.0)
-    panel._pin()
-    panel.model.position = (3.0, 1.0)
+    panel.hover((2.0, 1.0))
+    panel.pin()
+    panel.hover((3.0, 1.0))
     assert_same_as_drawn(qtbot, panel, ["spectra, row 2", "spectra, row 3", "spectra, mean"])
 
 
 def test_pins_and_the_residual(qtbot, spectrum, small_map):
     spectrum.viewer.add_layer(xrf.denoise(small_map, method="pca", rank=4).to_layer())
-    spectrum.model.position = (3.2, 10.0, 5.0)
-    spectrum._pin()
-    spectrum.model.position = (3.2, 20.0, 35.0)
+    spectrum.hover((3.2, 10.0, 5.0))
+    spectrum.pin()
+    spectrum.hover((3.2, 20.0, 35.0))
     spectrum.model.residual = True
     labels = ["map, y 2, x 1", "map denoised, y 2, x 1", "map", "map denoised"]
     assert_same_as_drawn(qtbot, spectrum, [*labels, "map − map denoised"])
@@ -121,7 +122,7 @@ def test_peaks_with_their_names(qtbot, viewer, dock, extent):
     )
     marked = {mark.label for mark in lines.marks() if mark.kind in ("sum", "escape")}
     assert marked
-    assert marked <= {artifact.name for artifact in (*names["sums"], *names["escapes"])}
+    assert marked <= {in_greek(artifact.name) for artifact in (*names["sums"], *names["escapes"])}
 
 
 def test_an_energy_that_was_asked_about(qtbot, spectrum, capsys):
@@ -159,7 +160,7 @@ def test_no_lines_are_made_while_nobody_looks_at_them(qtbot, spectrum, monkeypat
         lambda *_: made.append(1) or "lines",
     )
     spectrum.python.collapse()
-    spectrum.model.position = (3.2, 20.0, 35.0)
+    spectrum.hover((3.2, 20.0, 35.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=10_000)
     assert not made
     assert spectrum.python.isVisible()

@@ -9,6 +9,7 @@ from napari.layers import Labels
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.spectrum.curves import ShownSpectra
+from napari_xrf_denoise.plugin.spectrum.layer_spectra import pixels_at
 from napari_xrf_denoise.plugin.spectrum.model import MOST_PINS, Pin, SpectrumModel
 
 
@@ -36,8 +37,9 @@ def at(y, x):
 def test_the_residual_belongs_to_the_source_that_the_result_knows(small_map, shown):
     raw, other = to_layer(small_map), to_layer(small_map.replace(name="other"))
     result = denoised(small_map, "map")
-    model = SpectrumModel(residual=True, position=at(4, 7))
-    curves = shown.curves([raw, other, result], model, None)
+    layers = [raw, other, result]
+    model = SpectrumModel(residual=True, hovered=pixels_at(layers, at(4, 7), None))
+    curves = shown.curves(layers, model, None)
     assert labels_of(curves) == ["map", "other", "result", "map − result"]
     np.testing.assert_allclose(curves[-1].counts, 0.5 * small_map.counts[0, 4, 7])
     assert curves[-1].kind == "residual"
@@ -47,7 +49,7 @@ def test_the_residual_belongs_to_the_source_that_the_result_knows(small_map, sho
 def test_without_its_partner_there_is_no_residual_but_a_word(small_map, shown, hidden):
     layers = {"raw": to_layer(small_map), "result": denoised(small_map, "map")}
     layers[hidden].visible = False
-    model = SpectrumModel(residual=True, position=at(4, 7))
+    model = SpectrumModel(residual=True, hovered=pixels_at(list(layers.values()), at(4, 7), None))
     assert len(shown.curves(list(layers.values()), model, None)) == 1
     assert "raw and a denoised layer" in shown.notes[0]
 
@@ -55,8 +57,9 @@ def test_without_its_partner_there_is_no_residual_but_a_word(small_map, shown, h
 def test_the_residual_of_spectra_is_that_of_all_rows(shown):
     image = xrf.simulate_spectra(n_repeats=4, n_channels=64)[0]
     mean = image.combine_repeats()
-    model = SpectrumModel(residual=True, position=(2.0, 1.0))
-    curves = shown.curves([to_layer(image), denoised(mean, "spectra", factor=1.0)], model, None)
+    layers = [to_layer(image), denoised(mean, "spectra", factor=1.0)]
+    model = SpectrumModel(residual=True, hovered=pixels_at(layers, (2.0, 1.0), None))
+    curves = shown.curves(layers, model, None)
     assert curves[-1].kind == "residual"
     np.testing.assert_allclose(curves[-1].counts, np.zeros(image.energy.size), atol=1e-5)
 
@@ -64,7 +67,7 @@ def test_the_residual_of_spectra_is_that_of_all_rows(shown):
 def test_there_is_no_residual_between_two_pixels(small_map, shown):
     raw, result = to_layer(small_map), denoised(small_map, "map")
     result.translate = (0, 0, 5)  # one pixel
-    model = SpectrumModel(residual=True, position=at(4, 7))
+    model = SpectrumModel(residual=True, hovered=pixels_at([raw, result], at(4, 7), None))
     assert labels_of(shown.curves([raw, result], model, None)) == ["map", "result"]
     assert "different pixels" in shown.notes[0]
     assert shown.place == "map y 4, x 7; result y 4, x 6"
@@ -85,7 +88,8 @@ def test_a_lazy_result_has_its_residual_once_it_is_read_where_the_raw_one_is(sma
     layers = [to_layer(small_map), to_layer(result)]
 
     def curves(y, x):
-        return shown.curves(layers, SpectrumModel(residual=True, position=at(y, x)), None)
+        model = SpectrumModel(residual=True, hovered=pixels_at(layers, at(y, x), None))
+        return shown.curves(layers, model, None)
 
     def residual(y, x):
         end = time.monotonic() + 30
@@ -106,7 +110,7 @@ def test_a_lazy_result_has_its_residual_once_it_is_read_where_the_raw_one_is(sma
 def test_a_hidden_layer_hides_its_pins_and_keeps_them(small_map, shown):
     layer = to_layer(small_map)
     model = SpectrumModel()
-    model.pin(*shown.pins_at([layer], at(2, 3), None))
+    model.pin(*pixels_at([layer], at(2, 3), None))
     assert labels_of(shown.curves([layer], model, None)) == ["map, y 2, x 3"]
     layer.visible = False
     assert shown.curves([layer], model, None) == []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
@@ -68,7 +70,7 @@ def test_raw_and_denoised_lie_over_each_other_in_two_colours(
     y, x = hover(qtbot, viewer_with_map)
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map", "map denoised"], timeout=5000)
     np.testing.assert_allclose(curve(spectrum, "map denoised")[1], result.counts[y, x], rtol=1e-6)
-    colors = {spectrum.plot.color(entry) for entry in spectrum._curves}
+    colors = {spectrum.plot.color(entry) for entry in spectrum.curves}
     assert len(colors) == 2
 
 
@@ -115,7 +117,7 @@ def test_zeros_are_half_a_count_on_a_logarithmic_axis(qtbot, viewer_with_map, sp
 def test_square_roots_have_round_counts_at_their_ticks(qtbot, viewer_with_map, spectrum, small_map):
     y, x = hover(qtbot, viewer_with_map)
     spectrum.controls.scale_box.setCurrentText("Sqrt")
-    qtbot.waitUntil(lambda: "square-root" in spectrum.plot.counts_label(), timeout=5000)
+    qtbot.waitUntil(lambda: "square-root" in spectrum.plot.axis_labels()[1], timeout=5000)
     heights = spectrum.plot._items[0].yData
     np.testing.assert_allclose(heights**2, small_map.counts[0, y, x])
     axis = spectrum.plot.item.getAxis("left")
@@ -144,17 +146,17 @@ def test_without_a_calibration_the_axis_counts_channels(qtbot, viewer, dock, sma
     hover(qtbot, viewer)
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
     np.testing.assert_array_equal(curve(spectrum, "map")[0], np.arange(128))
-    assert "channel" in spectrum.plot.axis_label()
+    assert "channel" in spectrum.plot.axis_labels()[0]
 
 
 def test_the_axis_keeps_its_unit_beside_the_picture(qtbot, viewer, dock, small_map):
     viewer.add_layer(to_layer(small_map.replace(energy=xrf.EnergyAxis.uncalibrated(128))))
     spectrum = dock(viewer, "Spectrum")
-    spectrum.model.position = (0.0, 15.0, 15.0)
+    spectrum.hover((0.0, 15.0, 15.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
-    spectrum.model.position = (0.0, 999.0, 999.0)
+    spectrum.model.hovered = ()
     qtbot.waitUntil(lambda: spectrum.plot.labels() == [], timeout=5000)
-    assert spectrum.plot.axis_label() == spectrum.zoom.unit_label.text() == "channel"
+    assert spectrum.plot.axis_labels()[0] == spectrum.zoom.unit_label.text() == "channel"
     spectrum.plot.clicked.emit(50.0)
     assert spectrum.line_tools.model.asked is None
 
@@ -167,20 +169,20 @@ def test_beside_a_layer_in_channels_all_are_in_channels(qtbot, viewer, dock, sma
     spectrum.lines.expand()
     qtbot.waitUntil(lambda: spectrum.line_tools.model.is_ready, timeout=20_000)
     spectrum.line_tools.model.chosen = ("Fe",)
-    spectrum.model.position = (0.0, 15.0, 15.0)
+    spectrum.hover((0.0, 15.0, 15.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["raw", "map"], timeout=5000)
     # The topmost layer has the slice: 40 channels of 0.16 keV.
     spectrum.plot.sliced.emit(40.0)
     assert viewer.dims.point[0] == pytest.approx(6.4)
     assert spectrum.plot.slice() == 40
     # Lines in keV would stand at channels 6 and 7.
-    assert spectrum.plot._marks.labels() == []
-    assert "counts channels" in spectrum.line_tools.words.text()
+    assert spectrum.plot.marks() == []
+    assert "is in channels" in spectrum.line_tools.words.text()
     before = spectrum.plot.view()
     spectrum.line_tools._zoom("Fe")
     assert spectrum.plot.view() == before
     viewer.layers["raw"].visible = False
-    qtbot.waitUntil(lambda: "Fe Ka" in spectrum.plot._marks.labels(), timeout=5000)
+    qtbot.waitUntil(lambda: "Fe Kα" in spectrum.plot.marks(), timeout=5000)
     assert spectrum.plot.slice() == pytest.approx(6.4)
 
 
@@ -189,16 +191,16 @@ def test_a_zoom_stays_between_layers_of_other_energies(qtbot, viewer_with_map, s
     beside = to_layer(small_map.replace(energy=energy, name="beside"))
     beside.translate = (0, 0, 100)
     viewer_with_map.add_layer(beside)
-    spectrum.model.position = (0.0, 15.0, 15.0)
+    spectrum.hover((0.0, 15.0, 15.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
     spectrum.plot.zoom_to(5.5, 7.25)
-    spectrum.model.position = (0.0, 15.0, 115.0)
+    spectrum.hover((0.0, 15.0, 115.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["beside"], timeout=5000)
     assert spectrum.plot.view() == pytest.approx((5.5, 7.25))
     spectrum.plot.show_whole()
     assert spectrum.plot.view()[1] == pytest.approx(12.7, abs=0.5)
     # All of one layer becomes all of the other.
-    spectrum.model.position = (0.0, 15.0, 15.0)
+    spectrum.hover((0.0, 15.0, 15.0))
     qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=5000)
     assert spectrum.plot.view()[1] == pytest.approx(127 * 0.16, abs=0.5)
 
@@ -257,19 +259,19 @@ def test_a_closed_dock_hears_nothing(qtbot, viewer_with_map, spectrum):
     number = len(callbacks)
     viewer_with_map.window.remove_dock_widget(spectrum)
     assert len(callbacks) == number - 1
-    before = spectrum.model.position
+    before = spectrum.model.hovered
     hover(qtbot, viewer_with_map, 30, 30)
-    assert spectrum.model.position == before
+    assert spectrum.model.hovered == before
     spectrum.deleteLater()
     qtbot.wait(50)
 
 
 def test_colours_follow_the_theme(qtbot, viewer_with_map, spectrum):
     hover(qtbot, viewer_with_map)
-    qtbot.waitUntil(lambda: len(spectrum._curves) == 1, timeout=5000)
-    dark = spectrum.plot.color(spectrum._curves[0])
+    qtbot.waitUntil(lambda: len(spectrum.curves) == 1, timeout=5000)
+    dark = spectrum.plot.color(spectrum.curves[0])
     viewer_with_map.theme = "light"
-    assert spectrum.plot.color(spectrum._curves[0]) != dark
+    assert spectrum.plot.color(spectrum.curves[0]) != dark
     viewer_with_map.theme = "dark"
 
 
@@ -306,7 +308,7 @@ def test_shift_click_pins_a_pixel_that_stays_while_the_mouse_goes_on(
     qtbot.waitUntil(lambda: spectrum.plot.labels() == [name, "map"], timeout=5000)
     np.testing.assert_array_equal(curve(spectrum, name)[1], small_map.counts[0, y, x])
     assert pinned(spectrum) == [name]
-    assert len({spectrum.plot.color(entry) for entry in spectrum._curves}) == 2
+    assert len({spectrum.plot.color(entry) for entry in spectrum.curves}) == 2
 
 
 def test_pins_follow_a_new_name_and_go_with_their_layer(
@@ -328,7 +330,7 @@ def test_pins_follow_a_new_name_and_go_with_their_layer(
 
 
 def test_there_is_nothing_to_pin_beside_the_picture(qtbot, spectrum):
-    spectrum.model.position = (0.0, -1000.0, 0.0)
+    spectrum.hover((0.0, -1000.0, 0.0))
     qtbot.mouseClick(spectrum.pin_button, Qt.MouseButton.LeftButton)
     assert spectrum.model.pins == ()
     assert "Move the mouse over the picture" in spectrum.message.text()
@@ -425,7 +427,7 @@ def test_a_band_of_poisson_errors_can_be_switched_on(qtbot, viewer_with_map, spe
     np.testing.assert_allclose(energies[:n], small_map.energy.centers)
     np.testing.assert_allclose(outline[:n], counts - np.sqrt(counts), atol=1e-12)
     np.testing.assert_allclose(outline[n:][::-1], counts + np.sqrt(counts))
-    assert "± Poisson" in spectrum.plot.legend.text().replace("&nbsp;", " ")
+    assert "±1 σ (Poisson for raw)" in spectrum.plot.legend.text().replace("&nbsp;", " ")
     spectrum.plot.pointed.emit(6.4)
     channel = small_map.energy.channel(6.4)
     assert f"± {np.sqrt(counts[channel]):.2g}" in spectrum.readout.text()
@@ -463,7 +465,7 @@ def test_typed_energies_and_the_whole_range(qtbot, viewer_with_map, spectrum, sm
 
 def drag(qtbot, spectrum, button, start, stop):
     """Drag over the plot between two points, as shares of the view's width and height."""
-    viewport = spectrum.plot._plot.viewport()
+    viewport = spectrum.plot.viewport()
     box = spectrum.plot.item.getViewBox().sceneBoundingRect()
 
     def place(x, y):
@@ -530,7 +532,9 @@ def test_the_kind_of_file_that_is_chosen_decides(
     qtbot.waitUntil(spectrum.save_button.isEnabled, timeout=5000)
 
     def take_the_name(parent, title, name, filters, **_):
-        return str(tmp_path / name), next(kind for kind in filters.split(";;") if "png" in kind)
+        return str(tmp_path / Path(name).name), next(
+            kind for kind in filters.split(";;") if "png" in kind
+        )
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", take_the_name)
     qtbot.mouseClick(spectrum.save_button, Qt.MouseButton.LeftButton)
@@ -554,7 +558,7 @@ def test_an_element_that_is_chosen_is_marked(qtbot, viewer_with_map, spectrum):
     spectrum.lines.expand()
     qtbot.waitUntil(lambda: spectrum.line_tools.model.is_ready, timeout=20_000)
     spectrum.line_tools.model.chosen = ("Fe",)
-    qtbot.waitUntil(lambda: "Fe Ka" in spectrum.plot._marks.labels(), timeout=5000)
+    qtbot.waitUntil(lambda: "Fe Kα" in spectrum.plot.marks(), timeout=5000)
 
 
 def test_everything_fits_into_a_narrow_dock(qtbot, viewer_with_map, spectrum):

@@ -10,7 +10,7 @@ from napari.layers import Image
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.layers.convert import METADATA_KEY, to_layer
-from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra
+from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra, pixels_at
 from napari_xrf_denoise.plugin.spectrum.line_model import LineModel
 from napari_xrf_denoise.plugin.spectrum.pixel_reader import KEPT
 
@@ -23,18 +23,24 @@ def wait_for(call, seconds=30):
     return found
 
 
+def pixel(layer, position, units=None):
+    """Return the indices of the pixel at a position in the world, None beside the layer."""
+    found = pixels_at([layer], position, units)
+    return dict(found[0].place) if found else None
+
+
 def test_a_place_in_the_world_is_a_pixel(small_map):
-    spectra = LayerSpectra(to_layer(small_map))
-    assert spectra.pixel((3.2, 17.4, 62.6)) == {"y": 3, "x": 13}
-    assert spectra.pixel((3.2, -2.4, 77.4)) == {"y": 0, "x": 15}
-    assert spectra.pixel((3.2, -2.6, 0.0)) is None
-    assert spectra.pixel((3.2, 0.0, 77.6)) is None
+    layer = to_layer(small_map)
+    assert pixel(layer, (3.2, 17.4, 62.6)) == {"y": 3, "x": 13}
+    assert pixel(layer, (3.2, -2.4, 77.4)) == {"y": 0, "x": 15}
+    assert pixel(layer, (3.2, -2.6, 0.0)) is None
+    assert pixel(layer, (3.2, 0.0, 77.6)) is None
 
 
 def test_a_moved_layer_is_found_where_it_is(small_map):
     layer = to_layer(small_map)
     layer.translate = (0, 100, 0)
-    assert LayerSpectra(layer).pixel((3.2, 105, 0)) == {"y": 1, "x": 0}
+    assert pixel(layer, (3.2, 105, 0)) == {"y": 1, "x": 0}
 
 
 def test_units_of_the_viewer_are_converted(small_map):
@@ -42,7 +48,7 @@ def test_units_of_the_viewer_are_converted(small_map):
     viewer.add_image(np.ones((20, 20)), axis_labels=("y", "x"), units=("nm", "nm"))
     layer = viewer.add_layer(to_layer(small_map))
     assert f"{viewer.dims.units[-1]:~}" == "nm"
-    assert LayerSpectra(layer).pixel((3.2, 10_000, 20_000), viewer.dims.units) == {"y": 2, "x": 4}
+    assert pixel(layer, (3.2, 10_000, 20_000), viewer.dims.units) == {"y": 2, "x": 4}
 
 
 def test_the_curve_is_the_counts_of_the_pixel(small_map):
@@ -63,9 +69,10 @@ def test_repeats_are_combined_as_the_image_says(kind, factor):
 
 def test_a_row_of_spectra_comes_with_the_mean():
     image = xrf.simulate_spectra(n_repeats=4, n_channels=256)[0]
-    spectra = LayerSpectra(to_layer(image))
-    assert spectra.pixel((2.2, 5.0)) == {"repeat": 2}
-    assert spectra.pixel((4.0, 5.0)) is None
+    layer = to_layer(image)
+    spectra = LayerSpectra(layer)
+    assert pixel(layer, (2.2, 5.0)) == {"repeat": 2}
+    assert pixel(layer, (4.0, 5.0)) is None
     row, mean = spectra.at({"repeat": 2})
     assert (row.label, mean.label) == ("spectra, row 2", "spectra, mean")
     np.testing.assert_array_equal(row.counts, image.counts[2, 0, 0])
@@ -75,8 +82,9 @@ def test_a_row_of_spectra_comes_with_the_mean():
 
 def test_a_single_spectrum_belongs_to_every_row():
     image = xrf.simulate_spectra(n_repeats=1, n_channels=256)[0]
-    spectra = LayerSpectra(to_layer(image))
-    assert spectra.pixel((17.0, 5.0)) == {"repeat": 0}
+    layer = to_layer(image)
+    spectra = LayerSpectra(layer)
+    assert pixel(layer, (17.0, 5.0)) == {"repeat": 0}
     assert len(spectra.at({"repeat": 0})) == 1
 
 
@@ -101,9 +109,9 @@ def test_the_maximum_of_each_channel(small_map):
 def test_photons_have_poisson_errors_of_what_is_shown(kind, divisor):
     counts = np.random.default_rng(0).poisson(5.0, (4, 3, 2, 50)).astype(np.uint16)
     spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts, repeat_kind=kind)))
-    (pixel,) = spectra.at({"y": 2, "x": 1})
-    np.testing.assert_allclose(pixel.error, np.sqrt(counts[:, 2, 1].sum(axis=0)) / divisor)
-    assert pixel.error_kind == "Poisson"
+    (found,) = spectra.at({"y": 2, "x": 1})
+    np.testing.assert_allclose(found.error, np.sqrt(counts[:, 2, 1].sum(axis=0)) / divisor)
+    assert found.error_kind == "Poisson"
     (whole,) = wait_for(lambda: spectra.whole("sum"))
     total = counts.sum(axis=(0, 1, 2))
     np.testing.assert_allclose(whole.error, np.sqrt(total) / divisor)
@@ -129,10 +137,10 @@ def test_a_denoised_pixel_has_the_error_that_its_dose_gain_tells():
     record = {"report": {"dose_gain": 16.0}, "repeats": 4, "combination": "mean"}
     image = xrf.SpectrumImage(np.full((1, 2, 2, 10), 9.0), metadata={"denoising": record})
     spectra = LayerSpectra(to_layer(image))
-    (pixel,) = spectra.at({"y": 0, "x": 0})
+    (found,) = spectra.at({"y": 0, "x": 0})
     # The variance of the mean of 4 scans is 9 / 4, and 16 times less after denoising.
-    np.testing.assert_allclose(pixel.error, np.full(10, np.sqrt(9 / 4 / 16)))
-    assert (pixel.kind, pixel.error_kind) == ("denoised", "estimated, average")
+    np.testing.assert_allclose(found.error, np.full(10, np.sqrt(9 / 4 / 16)))
+    assert (found.kind, found.error_kind) == ("denoised", "estimated, average")
     assert wait_for(lambda: spectra.whole("sum"))[0].error is None
 
 

@@ -61,7 +61,7 @@ def test_the_answer_names_element_energy_and_share(model):
     model.asked = 6.404
     first = model.answers()[0]
     assert first.element == "Fe"
-    assert first.text.split()[:4] == ["Fe", "Ka", "6.405", "keV"]
+    assert first.text.split()[:4] == ["Fe", "Kα", "6.405", "keV"]
     model.asked = None
     assert model.answers() == ()
 
@@ -78,14 +78,14 @@ def test_elements_without_a_line_inside_are_told(model):
     model.axis = EnergyAxis(1.0, 0.01, 300)  # up to 4 keV
     model.chosen = ("Ca", "Zn", "Mo")
     model.families = ("K",)
-    assert model.words() == "No line of Zn, Mo within the axis."
+    assert model.words() == "No line of Zn, Mo in the energy range."
 
 
 def test_peaks_of_the_highest_pixels_say_that_weak_ones_are_doubtful(model):
     model.shows_peaks = True
     model.search(curve(5 + line(6.4, 500), divisor=None))
     assert model.words().startswith("1 peak,")
-    assert "highest of many pixels" in model.words()
+    assert "Maxima of many pixels" in model.words()
     model.search(curve(5 + line(6.4, 500)))
     assert "highest" not in model.words()
 

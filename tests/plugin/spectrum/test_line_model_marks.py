@@ -30,7 +30,7 @@ def test_lines_are_where_they_belong_and_as_high_as_they_are_intense():
 def test_each_group_has_one_label():
     labels = [mark.label for mark in line_marks(["Pb"], AXIS) if mark.label]
     assert len(labels) == len(set(labels))
-    assert {"Pb La", "Pb Lb", "Pb Ma"} <= set(labels)
+    assert {"Pb Lα", "Pb Lβ", "Pb Mα"} <= set(labels)
 
 
 def test_elements_have_colours_of_their_own_and_families_can_be_left_out():
@@ -48,8 +48,8 @@ def test_lines_outside_the_axis_and_without_a_calibration_are_not_marked():
 
 
 def test_peaks_are_labelled_with_name_or_energy_and_the_stronger_is_taller():
-    weak, strong = peak_marks([peak(3.7, 200), peak(6.4, 9000, "Fe Ka")])
-    assert (weak.label, strong.label) == ("3.70", "Fe Ka")
+    weak, strong = peak_marks([peak(3.7, 200), peak(6.4, 9000, "Fe Kα")])
+    assert (weak.label, strong.label) == ("3.70", "Fe Kα")
     assert 0 < weak.share < strong.share <= 1
     assert peak_marks([]) == ()
 
@@ -57,7 +57,7 @@ def test_peaks_are_labelled_with_name_or_energy_and_the_stronger_is_taller():
 def test_sums_and_escapes_are_marked_as_such():
     items = [Artifact(12.8, "2 × Fe Ka", "sum", 1.0, 9.0), Artifact(4.66, "x", "escape", 1e-9, 9.0)]
     strong, weak = artifact_marks(items)
-    assert (strong.kind, strong.label, strong.energy) == ("sum", "2 × Fe Ka", 12.8)
+    assert (strong.kind, strong.label, strong.energy) == ("sum", "2 × Fe Kα", 12.8)
     assert 0 < weak.share < strong.share <= 1
 
 

@@ -42,14 +42,14 @@ def in_view(plot, mark):
 def test_sticks_stand_at_their_energy_as_high_as_their_share(plot, layer, logarithmic):
     plot.plot(np.arange(1, 20), np.arange(1, 20) ** 3)
     plot.setLogMode(y=logarithmic)
-    marks = (Mark(6.4, 0.9, "Fe Ka", "line"), Mark(7.06, 0.1, "Fe Kb", "line"))
+    marks = (Mark(6.4, 0.9, "Fe Kα", "line"), Mark(7.06, 0.1, "Fe Kβ", "line"))
     layer.set_marks(marks)
     for place, mark in zip(layer.sticks(), marks, strict=True):
         assert place == pytest.approx(in_view(plot, mark))
 
 
 def test_marks_follow_zoom_and_size(plot, layer, qtbot):
-    mark = Mark(6.4, 0.5, "Fe Ka", "line")
+    mark = Mark(6.4, 0.5, "Fe Kα", "line")
     layer.set_marks((mark,))
     before = layer.sticks()
     plot.setXRange(5, 8, padding=0)
@@ -100,7 +100,7 @@ def _metrics(layer):
 
 
 def test_a_label_at_the_right_edge_stays_inside(plot, layer):
-    box = layer._label_box("Mo Ka", 499.0, 10.0, _metrics(layer))
+    box = layer._label_box("Mo Kα", 499.0, 10.0, _metrics(layer))
     assert box.right() < 500
 
 

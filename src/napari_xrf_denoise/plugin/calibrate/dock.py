@@ -13,9 +13,12 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPush
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import Dock
-from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
-from napari_xrf_denoise.plugin.common.layer_images import current_energy
 from napari_xrf_denoise.plugin.common.plots import LOG_TIP, EnergyPlot, PlotColors
+from napari_xrf_denoise.plugin.common.spectral_layers import (
+    current_energy,
+    move_slice,
+    sliced_layer,
+)
 from napari_xrf_denoise.plugin.common.sum_spectrum import SumSpectrum
 from napari_xrf_denoise.plugin.common.widgets import (
     button,

@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.layers.calibrate import calibrate_layer, calibrated_labels, is_countable
-from napari_xrf_denoise.plugin.common.layer_images import current_energy
+from napari_xrf_denoise.plugin.common.spectral_layers import current_energy
 from napari_xrf_denoise.spectroscopy.calibration import calibration_from_peaks, parse_line_energy
 from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy

@@ -12,8 +12,8 @@ from psygnal import SignalGroup, SignalInstance
 from qtpy.QtCore import QCoreApplication, QEvent, QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
-from .layer_watcher import LayerWatcher
 from .plots import PlotColors, colors_of
+from .spectral_layers import LayerWatcher
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -171,49 +171,3 @@ def repaint_later(widget: QWidget) -> Iterator[None]:
 def _draw(window: ref[QWidget]) -> None:
     if (shown := window()) is not None:
         shown.setUpdatesEnabled(True)
-
-
-class DockedWidget(QWidget):
-    """Base of the plugin's docks.
-
-    napari takes a closed dock's widget out of the window but does not delete it, and a closed
-    window deletes widgets without asking them. In both cases what `listen_with` began is undone.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._listen: Callable[[], object] = lambda: None
-        self._unlisten: Callable[[], object] = lambda: None
-
-    def listen_with(self, listen: Callable[[], object], unlisten: Callable[[], object]) -> None:
-        """Listen from now on, and stop when the widget leaves its window or is deleted.
-
-        Parameters
-        ----------
-        listen, unlisten : callable
-            `unlisten` must not touch a widget, which may be gone by then.
-        """
-        self._listen, self._unlisten = listen, unlisten
-        # The signal's connection must not keep the widget of a closed dock alive.
-        widget = ref(self)
-        self.destroyed.connect(lambda *_: _unlisten_old(widget))
-        listen()
-
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Stop listening outside a window, and begin again when put back into one."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is None:
-                self._unlisten()
-            else:
-                self._listen()
-        super().changeEvent(event)
-
-
-def _unlisten_old(widget: ReferenceType[DockedWidget]) -> None:
-    alive = widget()
-    if alive is not None:
-        alive._unlisten()

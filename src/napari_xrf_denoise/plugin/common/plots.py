@@ -111,7 +111,7 @@ class Plot(QWidget):
         return curve
 
     @property
-    def view(self) -> Any:
+    def box(self) -> Any:
         """Pyqtgraph's ViewBox."""
         return self.plot.getPlotItem().getViewBox()
 
@@ -122,14 +122,14 @@ class Plot(QWidget):
 
     def place_of(self, x: float, y: float | None = None) -> Any:
         """Return where in `viewport` a point is; at half height if `y` is left out."""
-        height = sum(self.view.viewRange()[1]) / 2 if y is None else y
-        return self.plot.mapFromScene(self.view.mapViewToScene(pg.Point(x, height)))
+        height = sum(self.box.viewRange()[1]) / 2 if y is None else y
+        return self.plot.mapFromScene(self.box.mapViewToScene(pg.Point(x, height)))
 
     def x_at(self, position: Any) -> float | None:
         """Return the energy at a position of the scene, or None beside the view."""
-        if not self.view.sceneBoundingRect().contains(position):
+        if not self.box.sceneBoundingRect().contains(position):
             return None
-        return float(self.view.mapSceneToView(position).x())
+        return float(self.box.mapSceneToView(position).x())
 
     def _click(self, event: Any) -> None:
         x = self.x_at(event.scenePos())
@@ -260,15 +260,3 @@ def _plain_plot(parent: QWidget, **parts: Any) -> Any:
     for side in ("left", "bottom"):
         plot.getAxis(side).enableAutoSIPrefix(False)
     return plot
-
-
-plain_plot = _plain_plot
-
-
-def color_plot(plot: Any, colors: PlotColors, left: str, bottom: str) -> None:
-    """Draw background, axes and their labels in the colours of a theme."""
-    plot.setBackground(colors.background)
-    for side, label in (("left", left), ("bottom", bottom)):
-        plot.getAxis(side).setPen(colors.text)
-        plot.getAxis(side).setTextPen(colors.text)
-        plot.setLabel(side, label, color=colors.text)

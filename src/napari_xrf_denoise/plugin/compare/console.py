@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_xrf_denoise.plugin.common.console import layer_line, snippet
-from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
+from napari_xrf_denoise.plugin.common.spectral_layers import layer_sizes
 
 from .model import CompareModel
 

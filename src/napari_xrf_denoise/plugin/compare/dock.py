@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_xrf_denoise.plugin.common.collapsible import ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import Dock
-from napari_xrf_denoise.plugin.common.energy_slider import move_slice
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
 from napari_xrf_denoise.plugin.common.plots import PlotColors
+from napari_xrf_denoise.plugin.common.spectral_layers import move_slice
 from napari_xrf_denoise.plugin.common.widgets import (
     button,
     column,

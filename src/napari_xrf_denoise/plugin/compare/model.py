@@ -13,7 +13,7 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.plugin.common import OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
 from napari_xrf_denoise.plugin.common.jobs import RunState
-from napari_xrf_denoise.plugin.common.layer_images import (
+from napari_xrf_denoise.plugin.common.spectral_layers import (
     LayerPair,
     content_of,
     current_energy,

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.geometry import layer_transform
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice
 from napari_xrf_denoise.plugin.common.jobs import Latest
-from napari_xrf_denoise.plugin.common.layer_images import LayerImage
+from napari_xrf_denoise.plugin.common.spectral_layers import LayerImage, energy_of_slice
 
 from .model import CompareModel
 

@@ -22,12 +22,12 @@ from napari_xrf_denoise.denoising.settings import (
 from napari_xrf_denoise.layers.convert import layer_energy
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import Dock, repaint_later, repaint_once
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.gain_rows import GainRow, gain_rows
 from napari_xrf_denoise.plugin.common.gain_table import GainTable
 from napari_xrf_denoise.plugin.common.plots import PlotColors
 from napari_xrf_denoise.plugin.common.preferences import preferences
 from napari_xrf_denoise.plugin.common.settings_form import SettingsForm
+from napari_xrf_denoise.plugin.common.spectral_layers import energy_of_slice, sliced_layer
 from napari_xrf_denoise.plugin.common.widgets import (
     ask_save,
     button,

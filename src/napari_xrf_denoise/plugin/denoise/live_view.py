@@ -144,7 +144,7 @@ class _CurvePlot(_SmallPlot):
             legend.append(f'<span style="color:{color}">■</span>&nbsp;{kind} {curve[-1][1]:.3g}')
         self._legend.setText("&nbsp;&nbsp; ".join(legend))
         # Else pyqtgraph finds the range when it draws, and draws once more.
-        self.view.updateAutoRange()
+        self.box.updateAutoRange()
 
 
 class _Pictures(QWidget):

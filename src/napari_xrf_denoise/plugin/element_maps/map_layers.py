@@ -12,7 +12,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.convert import is_layer, picture_data
 from napari_xrf_denoise.layers.geometry import layer_transform
-from napari_xrf_denoise.plugin.common.layer_images import layer_sizes
+from napari_xrf_denoise.plugin.common.spectral_layers import layer_sizes
 
 from .recipe import MapRecipe
 

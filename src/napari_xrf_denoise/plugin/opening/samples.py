@@ -13,7 +13,7 @@ from napari_xrf_denoise.layers.convert import (
     layer_data,
     layer_energy,
 )
-from napari_xrf_denoise.plugin.common.energy_slider import move_slice, sliced_layer
+from napari_xrf_denoise.plugin.common.spectral_layers import move_slice, sliced_layer
 
 
 def show_strongest_line(viewer: Any) -> None:

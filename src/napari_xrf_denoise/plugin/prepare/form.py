@@ -26,9 +26,9 @@ from napari_xrf_denoise.layers.convert import (
 )
 from napari_xrf_denoise.layers.geometry import layer_transform
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
 from napari_xrf_denoise.plugin.common.magic_forms import LabelAligner, type_digits_only
 from napari_xrf_denoise.plugin.common.preferences import preferences
+from napari_xrf_denoise.plugin.common.spectral_layers import LayerWatcher
 from napari_xrf_denoise.plugin.common.widgets import LEAST_SIZE, words_label
 from napari_xrf_denoise.plugin.opening.energy_cache import lay_out
 

@@ -1,8 +1,10 @@
-"""The Python that makes the spectra which the dock "Spectrum" draws, without Qt."""
+"""The Python that computes the spectra of the dock "Spectrum", without Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from napari_xrf_denoise.plugin.common.console import layer_line, layer_of, snippet
 
 from .layer_spectra import Curve
 from .line_model import LineModel, repeats_of
@@ -11,26 +13,14 @@ from .line_model import LineModel, repeats_of
 def python_of(
     curves: Sequence[Curve], searched: Curve | None = None, lines: LineModel | None = None
 ) -> str:
-    """Return lines for napari's console that make the same spectra, and find the same peaks.
+    """Return lines that compute the drawn spectra, and the peaks of the `searched` one.
 
-    Parameters
-    ----------
-    curves : sequence of Curve
-        What is drawn.
-    searched : Curve, optional
-        That of them whose peaks are marked.
-    lines : LineModel, optional
-        What is marked.
-
-    Returns
-    -------
-    str
-        Nothing where no counts are drawn. Each spectrum has the name that it has in the plot.
+    Each spectrum has its name in the plot; nothing is returned where no counts are drawn.
     """
     counted = [curve for curve in curves if not curve.parts]
     if not counted:
         return ""
-    blocks = ["import napari_xrf_denoise as xrf", "spectra = {}  # counts per channel, by name"]
+    blocks = ["spectra = {}  # counts per channel, by name"]
     for layer in dict.fromkeys(curve.layer for curve in counted):
         block = _of_layer(layer, [curve for curve in counted if curve.layer == layer])
         if searched is not None and searched.layer == layer and lines is not None:
@@ -43,23 +33,22 @@ def python_of(
     if all(curve.axis.is_close(counted[0].axis) for curve in counted):
         save = "xrf.io.write_spectra('spectra.csv', spectra, image.energy)"
         blocks.append(f"# To save them: {save}")
-    return "\n\n".join(blocks)
+    return snippet("\n\n".join(blocks))
 
 
 def _of_layer(layer: str, curves: Sequence[Curve]) -> list[str]:
-    lines = [f"layer = viewer.layers[{layer!r}]", "image = xrf.layers.image_from_layer(layer)"]
+    lines = [layer_line(layer), "image = xrf.layers.image_from_layer(layer)"]
     drawing = ""
     for curve in curves:
         if curve.region and curve.region[0] != drawing:
             drawing = curve.region[0]
-            drawn = f"viewer.layers[{drawing!r}]"
-            lines.append(f"masks = xrf.layers.region_masks({drawn}, layer)")
+            lines.append(f"masks = xrf.layers.region_masks({layer_of(drawing)}, layer)")
         lines.append(f"{_at(curve.label)} = {_spectrum(curve)}")
     return lines
 
 
 def _spectrum(curve: Curve) -> str:
-    """Return the call that makes a spectrum of `image`."""
+    """Return the call that computes a spectrum of `image`."""
     if curve.place:
         place = ", ".join(f"{_AXES.get(axis, axis)}={index}" for axis, index in curve.place)
         return f"xrf.processing.spectrum(image.select({place}))"
@@ -68,7 +57,7 @@ def _spectrum(curve: Curve) -> str:
 
 
 def _of_peaks(curve: Curve, lines: LineModel) -> list[str]:
-    """Return what finds the peaks of a spectrum, names them, and tells what else they cause."""
+    """Return what finds and identifies the peaks of a spectrum, their sums and escapes."""
     found = []
     if lines.needs_peaks and not lines.problem and curve.axis.calibrated:
         repeats = repeats_of(curve)
@@ -93,4 +82,4 @@ def _at(label: str) -> str:
 
 
 _AXES = {"repeat": "repeats"}
-"""What `SpectrumImage.select` calls an axis, where that is not the axis' own name."""
+"""Names of axes in `SpectrumImage.select`, where they differ."""

@@ -1,26 +1,33 @@
-"""The choices above the plot of the Spectrum dock: which spectra, and how they are drawn."""
+"""The choices above the plot of the Spectrum dock: which spectra, and how to draw them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from psygnal import Signal
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xrf_denoise.plugin.common.widgets import choice_box
+from napari_xrf_denoise.plugin.common.widgets import (
+    button,
+    check_box,
+    choice_box,
+    choice_buttons,
+    number_field,
+    row,
+    show_checked,
+)
 
 from .model import Extent, Pin, Scale, SpectrumModel
 from .plot_items import SCALES
@@ -29,52 +36,46 @@ from .regions import MOST_REGIONS
 EXTENTS: dict[Extent, tuple[str, str]] = {
     "pixel": (
         "Pixel",
-        "The spectrum of the pixel that the mouse was over last, in counts per channel",
+        "Spectrum of the pixel that was last under the mouse, in counts per channel",
     ),
-    "sum": ("Sum", "The sum of the spectra of all pixels, in counts per channel"),
-    "mean": ("Mean", "The mean spectrum of a pixel, in counts per channel"),
+    "sum": ("Sum", "Sum spectrum of all pixels, in counts per channel"),
+    "mean": ("Mean", "Mean spectrum per pixel, in counts per channel"),
     "max": (
         "Max",
-        "The maximum-pixel spectrum, in counts per channel: in each channel the counts of the "
-        "pixel that has most of them there. It shows elements of a few pixels.",
+        "Maximum-pixel spectrum, in counts per channel: in each channel the counts of the pixel "
+        "with most of them. It shows elements that are present in a few pixels only.",
     ),
 }
 SCALE_NAMES: dict[Scale, str] = {"linear": "Linear", "logarithmic": "Log", "square root": "Sqrt"}
 SCALE_TIPS = {
     "Linear": "counts per channel as they are",
-    "Log": "logarithms: weak lines beside strong ones; zeros are drawn at half a count",
+    "Log": "logarithms, to see weak lines beside strong ones; zeros are drawn at half a count",
     "Sqrt": "square roots: the noise of photon counts is equally high everywhere",
 }
 SWITCHES = {
     "errors": (
-        "Errors",
-        "A band of one standard deviation (counts per channel) around each curve where it is "
-        "known:\n"
+        "Error band",
+        "Band of ±1 σ (counts per channel) around each curve, where it is known:\n"
         "raw photon counts: the square root of the counts (of the mean of n: divided by n);\n"
         "denoised counts of a pixel: estimated from the dose gain of the report, which is an "
         "average over the map. One pixel may be better or worse.\n"
-        "None for fractional raw counts, denoised sums and maxima.",
+        "Fractional raw counts, denoised sums and maxima have none.",
     ),
     "residual": (
         "Residual",
-        "Raw minus denoised counts per channel, where both layers are shown",
+        "Show raw minus denoised counts per channel; both layers must be visible",
     ),
     "regions": (
         "Regions",
-        "Spectra (counts per channel) of what is drawn in visible Shapes and Labels layers: with "
-        "Sum added up, with Max the maximum pixel, else the mean per pixel.\n"
+        "Show spectra (counts per channel) of the regions drawn in visible Shapes and Labels "
+        "layers: their sum with Sum, their maximum pixel with Max, else their mean per pixel.\n"
         f"The first {MOST_REGIONS} shapes and labels are shown.",
     ),
 }
 
 
 class SpectrumControls(QWidget):
-    """Writes the choices into a model, and shows them.
-
-    Parameters
-    ----------
-    model : SpectrumModel
-    """
+    """Writes the choices into a model, and shows them."""
 
     def __init__(self, model: SpectrumModel) -> None:
         super().__init__()
@@ -88,53 +89,39 @@ class SpectrumControls(QWidget):
         self.show_model()
 
     def show_model(self) -> None:
-        """Show what the model says."""
+        """Show the model as it is."""
         model = self._model
         self.buttons[model.extent].setChecked(True)
         with QSignalBlocker(self.scale_box):
             self.scale_box.setCurrentIndex(SCALES.index(model.scale))
         for name, box in self.switches.items():
-            with QSignalBlocker(box):
-                box.setChecked(getattr(model, name))
+            show_checked(box, getattr(model, name))
 
     def _extent_row(self) -> QHBoxLayout:
-        self.buttons: dict[Extent, QPushButton] = {}
-        self._group = QButtonGroup(self)
-        row = QHBoxLayout()
-        row.setSpacing(2)
-        for extent, (text, tip) in EXTENTS.items():
-            button = QPushButton(text)
-            button.setCheckable(True)
-            button.setToolTip(tip)
+        self.buttons = choice_buttons(EXTENTS, self, partial(setattr, self._model, "extent"))
+        for one in self.buttons.values():
             # Four of them fit into a narrow dock.
-            button.setStyleSheet("min-width: 0px; padding: 3px 2px;")
-            button.clicked.connect(lambda _, extent=extent: self._set("extent", extent))
-            self._group.addButton(button)
-            row.addWidget(button)
-            self.buttons[extent] = button
-        self.scale_box = choice_box(tuple(SCALE_NAMES[scale] for scale in SCALES), SCALE_TIPS)
-        self.scale_box.setAccessibleName("Scale of the counts")
-        self.scale_box.setMinimumWidth(70)
-        self.scale_box.currentIndexChanged.connect(lambda row: self._set("scale", SCALES[row]))
-        return row
+            one.setStyleSheet("min-width: 0px; padding: 3px 2px;")
+        buttons = row(*self.buttons.values())
+        buttons.setSpacing(2)
+        return buttons
 
     def _drawing_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self.scale_box, 1)
+        model = self._model
+        self.scale_box = choice_box([SCALE_NAMES[scale] for scale in SCALES], SCALE_TIPS)
+        self.scale_box.setAccessibleName("Scale of the counts")
+        self.scale_box.setMinimumWidth(62)
+        self.scale_box.currentIndexChanged.connect(
+            lambda chosen: setattr(model, "scale", SCALES[chosen])
+        )
         self.switches: dict[str, QCheckBox] = {}
         for name, (text, tip) in SWITCHES.items():
-            box = QCheckBox(text)
-            box.setToolTip(tip)
-            box.toggled.connect(lambda on, name=name: self._set(name, on))
-            self.switches[name] = box
+            self.switches[name] = check_box(text, tip)
+            self.switches[name].toggled.connect(partial(setattr, model, name))
         # Regions are places, as pins are, and stand beside these.
-        row.addWidget(self.switches["errors"])
-        row.addWidget(self.switches["residual"])
-        return row
-
-    def _set(self, field: str, value: object) -> None:
-        setattr(self._model, field, value)
+        boxes = row((self.scale_box, 1), self.switches["errors"], self.switches["residual"])
+        boxes.setSpacing(2)
+        return boxes
 
 
 LINES = 4
@@ -142,12 +129,7 @@ LINES = 4
 
 
 class PinList(QListWidget):
-    """Shows the pins of a model, and removes those that are chosen.
-
-    Parameters
-    ----------
-    model : SpectrumModel
-    """
+    """Shows the pins of a model, and removes the selected ones."""
 
     def __init__(self, model: SpectrumModel) -> None:
         super().__init__()
@@ -156,13 +138,13 @@ class PinList(QListWidget):
         self.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setToolTip(
-            "Pinned pixels: layer, row y and column x. Choose some and press Delete, or "
-            "“Remove”, to let them go."
+            "Pinned pixels: layer, row y and column x. Select some and press Delete, or click "
+            "“Remove”, to remove them."
         )
         self.setAccessibleName("Pinned pixels")
 
     def show_pins(self, colors: Mapping[Pin, str]) -> None:
-        """Show the model's pins, each with the colour of its curve; none where it is hidden."""
+        """Show the model's pins, each with the colour of its curve if that is shown."""
         shown = [(pin, pin.name, colors.get(pin, "")) for pin in self._model.pins]
         if shown == self._shown:
             return
@@ -183,7 +165,7 @@ class PinList(QListWidget):
         return [item.data(Qt.ItemDataRole.UserRole) for item in self.selectedItems()]
 
     def remove_chosen(self) -> None:
-        """Let the selected pins go, or the last one where none is selected."""
+        """Remove the selected pins, or the last one if none is selected."""
         self._model.unpin(*(self.chosen() or self._model.pins[-1:]))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -207,23 +189,16 @@ BOX_WIDTH = 46
 
 
 class ZoomRow(QWidget):
-    """First and last energy of the view, and back to all of them.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-    """
+    """First and last energy of the view, and back to all of them."""
 
     typed = Signal(float, float)
     """First and last energy that were typed, in keV, or channels."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._by_channel = False
+    def __init__(self) -> None:
+        super().__init__()
         self.low_box, self.high_box = _energy_box(), _energy_box()
         self.unit_label = QLabel()
-        self.whole_button = QPushButton("Whole")
-        self.whole_button.setToolTip("Shows all energies and all counts")
+        self.whole_button = button("Full range", "Show all energies and all counts")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -246,11 +221,11 @@ class ZoomRow(QWidget):
             with QSignalBlocker(box):
                 box.setDecimals(0 if by_channel else 2)
                 box.setSingleStep(10 if by_channel else 0.1)
-            box.setToolTip(f"{which} energy that the plot shows ({unit})")
+            box.setToolTip(f"{which} energy in view ({unit})")
             box.setAccessibleName(box.toolTip())
 
     def show_view(self, low: float, high: float) -> None:
-        """Show what is in view."""
+        """Show the view."""
         for box, value in ((self.low_box, low), (self.high_box, high)):
             with QSignalBlocker(box):
                 box.setValue(value)
@@ -263,11 +238,8 @@ class ZoomRow(QWidget):
 
 
 def _energy_box() -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
+    box = number_field("", 2, buttons=False)
     box.setRange(-FAR, FAR)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     # napari's style asks for more room than a narrow dock has.
     box.setStyleSheet(f"min-width: {BOX_WIDTH}px; padding: 1px 2px;")
-    # Not after each digit.
-    box.setKeyboardTracking(False)
     return box

@@ -1,83 +1,148 @@
-"""The spectra that the Spectrum dock shows, as its model says; without Qt."""
+"""The spectra that the Spectrum dock draws: one request, three sources of curves; without Qt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.layers.regions import drawn_regions
-from napari_xrf_denoise.plugin.common.layer_images import find_pair
+from napari_xrf_denoise.plugin.common.spectral_layers import find_pair
 
 from .layer_spectra import OF, Curve, LayerSpectra
-from .model import Pin, SpectrumModel, place_words
-from .regions import MOST_REGIONS, RegionWatcher
-
-
-def residual_pair(layers: Sequence[Any]) -> tuple[Any, Any] | None:
-    """Return the raw and the denoised layer that belong together, as the dock Compare pairs them.
-
-    Parameters
-    ----------
-    layers : sequence of layers
-        Spectral ones that are shown, the topmost last.
-
-    Returns
-    -------
-    tuple of layers or None
-        None where no denoised layer has a raw one of the same shape.
-    """
-    raw, denoised, _ = find_pair(layers)
-    return None if raw is None or denoised is None else (raw, denoised)
-
-
-def residual(raw: Curve, denoised: Curve) -> Curve:
-    """Return raw minus denoised counts, in counts per channel.
-
-    Parameters
-    ----------
-    raw, denoised : Curve
-        Of the same pixels, with as many channels.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of channels differ.
-    """
-    return Curve(
-        label=f"{raw.label} − {denoised.label}",
-        key=(denoised.key[0], f"residual {denoised.key[1]}".rstrip()),
-        axis=raw.axis,
-        counts=raw.counts - denoised.counts,
-        least=raw.least,
-        kind="residual",
-        divisor=None,
-        parts=(raw.label, denoised.label),
-    )
-
+from .model import SpectrumModel, place_words
+from .regions import MOST_REGIONS
 
 CUT = f"Only the first {MOST_REGIONS} shapes and labels are shown."
-APART = "The layers have different pixels under the mouse, so that there is no residual."
+NO_PAIR = "A residual needs a raw and a denoised layer of the same shape, both visible."
+NO_MAXIMA = "Maxima come from different pixels and have no residual."
+NO_LOGARITHM = "A residual may be negative and cannot be shown on a logarithmic axis."
+APART = "The layers have different pixels under the mouse, so there is no residual."
+
+
+@dataclass(frozen=True)
+class Request:
+    """The spectra to draw."""
+
+    layers: tuple[Any, ...]
+    """Visible spectral layers, the topmost last."""
+    model: SpectrumModel
+    units: Any = None
+    """Of the viewer's axes; None when its layers do not agree about them."""
+    drawings: tuple[tuple[Any, int], ...] = ()
+    """Layers of shapes and labels, each with a number that changes with its content."""
+
+
+class Source:
+    """Curves of one kind, and the words about them."""
+
+    def __init__(self, spectra_of: Callable[[Any], LayerSpectra]) -> None:
+        self._spectra = spectra_of
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def curves(self, request: Request) -> list[Curve]:
+        """Return the curves of the request that come from this source."""
+        self.problems, self.notes = [], []
+        return self._curves(request)
+
+    def _curves(self, request: Request) -> list[Curve]:
+        raise NotImplementedError
+
+
+class PixelSource(Source):
+    """The pinned pixels, and those under the mouse."""
+
+    places: dict[str, str]
+    """Of the pixels under the mouse, by layer."""
+
+    def _curves(self, request: Request) -> list[Curve]:
+        self.places = {}
+        curves: list[Curve] = []
+        for pin in request.model.pins:
+            if any(pin.layer is layer for layer in request.layers):
+                curves += self._spectra(pin.layer).pinned(dict(pin.place))
+                self._check(pin.layer, dict(pin.place))
+        for pixel in request.model.hovered if request.model.extent == "pixel" else ():
+            if not any(pixel.layer is layer for layer in request.layers):
+                continue
+            found = self._spectra(pixel.layer).at(dict(pixel.place))
+            self._check(pixel.layer, dict(pixel.place))
+            # Of spectra the legend names the row.
+            if found and "repeat" not in dict(pixel.place):
+                self.places[pixel.layer.name] = place_words(dict(found[-1].place))
+            curves += found
+        return curves
+
+    def _check(self, layer: Any, place: dict[str, int]) -> None:
+        self.problems.append(self._spectra(layer).problem_at(place))
+
+
+class WholeSource(Source):
+    """All pixels of each layer."""
+
+    def _curves(self, request: Request) -> list[Curve]:
+        curves: list[Curve] = []
+        for layer in request.layers:
+            if request.model.extent != "pixel":
+                curves += self._spectra(layer).whole(request.model.extent)
+            self.problems.append(self._spectra(layer).problem)
+        return curves
+
+
+class RegionSource(Source):
+    """The shapes and labels that are drawn."""
+
+    def _curves(self, request: Request) -> list[Curve]:
+        curves: list[Curve] = []
+        for layer in request.layers if request.model.regions else ():
+            curves += self._of_layer(layer, request)
+        return curves
+
+    def _of_layer(self, layer: Any, request: Request) -> list[Curve]:
+        spectra, extent = self._spectra(layer), request.model.extent
+        if spectra.regions is None:
+            return []
+        names = {id(drawing): drawing.name for drawing, _ in request.drawings}
+        drawn = [
+            drawn_regions(drawing, layer, request.units, revision)
+            for drawing, revision in request.drawings
+            if drawing.visible
+        ]
+        regions = spectra.regions.want([one for one in drawn if one is not None])
+        self.problems.append(spectra.regions.problem)
+        if regions.is_cut and CUT not in self.notes:
+            self.notes.append(CUT)
+        curves = []
+        for (drawing_id, what), sums in regions.sums.items():
+            region = f"{names.get(drawing_id, '')} {what}".strip()
+            if sums.pixels == 0:
+                self.notes.append(f"{region} contains no pixel of {layer.name}.")
+                continue
+            origin = (names.get(drawing_id, ""), what)
+            variant = f"region {drawing_id} {what}"
+            of = f"{region}, {OF[extent]}"
+            curves.append(spectra.of_sums(sums, of, extent, variant, origin))
+        return curves
 
 
 class ShownSpectra:
-    """The spectra of all visible spectral layers, read anew only where a layer has changed."""
+    """The spectra of all visible spectral layers, read again only where a layer has changed."""
 
     def __init__(self) -> None:
         self._known: dict[int, LayerSpectra] = {}
-        self._regions: dict[int, tuple[LayerSpectra, RegionWatcher]] = {}
+        self._pixels = PixelSource(self._spectra)
+        self._regions = RegionSource(self._spectra)
+        self._whole = WholeSource(self._spectra)
         self.problems: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.place = ""
-        self._places: dict[str, str] = {}
-        self._unread: list[str] = []
 
     @property
     def is_waiting(self) -> bool:
         """Whether something is still being added up or read."""
-        return any(spectra.is_waiting for spectra in self._known.values()) or any(
-            watcher.is_waiting for _, watcher in self._regions.values()
-        )
+        return any(spectra.is_waiting for spectra in self._known.values())
 
     def curves(
         self,
@@ -86,47 +151,24 @@ class ShownSpectra:
         units: Any,
         drawings: Sequence[tuple[Any, int]] = (),
     ) -> list[Curve]:
-        """Return what to draw, the lowest first: pins, regions, layers, and the residual.
-
-        Parameters
-        ----------
-        layers : sequence of layers
-            Spectral ones; hidden ones give nothing.
-        model : SpectrumModel
-        units : sequence of units or None
-            Of the viewer's axes.
-        drawings : sequence of (layer, int)
-            Layers of shapes and labels, each with a number that changes with its content.
-        """
+        """Return the curves, the lowest first: pins, regions, layers, and the residual."""
         self.keep(layers)
-        shown = [layer for layer in layers if layer.visible]
-        self._places, self._unread = {}, []
-        self.notes = ()
-        curves = self._pinned(model.pins)
-        if model.regions:
-            curves += self._of_regions(shown, model, units, drawings)
-        else:
-            self._forget_regions(())
-        main = {id(layer): self._main(layer, model, units) for layer in shown}
-        for own in main.values():
-            curves += own
+        shown = tuple(layer for layer in layers if layer.visible)
+        request = Request(shown, model, units, tuple(drawings))
+        sources = (self._whole, self._pixels, self._regions)
+        curves = [curve for source in sources for curve in source.curves(request)]
+        curves.sort(key=_depth)
+        self._forget_regions(shown if model.regions else ())
+        notes = [note for source in sources for note in source.notes]
         if model.residual:
-            curves += self._residual(shown, main, model)
-        problems = [self._spectra(layer).problem for layer in shown]
-        problems += [watcher.problem for _, watcher in self._regions.values()]
-        problems += self._unread
-        self.place = _place_words(self._places)
+            found = self._residual(request, curves)
+            curves += [found] if isinstance(found, Curve) else []
+            notes += [found] if isinstance(found, str) else []
+        self.notes = tuple(filter(None, notes))
+        problems = [problem for source in sources for problem in source.problems]
         self.problems = tuple(dict.fromkeys(filter(None, problems)))
+        self.place = _place_words(self._pixels.places)
         return curves
-
-    def pins_at(self, layers: Sequence[Any], position: Sequence[float], units: Any) -> list[Pin]:
-        """Return a pin for the pixel at a place of each visible layer."""
-        pins = []
-        for layer in layers:
-            pixel = self._spectra(layer).pixel(position, units) if layer.visible else None
-            if pixel is not None:
-                pins.append(Pin(layer, tuple(pixel.items())))
-        return pins
 
     def axis(self, layer: Any) -> EnergyAxis | None:
         """Return a layer's energies, or None where its counts cannot be used."""
@@ -142,96 +184,24 @@ class ShownSpectra:
         ids = {id(layer) for layer in layers}
         for gone in [key for key in self._known if key not in ids]:
             self._known.pop(gone).stop()
-        self._forget_regions(ids)
 
-    def _main(self, layer: Any, model: SpectrumModel, units: Any) -> list[Curve]:
-        spectra = self._spectra(layer)
-        if model.extent != "pixel":
-            return spectra.whole(model.extent)
-        pixel = spectra.pixel(model.position, units) if model.position else None
-        if pixel is None:
-            return []
-        curves = spectra.at(pixel)
-        self._unread.append(spectra.problem_at(pixel))
-        # Of spectra the legend names the row.
-        if curves and "repeat" not in pixel:
-            self._places[layer.name] = place_words(dict(curves[-1].place))
-        return curves
-
-    def _pinned(self, pins: Sequence[Pin]) -> list[Curve]:
-        curves: list[Curve] = []
-        for pin in pins:
-            if pin.layer.visible and id(pin.layer) in self._known:
-                spectra, place = self._spectra(pin.layer), dict(pin.place)
-                curves += spectra.pinned(place)
-                self._unread.append(spectra.problem_at(place))
-        return curves
-
-    def _of_regions(
-        self,
-        shown: Sequence[Any],
-        model: SpectrumModel,
-        units: Any,
-        drawings: Sequence[tuple[Any, int]],
-    ) -> list[Curve]:
-        names = {id(layer): layer.name for layer, _ in drawings}
-        curves = []
-        self._forget_regions([id(layer) for layer in shown])
-        for layer in shown:
-            spectra = self._spectra(layer)
-            if spectra.image is None:
-                continue
-            found = [
-                drawn_regions(drawing, layer, units, revision)
-                for drawing, revision in drawings
-                if drawing.visible
-            ]
-            watcher = self._watcher(layer, spectra)
-            regions = watcher.want([drawn for drawn in found if drawn is not None])
-            if regions.is_cut and CUT not in self.notes:
-                self.notes += (CUT,)
-            for (drawing_id, what), sums in regions.sums.items():
-                region = f"{names.get(drawing_id, '')} {what}".strip()
-                if sums.pixels == 0:
-                    self.notes += (f"{region} has no pixel of {layer.name}.",)
-                    continue
-                variant = f"region {drawing_id} {what}"
-                of = f"{region}, {OF[model.extent]}"
-                origin = (names.get(drawing_id, ""), what)
-                curves.append(spectra.of_sums(sums, of, model.extent, variant, origin))
-        return curves
-
-    def _residual(
-        self, shown: Sequence[Any], main: dict[int, list[Curve]], model: SpectrumModel
-    ) -> list[Curve]:
-        pair = residual_pair(shown)
-        if pair is None:
-            self.notes += ("A residual needs a raw and a denoised layer of one shape, both shown.",)
-            return []
-        if model.extent == "max":
-            self.notes += ("Maxima come from different pixels, so that they have no residual.",)
-            return []
-        if model.scale == "logarithmic":
-            self.notes += ("A residual, which may be below 0, has no place on a logarithmic axis.",)
-            return []
-        # Of a list of spectra the last curve is what all rows give.
-        raw, denoised = (main[id(layer)][-1:] for layer in pair)
-        if not raw or not denoised:
-            return []
-        if raw[0].place != denoised[0].place:
-            if not self.is_waiting:
-                self.notes += (APART,)
-            return []
-        return [residual(*raw, *denoised)]
-
-    def _watcher(self, layer: Any, spectra: LayerSpectra) -> RegionWatcher:
-        known = self._regions.get(id(layer))
-        if known is None or known[0] is not spectra:
-            if known is not None:
-                known[1].stop()
-            assert spectra.image is not None
-            known = self._regions[id(layer)] = (spectra, RegionWatcher(spectra.image))
-        return known[1]
+    def _residual(self, request: Request, curves: Sequence[Curve]) -> Curve | str:
+        """Return the residual, or a note why there is none."""
+        pair = find_pair(request.layers)
+        if pair.raw is None or pair.denoised is None:
+            return NO_PAIR
+        if request.model.extent == "max":
+            return NO_MAXIMA
+        if request.model.scale == "logarithmic":
+            return NO_LOGARITHM
+        # Of a list of spectra the last curve is that of all rows.
+        main = {curve.key[0]: curve for curve in curves if not curve.is_kept}
+        raw, denoised = main.get(id(pair.raw)), main.get(id(pair.denoised))
+        if raw is None or denoised is None:
+            return ""
+        if raw.place != denoised.place:
+            return "" if self.is_waiting else APART
+        return residual(raw, denoised)
 
     def _spectra(self, layer: Any) -> LayerSpectra:
         known = self._known.get(id(layer))
@@ -241,9 +211,30 @@ class ShownSpectra:
             known = self._known[id(layer)] = LayerSpectra(layer)
         return known
 
-    def _forget_regions(self, but: Any) -> None:
-        for gone in [key for key in self._regions if key not in but]:
-            self._regions.pop(gone)[1].stop()
+    def _forget_regions(self, but: Sequence[Any]) -> None:
+        ids = {id(layer) for layer in but}
+        for key, spectra in self._known.items():
+            if key not in ids and spectra.regions is not None:
+                spectra.regions.forget()
+
+
+def _depth(curve: Curve) -> int:
+    """Return the order of drawing: pins, then regions, then layers."""
+    return ("pin", "region").index(curve.key[1].split()[0]) if curve.is_kept else 2
+
+
+def residual(raw: Curve, denoised: Curve) -> Curve:
+    """Return raw minus denoised counts per channel, of the same pixels."""
+    return Curve(
+        label=f"{raw.label} − {denoised.label}",
+        key=(denoised.key[0], f"residual {denoised.key[1]}".rstrip()),
+        axis=raw.axis,
+        counts=raw.counts - denoised.counts,
+        least=raw.least,
+        kind="residual",
+        divisor=None,
+        parts=(raw.label, denoised.label),
+    )
 
 
 def _place_words(places: dict[str, str]) -> str:
@@ -255,17 +246,10 @@ def _place_words(places: dict[str, str]) -> str:
 
 
 def pointed_at(energy: float, curves: Sequence[Curve]) -> str:
-    """Return energy, channel and the counts there of each curve, in words.
+    """Return an energy (keV, or channel), and the counts there of each curve, in words.
 
-    Parameters
-    ----------
-    energy : float
-        In keV, or a channel where a curve is not calibrated.
-    curves : sequence of Curve
-        One at least. Counts come with one standard deviation where it is known.
+    Counts come with one standard deviation where it is known.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> from napari_xrf_denoise.core.energy_axis import EnergyAxis
     >>> axis = EnergyAxis(0.0, 0.01, 3)
@@ -293,7 +277,7 @@ def pointed_at(energy: float, curves: Sequence[Curve]) -> str:
 
 
 def in_figures(counts: float) -> str:
-    """Return counts with no more digits than help."""
+    """Return counts with as many digits as are useful."""
     return f"{counts:,.0f}" if abs(counts) >= 1000 else f"{counts:.4g}"
 
 

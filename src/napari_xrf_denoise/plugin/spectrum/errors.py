@@ -1,4 +1,4 @@
-"""How far counts are off, one standard deviation a channel, where that is known; without Qt."""
+"""The standard deviation of counts per channel, where it is known; without Qt."""
 
 from __future__ import annotations
 
@@ -14,23 +14,11 @@ AVERAGE = "estimated, average"
 
 
 def poisson_error(photons: NDArray[Any], divisor: float = 1.0) -> NDArray[np.float64]:
-    """Return the standard deviation of photons that were counted and then divided.
+    """Return the standard deviation, in counts per channel, of photons divided by `divisor`.
 
-    Parameters
-    ----------
-    photons : numpy.ndarray
-        Whole counts, added over all that was combined.
-    divisor : float
-        What they were divided by to be shown: n for the mean of n repeats or pixels.
+    `photons` is the sum over all that was combined, `divisor` n for the mean of n repeats or
+    pixels. An empty channel gets 0, although a photon may well have been expected there.
 
-    Returns
-    -------
-    numpy.ndarray
-        ``sqrt(photons) / divisor``, in counts per channel. An empty channel gets 0, although a
-        photon may well have been expected there.
-
-    Examples
-    --------
     >>> poisson_error(np.array([0, 4, 100]), 2)
     array([0., 1., 5.])
     """
@@ -38,27 +26,13 @@ def poisson_error(photons: NDArray[Any], divisor: float = 1.0) -> NDArray[np.flo
 
 
 def denoised_error(expected: NDArray[Any], record: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """Return the estimated standard deviation of a pixel's denoised counts, on the average.
+    """Return the estimated standard deviation of a pixel's denoised counts, on average.
 
-    The dose gain G of the report says that the mean squared error over all voxels is that of the
-    raw counts over G. A voxel where f counts are expected gets its share by its raw variance:
-    f, or f/n where n scans were averaged. One voxel may be much better or worse; sums over many
-    pixels are another matter, and get no error here.
+    The dose gain G in the record's report says that the mean squared error over all voxels is that
+    of the raw counts over G. A voxel where f counts are expected gets its share by its raw
+    variance: f, or f/n where n scans were averaged. One voxel may be much better or worse; sums
+    over many pixels are another matter. None where the report has no dose gain.
 
-    Parameters
-    ----------
-    expected : numpy.ndarray
-        Denoised counts of a pixel.
-    record : mapping
-        A layer's ``metadata["denoising"]``.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        ``sqrt(variance / G)``, in counts per channel; None where the report has no dose gain.
-
-    Examples
-    --------
     >>> denoised_error(np.array([1.0, 4.0]), {"report": {"dose_gain": 4.0}})
     array([0.5, 1. ])
     """

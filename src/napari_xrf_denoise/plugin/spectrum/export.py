@@ -1,4 +1,4 @@
-"""Asks where spectra shall be saved, and saves them there."""
+"""Saves the spectra of the plot as a table, or the plot as a picture."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QBuffer, QIODevice, QPoint, QRect
 from qtpy.QtGui import QColor, QImage, QPainter
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.io.text.spectra_columns import deviation_name, write_spectra
+from napari_xrf_denoise.plugin.common.widgets import ask_save
 
 from .layer_spectra import Curve
 from .plot import SpectrumPlot
@@ -28,24 +30,10 @@ PNG_SCALE = 3
 
 
 def write_picture(path: str | Path, plot: SpectrumPlot, *, overwrite: bool = False) -> None:
-    """Write a plot and its legend as they are shown, as SVG where the name ends so, else as PNG.
+    """Write a plot and its legend as they are shown, as SVG if the name ends so, else as PNG.
 
     pyqtgraph's own exporters are not used: with Qt 6.11 the one for SVG fails on filled curves
     (pyqtgraph issue 3495), and both leave out a legend that stands above the plot.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path
-    plot : SpectrumPlot
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Raises
-    ------
-    FileExistsError
-        If there is a file and it may not be replaced.
-    OSError
-        If the file cannot be written; nothing is left of it then.
     """
     path = Path(path)
     content = _svg(plot) if path.suffix.lower() == ".svg" else _png(plot)
@@ -79,7 +67,7 @@ def _png(plot: SpectrumPlot) -> bytes:
 
 def _paint(plot: SpectrumPlot, device: QImage | QSvgGenerator) -> None:
     painter = QPainter(device)
-    painter.fillRect(plot.rect(), QColor(plot.background()))
+    painter.fillRect(plot.rect(), QColor(plot.colors.background))
     plot.render(painter, QPoint())
     painter.end()
 
@@ -89,16 +77,7 @@ def table_of(
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, EnergyAxis]]:
     """Return spectra and, where they are known, their errors by name, and the energies of each.
 
-    Parameters
-    ----------
-    curves : sequence of Curve
-        Curves of one name get numbers: pins may repeat what the mouse shows.
-
-    Returns
-    -------
-    spectra : dict of str to numpy.ndarray
-        Counts per channel, as `napari_xrf_denoise.write_spectra` takes them.
-    energies : dict of str to EnergyAxis
+    Curves of one name get numbers: pins may repeat the pixel under the mouse.
     """
     spectra: dict[str, NDArray[np.float64]] = {}
     energies: dict[str, EnergyAxis] = {}
@@ -114,66 +93,23 @@ def table_of(
     return spectra, energies
 
 
-FILTERS = {
-    ".csv": "Table of the spectra (*.csv)",
-    ".png": "Picture of the plot (*.png)",
-    ".svg": "Drawing of the plot (*.svg)",
+KINDS = {
+    ".csv": "Table of the spectra",
+    ".png": "Picture of the plot",
+    ".svg": "Drawing of the plot",
 }
 
 
 def ask_and_save(parent: QWidget, plot: SpectrumPlot, curves: Sequence[Curve]) -> str:
-    """Ask for a file and write what is drawn to it; return what came of it, in words.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Of the questions.
-    plot : SpectrumPlot
-    curves : sequence of Curve
-        What the plot shows.
-    """
-    # The question whether to replace is asked here, once the name is complete.
-    name, chosen = QFileDialog.getSaveFileName(
-        parent,
-        "Save the spectra",
-        # Without an ending, which would win against the kind of file that is chosen.
-        "spectra",
-        ";;".join(FILTERS.values()),
-        options=QFileDialog.Option.DontConfirmOverwrite,
-    )
-    if not name:
+    """Ask for a file and write the curves of the plot to it; return the outcome in words."""
+    path = ask_save(parent, "Save the spectra", "spectra", KINDS)
+    if path is None:
         return ""
-    path = with_suffix(Path(name), chosen)
-    if path.exists() and not _may_replace(parent, path):
-        return f"{path.name} was left as it is."
     try:
         if path.suffix.lower() == ".csv":
             write_spectra(path, *table_of(curves), overwrite=True)
         else:
             write_picture(path, plot, overwrite=True)
     except OSError as error:
-        return error.strerror or str(error)
+        return in_words(error)
     return f"Saved {path.name}"
-
-
-def with_suffix(path: Path, chosen: str) -> Path:
-    """Return a path with a known ending: its own, or that of the chosen kind of file.
-
-    Examples
-    --------
-    >>> with_suffix(Path("spectra"), FILTERS[".png"]).name
-    'spectra.png'
-    """
-    if path.suffix.lower() in FILTERS:
-        return path
-    suffix = next((end for end, words in FILTERS.items() if words == chosen), ".csv")
-    return path.with_name(path.name + suffix)
-
-
-def _may_replace(parent: QWidget, path: Path) -> bool:
-    answer = QMessageBox.question(
-        parent,
-        "Replace the file?",
-        f"{path.name} exists already in {path.parent}. Replace it?",
-    )
-    return bool(answer == QMessageBox.StandardButton.Yes)

@@ -1,4 +1,4 @@
-"""Spectra of layers at a place, of regions or of a whole map, without Qt."""
+"""Spectra of one layer: of pixels, of regions or of the whole map, without Qt."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.layers.geometry import unit_factors
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.layer_images import LayerImage, denoising_record
+from napari_xrf_denoise.plugin.common.jobs import Latest
+from napari_xrf_denoise.plugin.common.spectral_layers import LayerImage, denoising_record
 from napari_xrf_denoise.processing.spectra import Kind, PixelSums, whole_sums
 
 from .errors import AVERAGE, POISSON, denoised_error, poisson_error
-from .model import Extent, place_words
+from .model import Extent, Pin, place_words
 from .pixel_reader import PixelReader
+from .regions import RegionWatcher
 
 OF: dict[Extent, str] = {
     "pixel": "mean per pixel",  # of regions, so that they compare with the pixel
@@ -26,60 +27,40 @@ OF: dict[Extent, str] = {
     "mean": "mean per pixel",
     "max": "maximum pixel",
 }
-"""How labels name what was made of many pixels."""
+"""How labels name spectra of many pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A spectrum to draw.
-
-    Parameters
-    ----------
-    label : str
-        For the legend.
-    key : tuple
-        What the curve is of, so that it keeps its colour.
-    axis : EnergyAxis
-    counts : numpy.ndarray, shape (energy,)
-        Counts per channel.
-    least : float
-        What a zero is drawn as on a logarithmic axis: half a count, in the curve's own scale.
-    error : numpy.ndarray, shape (energy,), optional
-        One standard deviation of `counts`, where it is known.
-    error_kind : str
-        Where `error` comes from: ``"Poisson"`` or ``"estimated, average"``.
-    kind : {"raw", "denoised", "residual"}
-    divisor : float, optional
-        What the photons were divided by, such as the number of pixels of a mean; None where the
-        counts do not scatter as photons do, as the highest of many pixels.
-    place : tuple of (str, int)
-        Indices by axis of the one pixel or row that it is of, as ``(("y", 3), ("x", 5))``; empty
-        where it is of several.
-    layer : str
-        Name of the layer that it is of.
-    pixels : {"sum", "mean", "max"}
-        How several pixels became one spectrum.
-    region : tuple of str
-        Names of the layer that their outline was drawn in, and of the region there; empty where
-        all pixels count.
-    parts : tuple of str
-        Labels of the raw and the denoised spectrum, of a residual.
-    """
+    """A spectrum to draw."""
 
     label: str
+    """For the legend."""
     key: tuple[int, str]
+    """Id of its layer, and its name there, so that it keeps its colour."""
     axis: EnergyAxis
     counts: NDArray[np.float64]
+    """Counts per channel, shape (energy,)."""
     least: float
+    """Where a zero is drawn on a logarithmic axis: half a count, in the curve's own scale."""
     error: NDArray[np.float64] | None = None
+    """One standard deviation of `counts`, where it is known."""
     error_kind: str = ""
+    """Origin of `error`: ``"Poisson"`` or ``"estimated, average"``."""
     kind: Literal["raw", "denoised", "residual"] = "raw"
     divisor: float | None = 1.0
+    """Divisor of the photons, such as the number of pixels of a mean; None where the counts do not
+    scatter as photons do, as the highest of many pixels."""
     place: tuple[tuple[str, int], ...] = ()
+    """Indices by axis of its pixel or row, as ``(("y", 3), ("x", 5))``; empty for several."""
     layer: str = ""
+    """Name of its layer."""
     pixels: Kind = "sum"
+    """How several pixels became one spectrum."""
     region: tuple[str, ...] = ()
+    """Names of the layer of its outline and of the region there; empty where all pixels count."""
     parts: tuple[str, ...] = ()
+    """Labels of the raw and the denoised spectrum of a residual."""
 
     @property
     def is_kept(self) -> bool:
@@ -88,48 +69,30 @@ class Curve:
 
 
 class LayerSpectra(LayerImage):
-    """The spectra of one layer, as it is now.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Spectral.
-    """
+    """The spectra of one spectral layer, as it is now."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
-        self._sums: PixelSums | None = None
-        self._summing: BackgroundJob | None = None
+        # Small maps are done at once, so that nothing flickers.
+        self._whole = Latest("xrf-sum-spectrum", wait=0.02)
         self._pixels = None if self.image is None else PixelReader(self.image)
+        self.regions = None if self.image is None else RegionWatcher(self.image)
 
     @property
     def is_waiting(self) -> bool:
         """Whether a sum is still being computed, or a pixel read."""
-        reads = self._pixels is not None and self._pixels.is_waiting
-        return reads or self._summing is not None
+        parts = (self._whole, self._pixels, self.regions)
+        return any(part is not None and part.is_waiting for part in parts)
 
     def problem_at(self, pixel: dict[str, int]) -> str:
         """Return why a pixel cannot be read, in words; empty where it can."""
         problem = "" if self._pixels is None else self._pixels.problem(_place(pixel))
         return problem and f"{self._layer.name}, {place_words(pixel)}: {problem}"
 
-    def pixel(self, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
-        """Return the indices at a place, by axis, or None beside the picture.
-
-        Parameters
-        ----------
-        position : sequence of float
-            World coordinates of the viewer.
-        units : sequence of units, optional
-            Of the viewer's axes; None when its layers do not agree about them.
-        """
-        return pixel_at(self._layer, position, units)
-
     def at(self, pixel: dict[str, int]) -> list[Curve]:
-        """Return a pixel's spectrum, its repeats combined; or a row's, and what all rows give.
+        """Return a pixel's spectrum, its repeats combined; or a row's, and that of all rows.
 
-        Of a lazy array that is still being read, it is the spectrum that the mouse was over
-        before, and has the place of that.
+        While a lazy array is being read, it is the spectrum of the pixel before.
         """
         counts = self._read(pixel, follows=True)
         if counts is None and self._pixels is not None and not self.problem_at(pixel):
@@ -162,13 +125,13 @@ class LayerSpectra(LayerImage):
 
     def whole(self, extent: Extent) -> list[Curve]:
         """Return the spectrum of the whole map; nothing yet while it is being summed."""
-        if self.image is None:
+        if (image := self.image) is None:
             return []
-        if self._sums is None:
-            self._sum_up(self.image)
-            if self._sums is None:
-                return []
-        return [self.of_sums(self._sums, OF[extent], extent)]
+        self._whole.want("sums", lambda _, stop: whole_sums(image, stop))
+        if self._whole.error is not None:
+            self.problem = in_words(self._whole.error)
+        sums: PixelSums | None = self._whole.result
+        return [] if sums is None else [self.of_sums(sums, OF[extent], extent)]
 
     def of_sums(
         self,
@@ -178,20 +141,10 @@ class LayerSpectra(LayerImage):
         variant: str = "",
         region: tuple[str, ...] = (),
     ) -> Curve:
-        """Return the curve of pixels that were added up.
+        """Return the curve of pixels of this layer that were added up.
 
-        Parameters
-        ----------
-        sums : PixelSums
-            Of this layer's image.
-        of : str
-            For the legend, behind the layer's name.
-        extent : {"pixel", "sum", "mean", "max"}
-            Which curve; ``"pixel"`` is the mean per pixel.
-        variant : str
-            Tells curves of one layer apart.
-        region : tuple of str
-            As in `Curve`.
+        `of` stands behind the layer's name in the legend, `variant` tells curves of one layer
+        apart, and the extent "pixel" is the mean per pixel.
         """
         kind: Kind = "mean" if extent == "pixel" else extent
         divisor, counts = sums.divisor(kind), sums.spectrum(kind)
@@ -206,11 +159,10 @@ class LayerSpectra(LayerImage):
 
     def stop(self) -> None:
         """Leave sums unfinished and pixels unread."""
-        if self._pixels is not None:
+        self._whole.forget()
+        if self._pixels is not None and self.regions is not None:
             self._pixels.stop()
-        if self._summing is not None:
-            self._summing.stop()
-        self._summing = None
+            self.regions.forget()
 
     @property
     def _record(self) -> Mapping[str, Any]:
@@ -218,21 +170,6 @@ class LayerSpectra(LayerImage):
 
     def _read(self, pixel: dict[str, int], *, follows: bool = False) -> NDArray[Any] | None:
         return None if self._pixels is None else self._pixels.read(_place(pixel), follows=follows)
-
-    def _sum_up(self, image: SpectrumImage) -> None:
-        if self._summing is None:
-            self._summing = BackgroundJob(
-                lambda _, stop: whole_sums(image, stop), "xrf-sum-spectrum"
-            )
-            self._summing.start()
-            # Small maps are done at once, so that nothing flickers.
-            self._summing.wait(0.02)
-        if self._summing.is_done:
-            if self._summing.error is not None:
-                self.problem = str(self._summing.error)
-                self.image = self._pixels = None
-            self._sums = self._summing.result
-            self._summing = None
 
     def _of_pixel(
         self,
@@ -281,17 +218,16 @@ class LayerSpectra(LayerImage):
         )
 
 
-def pixel_at(layer: Any, position: Sequence[float], units: Any = None) -> dict[str, int] | None:
-    """Return the indices of a spectral layer at a place, by axis, or None beside its picture.
+def pixels_at(layers: Sequence[Any], position: Sequence[float], units: Any) -> tuple[Pin, ...]:
+    """Return the pixel of each spectral layer at a place of the world, where it has one.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    position : sequence of float
-        World coordinates of the viewer.
-    units : sequence of units, optional
-        Of the viewer's axes; None when its layers do not agree about them.
+    `units` are those of the viewer's axes, None when its layers do not agree about them.
     """
+    found = ((layer, _pixel_at(layer, position, units)) for layer in layers)
+    return tuple(Pin(layer, tuple(pixel.items())) for layer, pixel in found if pixel is not None)
+
+
+def _pixel_at(layer: Any, position: Sequence[float], units: Any) -> dict[str, int] | None:
     point = np.zeros(layer.ndim)
     known = min(layer.ndim, len(position))
     point[layer.ndim - known :] = position[len(position) - known :]
@@ -300,7 +236,7 @@ def pixel_at(layer: Any, position: Sequence[float], units: Any = None) -> dict[s
     at = {label: int(index) for label, index in zip(layer.axis_labels, place, strict=True)}
     sizes = dict(zip(layer.axis_labels, layer.data.shape, strict=True))
     if "x" not in sizes and "y" not in sizes:
-        # A single spectrum belongs to every row of the pictures that it was made of.
+        # A single spectrum belongs to every row of the pictures that it is the sum of.
         at["repeat"] = 0 if sizes.get("repeat", 1) == 1 else at["repeat"]
         at = {"repeat": at["repeat"]}
     else:

@@ -1,4 +1,4 @@
-"""State of the lines and peaks beside a spectrum, and what follows from it, without Qt."""
+"""State of the lines and peaks of a spectrum, without Qt."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.plugin.common import CALIBRATE
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
+from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from napari_xrf_denoise.spectroscopy.peak_identification import (
     Artifact,
     candidate_elements,
@@ -54,52 +55,29 @@ MARGIN = 4.0
 
 @dataclass(frozen=True)
 class Mark:
-    """A stick at an energy.
-
-    Parameters
-    ----------
-    energy : float
-        keV.
-    share : float
-        Height, as a share of the plot's, above 0 and at most 1.
-    label : str
-        What stands beside it, or nothing.
-    kind : {"line", "peak", "sum", "escape"}
-    color_index : int
-        Of the element among those that are shown.
-    """
+    """A stick at an energy."""
 
     energy: float
+    """keV."""
     share: float
+    """Height, as a share of the plot's, above 0 and at most 1."""
     label: str
     kind: Kind
     color_index: int = 0
+    """Of the element among those that are shown."""
 
 
 def line_marks(
     elements: Sequence[str], energy_axis: EnergyAxis, families: Iterable[str] = FAMILIES
 ) -> tuple[Mark, ...]:
-    """Return the marks of elements' lines.
+    """Return the marks of elements' lines within the axis.
 
-    Parameters
-    ----------
-    elements : sequence of str
-        Symbols; the first has the colour 0.
-    energy_axis : EnergyAxis
-        Lines outside are left out, and without a calibration all.
-    families : iterable of {"K", "L", "M"}
+    Heights follow the relative intensities within the family; of each group of lines, such as Ka,
+    the strongest has the label.
 
-    Returns
-    -------
-    tuple of Mark
-        Heights go with the relative intensities within the family. Of each group of lines, such as
-        Ka, the strongest has the label.
-
-    Examples
-    --------
     >>> marks = line_marks(["Fe"], EnergyAxis(0.0, 0.01, 2048), "K")
     >>> [mark.label for mark in marks if mark.label]
-    ['Fe Ka', 'Fe Kb']
+    ['Fe Kα', 'Fe Kβ']
     """
     found = []
     for number, element in enumerate(elements):
@@ -111,25 +89,18 @@ def line_marks(
                 if line.intensity < WEAKEST * tallest or line.intensity == 0:
                     continue
                 group = line_group(line.name)
-                is_told = group not in named and line.intensity >= LEAST_NAMED * tallest
+                is_named = group not in named and line.intensity >= LEAST_NAMED * tallest
                 named.add(group)
-                label = f"{element} {group}" if is_told else ""
+                label = in_greek(f"{element} {group}") if is_named else ""
                 share = TALLEST * line.intensity / tallest
                 found.append(Mark(line.energy, share, label, "line", number))
     return tuple(found)
 
 
 def peak_marks(peaks: Sequence[Peak]) -> tuple[Mark, ...]:
-    """Return the marks of peaks, labelled with their name or, where they have none, with keV.
+    """Return the marks of peaks, labelled with their name or else with keV.
 
-    Parameters
-    ----------
-    peaks : sequence of Peak
-
-    Returns
-    -------
-    tuple of Mark
-        Heights go with the logarithm of the net counts.
+    Heights follow the logarithm of the net counts.
     """
     amounts = [math.log10(1 + max(peak.net, 0.0)) for peak in peaks]
     low, high = min(amounts, default=0.0), max(amounts, default=0.0)
@@ -141,12 +112,12 @@ def peak_marks(peaks: Sequence[Peak]) -> tuple[Mark, ...]:
 
 
 def artifact_marks(artifacts: Iterable[Artifact]) -> tuple[Mark, ...]:
-    """Return the marks of sum and escape peaks; their heights go with the logarithm of a guess."""
+    """Return the marks of sum and escape peaks; heights follow the logarithm of an estimate."""
     return tuple(
         Mark(
             artifact.energy,
             max(0.25, 1 + math.log10(artifact.share) / 4) * ARTIFACT,
-            artifact.name,
+            in_greek(artifact.name),
             artifact.kind,
         )
         for artifact in artifacts
@@ -161,14 +132,6 @@ def zoom_range(
 
     Of the families within the axis that of the highest energy is shown: K before L before M.
 
-    Parameters
-    ----------
-    element : str
-    energy_axis : EnergyAxis
-    families : sequence of {"K", "L", "M"}
-
-    Examples
-    --------
     >>> low, high = zoom_range("Fe", EnergyAxis(0.0, 0.01, 2048))
     >>> low < 6.4 and high > 7.06
     True
@@ -178,7 +141,7 @@ def zoom_range(
         tallest = max((line.intensity for line in known), default=0.0)
         strong = [line for line in known if line.intensity >= max(STRONG * tallest, 1e-9)]
         shown = _inside(strong, energy_axis)
-        # A weak line inside an axis that the strong ones are beyond is not what is looked for.
+        # A weak line is of no use where the strong ones are beyond the axis.
         if shown and max(line.intensity for line in shown) >= tallest:
             energies = [line.energy for line in shown]
             margin = MARGIN * float(detector_fwhm(max(energies)))
@@ -194,32 +157,24 @@ def _inside(found: Iterable[XrayLine], axis: EnergyAxis) -> list[XrayLine]:
 
 
 def _peak_label(peak: Peak) -> str:
-    return peak.name or f"{peak.energy:.2f}"
+    return in_greek(peak.name) or f"{peak.energy:.2f}"
 
 
 MOST_ANSWERS = 12
-"""Elements that are told for an energy; the others are far less likely."""
+"""Elements that are listed for an energy; the others are far less likely."""
 
 NOT_CALIBRATED = (
-    "Lines need energies in keV, and a layer that is shown counts channels. Give it energies in "
+    "Lines need energies in keV, and a visible layer is in channels. Calibrate it with "
     f"{CALIBRATE}."
 )
-BY_ESTIMATE = "They are judged by the result's estimated average error: weak ones may be none."
-OF_HIGHEST = "The highest of many pixels scatter otherwise than counts: weak peaks are doubtful."
+BY_ESTIMATE = "Significance follows from the estimated average error: weak peaks may be false."
+OF_HIGHEST = "Maxima of many pixels do not scatter as counts do: weak peaks are doubtful."
 READING = "Reading the tables of lines…"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a peak may be.
-
-    Parameters
-    ----------
-    text : str
-        In words.
-    element : str
-        Symbol, empty for pile-up and escape.
-    """
+    """A possible origin of a peak, in words, and its element: empty for pile-up and escape."""
 
     text: str
     element: str
@@ -227,56 +182,45 @@ class Answer:
 
 @dataclass
 class LineModel:
-    """What is marked in a spectrum; widgets show it and keep none of their own.
-
-    Parameters
-    ----------
-    chosen : tuple of str
-        Symbols of the elements whose lines are shown.
-    families : tuple of {"K", "L", "M"}
-        Which of their lines.
-    shows_peaks, shows_artifacts : bool
-        Whether the peaks of the spectrum are marked, and sums and escapes of the strongest ones.
-    axis : EnergyAxis, optional
-        Of the spectrum that was drawn last.
-    peaks : tuple of Peak
-        Found in the spectrum, with suggested names.
-    caution : str
-        Why weak ones are doubtful, in words.
-    asked : float, optional
-        keV at which it is asked which element has a line.
-    is_ready : bool
-        Whether the tables of lines have been read.
-    typed_problem, problem : str
-        What is wrong with the elements that were typed, and with anything else, in words.
-    """
+    """The marks in a spectrum; widgets keep none of their own."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     chosen: tuple[str, ...] = ()
+    """Symbols of the elements whose lines are shown."""
     families: tuple[str, ...] = FAMILIES
+    """Families of lines to show."""
     shows_peaks: bool = False
+    """Whether to mark the peaks of the spectrum."""
     shows_artifacts: bool = False
+    """Whether to mark the sum and escape peaks of the strongest ones."""
     axis: EnergyAxis | None = None
+    """Of the spectrum that was drawn last."""
     peaks: tuple[Peak, ...] = ()
+    """Of the spectrum, with suggested names."""
     caution: str = ""
+    """Why weak peaks are doubtful, in words."""
     asked: float | None = None
+    """Energy in keV to identify."""
     is_ready: bool = False
+    """Whether the tables of lines have been read."""
     typed_problem: str = ""
+    """What is wrong with the typed elements, in words."""
     problem: str = ""
+    """What is wrong with anything else, in words."""
 
     @property
     def needs_peaks(self) -> bool:
-        """Whether anything that is shown follows from the peaks."""
+        """Whether the shown marks depend on the peaks."""
         return self.shows_peaks or self.shows_artifacts
 
     def add(self, element: str) -> None:
-        """Show an element's lines as well."""
+        """Show an element's lines, too."""
         if element not in self.chosen:
             self.chosen = (*self.chosen, element)
 
     def show_family(self, family: str, on: bool) -> None:
-        """Show the lines of a family, or do not."""
+        """Show the lines of a family, or hide them."""
         self.families = tuple(f for f in FAMILIES if (on if f == family else f in self.families))
 
     def search(self, curve: Curve) -> None:
@@ -294,7 +238,7 @@ class LineModel:
         self.peaks = found
 
     def marks(self) -> tuple[Mark, ...]:
-        """Return what to mark; nothing without energies in keV."""
+        """Return the marks to draw; none without energies in keV."""
         axis = self.axis
         if axis is None or not axis.calibrated or not self.is_ready:
             return ()
@@ -307,12 +251,12 @@ class LineModel:
         return marks
 
     def answers(self) -> tuple[Answer, ...]:
-        """Return what may be at the energy that was asked, the most plausible first."""
+        """Return the lines near the energy to identify, the most plausible first."""
         if self.asked is None or not self.asked > 0 or not self.is_ready:
             return ()
         found = [
             Answer(
-                f"{line.element} {line_group(line.name)}   {line.energy:.3f} keV   "
+                f"{in_greek(f'{line.element} {line_group(line.name)}')}   {line.energy:.3f} keV   "
                 f"{100 * line.intensity:.0f} % of {line.family}",
                 line.element,
             )
@@ -325,7 +269,7 @@ class LineModel:
         return None if self.axis is None else zoom_range(element, self.axis, self.families)
 
     def words(self) -> str:
-        """Return what to tell the user."""
+        """Return what the user has to know about the marks."""
         if self.axis is not None and not self.axis.calibrated:
             return NOT_CALIBRATED
         if not self.is_ready:
@@ -333,7 +277,7 @@ class LineModel:
         reported = [problem for problem in (self.typed_problem, self.problem) if problem]
         hidden = [element for element in self.chosen if self.axis and self.zoom(element) is None]
         if hidden:
-            reported.append(f"No line of {', '.join(hidden)} within the axis.")
+            reported.append(f"No line of {', '.join(hidden)} in the energy range.")
         if self.shows_peaks and not self.problem:
             named = sum(bool(peak.name) for peak in self.peaks)
             peaks = "1 peak" if len(self.peaks) == 1 else f"{len(self.peaks)} peaks"
@@ -347,17 +291,14 @@ class LineModel:
         artifacts = (*sum_peaks(self.peaks, self.axis), *escape_peaks(self.peaks, self.axis))
         words = {"sum": "pile-up", "escape": "escape"}
         return [
-            Answer(f"{words[item.kind]}: {item.name}   {item.energy:.3f} keV", "")
+            Answer(f"{words[item.kind]}: {in_greek(item.name)}   {item.energy:.3f} keV", "")
             for item in artifacts
             if abs(item.energy - energy) <= 0.05
         ]
 
 
 def repeats_of(curve: Curve) -> float:
-    """Return of how many spectra of Poisson counts a curve is the mean, or as good as.
-
-    1 where that is not known.
-    """
+    """Return the number of Poisson spectra whose mean scatters as a curve does, 1 if unknown."""
     if curve.error is not None and curve.counts.sum() > 0:
         variance = float((curve.error**2).sum())
         return float(curve.counts.sum()) / variance if variance > 0 else 1.0
@@ -365,7 +306,7 @@ def repeats_of(curve: Curve) -> float:
 
 
 def read_tables() -> None:
-    """Read the tables of lines, which takes about two seconds once."""
+    """Read the tables of lines, which takes about two seconds, once."""
     all_lines()
     axis = EnergyAxis(0.0, 0.01, 64)
     # Imports what the first search needs.

@@ -1,4 +1,4 @@
-"""What is marked in a spectrum: elements' lines, peaks, sums; and which element a peak may be."""
+"""Marks in a spectrum: lines of elements, peaks, sums; and the identification of a peak."""
 
 from __future__ import annotations
 
@@ -6,30 +6,38 @@ from functools import partial
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import QPoint, QSignalBlocker, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QFlowLayout
 
+from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import SettingsError
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
-from napari_xrf_denoise.plugin.common.periodic_table import PeriodicTable, possible_elements
+from napari_xrf_denoise.plugin.common.jobs import Latest
+from napari_xrf_denoise.plugin.common.periodic_table import TableButton
 from napari_xrf_denoise.plugin.common.plots import PlotColors
-from napari_xrf_denoise.plugin.common.widgets import words_label
-from napari_xrf_denoise.spectroscopy.element_symbols import parse_elements
+from napari_xrf_denoise.plugin.common.widgets import (
+    check_box,
+    column,
+    number_field,
+    row,
+    show_checked,
+    show_number,
+    show_words,
+    words_label,
+)
+from napari_xrf_denoise.spectroscopy.element_symbols import LA_TIP, parse_elements
 from napari_xrf_denoise.spectroscopy.xray_lines import FAMILIES
 
 from .layer_spectra import Curve
@@ -49,22 +57,15 @@ FAMILY_TIPS = {
 
 
 class LinePanel(QWidget):
-    """Choose what is marked; `marks_changed` tells the plot.
-
-    Parameters
-    ----------
-    colors : PlotColors, optional
-        In which the elements are marked.
-    parent : QWidget, optional
-    """
+    """Choose the marks, in the colours of a theme; `marks_changed` hands them to the plot."""
 
     marks_changed = Signal(tuple)
     """Marks to draw, each a `Mark`."""
     zoom_wanted = Signal(float, float)
     """Lowest and highest energy to show, in keV."""
 
-    def __init__(self, colors: PlotColors | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, colors: PlotColors | None = None) -> None:
+        super().__init__()
         self.model = LineModel()
         self._colors = colors
         self._curve: Curve | None = None
@@ -73,8 +74,7 @@ class LinePanel(QWidget):
         self._chips: list[QToolButton] = []
         self._shown_chosen: tuple[tuple[str, ...], PlotColors | None] = ((), None)
         self._answers: tuple[Answer, ...] = ()
-        self._job: BackgroundJob | None = None
-        self._popup: QFrame | None = None
+        self._tables = Latest("xrf-line-tables")
         self._search_timer = QTimer(self)
         self._search_timer.setSingleShot(True)
         self._search_timer.timeout.connect(self._search)
@@ -88,17 +88,13 @@ class LinePanel(QWidget):
     def set_spectrum(self, curve: Curve | None) -> None:
         """Take the spectrum that is drawn; its peaks are searched when it stays a while.
 
-        Parameters
-        ----------
-        curve : Curve or None
-            Without one everything stays as it is, so that marks do not flicker at the
-            picture's edge.
+        Without one everything stays as it is, so that marks do not flicker at the picture's edge.
         """
         if curve is None or curve is self._curve:
             return
         self._curve = curve
         if curve.axis is not self.model.axis:
-            # Peaks of other energies would stand where there is nothing.
+            # Peaks of other energies would stand in empty places.
             self.model.peaks = ()
             self.model.axis = curve.axis
         self._want_peaks()
@@ -109,70 +105,75 @@ class LinePanel(QWidget):
         self._show()
 
     def ask(self, energy: float) -> None:
-        """Tell which elements have a line at an energy in keV."""
+        """List the elements with a line at an energy in keV."""
         self.model.asked = energy
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Read the tables of lines when they are first needed."""
         super().showEvent(event)
-        if not self.model.is_ready and self._job is None:
-            self._job = BackgroundJob(lambda *_: read_tables(), "xrf-line-tables")
-            self._job.start()
+        if not self.model.is_ready:
+            self._tables.want("lines", lambda *_: read_tables())
             self._poll_timer.start()
 
     def _build(self) -> None:
-        self.field = QLineEdit()
-        self.field.setPlaceholderText("Fe, Cu, Pb")
-        self.field.setToolTip(
-            "Elements whose lines are marked: symbols, Enter to take them over.\n"
-            "La is lanthanum here; which lines are marked is chosen below."
-        )
-        self.field.setClearButtonEnabled(True)
-        self.table_button = QPushButton("Table…")
-        self.table_button.setToolTip(
-            "The periodic table: elements with a line within the energy axis can be chosen"
-        )
-        chosen = QHBoxLayout()
-        chosen.addWidget(self.field, 1)
-        chosen.addWidget(self.table_button)
         self.chip_box = QWidget()
         self._chip_row = QFlowLayout(self.chip_box)
         self._chip_row.setContentsMargins(0, 0, 0, 0)
-        families = QHBoxLayout()
-        self.family_boxes: dict[str, QCheckBox] = {}
-        families.addWidget(QLabel("Lines"))
-        for family in FAMILIES:
-            box = QCheckBox(family)
-            box.setToolTip(f"{FAMILY_TIPS[family]}. Heights are relative intensities.")
-            families.addWidget(box)
-            self.family_boxes[family] = box
+        self.words = words_label("About the marks")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._element_row())
+        layout.addWidget(self.chip_box)
+        layout.addLayout(self._family_row())
+        layout.addLayout(self._peak_rows())
+        layout.addLayout(self._energy_row())
+        layout.addWidget(self._answer_list())
+        layout.addWidget(self.words)
+
+    def _element_row(self) -> QHBoxLayout:
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Fe, Cu, Pb")
+        self.field.setToolTip(
+            "Symbols of the elements to mark; press Enter to apply. Select the families of lines "
+            f"below; a line behind a symbol is ignored here.\n{LA_TIP}"
+        )
+        self.field.setClearButtonEnabled(True)
+        self.table_button = TableButton(partial(_table_state, self.model))
+        return row((self.field, 1), self.table_button)
+
+    def _family_row(self) -> QHBoxLayout:
+        self.family_boxes: dict[str, QCheckBox] = {
+            family: check_box(family, f"{FAMILY_TIPS[family]}. Heights are relative intensities.")
+            for family in FAMILIES
+        }
+        families = row(QLabel("Lines"), *self.family_boxes.values())
         families.addStretch(1)
-        self.peaks_box = QCheckBox("Find peaks")
-        self.peaks_box.setToolTip(
-            "Marks where counts rise as a line does, by at least 4 standard deviations.\n"
-            "Names are suggestions: given when the element's second line is there as well;\n"
-            "otherwise the energy in keV is told."
+        return families
+
+    def _peak_rows(self) -> QVBoxLayout:
+        self.peaks_box = check_box(
+            "Find peaks",
+            "Mark peaks shaped like lines that exceed 4 standard deviations.\n"
+            "Names are suggestions, given if the element's second line is present as well;\n"
+            "other peaks are labelled with their energy in keV.",
         )
-        self.artifacts_box = QCheckBox("Sums, escapes")
-        self.artifacts_box.setToolTip(
-            "Sum and escape peaks, in keV: where the strongest peaks pile up (the sum of two\n"
-            "energies), and where silicon's own photon escapes (the energy less 1.740 keV)"
+        self.artifacts_box = check_box(
+            "Sum and escape peaks",
+            "Mark, in keV, where the strongest peaks pile up (the sum of two energies), and where "
+            "a silicon photon escapes (the energy less 1.740 keV)",
         )
-        searches = QHBoxLayout()
-        searches.addWidget(self.peaks_box)
-        searches.addWidget(self.artifacts_box)
-        self.energy_field = QDoubleSpinBox()
+        return column(self.peaks_box, self.artifacts_box)
+
+    def _energy_row(self) -> QHBoxLayout:
+        self.energy_field: QDoubleSpinBox = number_field(
+            "List the elements with a line at this energy, in keV. Clicking a peak fills it in."
+        )
         self.energy_field.setRange(0.0, 1000.0)
-        self.energy_field.setDecimals(3)
         self.energy_field.setSingleStep(0.01)
         self.energy_field.setSuffix(" keV")
-        self.energy_field.setKeyboardTracking(False)
-        self.energy_field.setToolTip(
-            "Which element has a line at this energy, in keV? A click on a peak asks as well."
-        )
-        asking = QHBoxLayout()
-        asking.addWidget(QLabel("What is at"))
-        asking.addWidget(self.energy_field, 1)
+        return row(QLabel("Identify line at"), (self.energy_field, 1))
+
+    def _answer_list(self) -> QListWidget:
         self.answer_list = QListWidget()
         self.answer_list.setToolTip(
             "Lines at that energy, the most plausible first: energy in keV and share of the "
@@ -180,23 +181,14 @@ class LinePanel(QWidget):
         )
         height = LIST_LINES * (self.answer_list.fontMetrics().lineSpacing() + 4) + 6
         self.answer_list.setFixedHeight(height)
-        self.words = words_label("What is marked")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(chosen)
-        layout.addWidget(self.chip_box)
-        layout.addLayout(families)
-        layout.addLayout(searches)
-        layout.addLayout(asking)
-        layout.addWidget(self.answer_list)
-        layout.addWidget(self.words)
+        return self.answer_list
 
     def _connect(self) -> None:
         model = self.model
         model.events.connect(self._changed, check_nargs=False)
         self.field.editingFinished.connect(self._take_field)
         self.field.textChanged.connect(self._take_cleared)
-        self.table_button.clicked.connect(self._open_table)
+        self.table_button.chosen.connect(self._take_chosen)
         for family, box in self.family_boxes.items():
             box.toggled.connect(partial(model.show_family, family))
         self.peaks_box.toggled.connect(partial(setattr, model, "shows_peaks"))
@@ -220,12 +212,12 @@ class LinePanel(QWidget):
             self.model.search(self._curve)
 
     def _poll(self) -> None:
-        if self._job is None or not self._job.is_done:
+        if not self._tables.poll():
             return
         self._poll_timer.stop()
-        if self._job.error is not None:
-            self.model.problem = f"The tables of lines cannot be read: {self._job.error}"
-        self.model.is_ready = self._job.error is None
+        if self._tables.error is not None:
+            self.model.problem = f"The tables of lines cannot be read: {self._tables.error}"
+        self.model.is_ready = self._tables.error is None
 
     def _take_field(self) -> None:
         try:
@@ -245,33 +237,6 @@ class LinePanel(QWidget):
         if element:
             self.model.add(element)
 
-    def _open_table(self) -> None:
-        if self._popup is None:
-            self._popup = QFrame(self, Qt.WindowType.Popup)
-            self.table = PeriodicTable()
-            self.table.chosen.connect(self._take_chosen)
-            QVBoxLayout(self._popup).addWidget(self.table)
-        axis = self.model.axis
-        is_known = axis is not None and axis.calibrated and self.model.is_ready
-        self.table.set_possible(possible_elements(axis) if axis and is_known else None)
-        self.table.set_chosen(self.model.chosen)
-        self._popup.adjustSize()
-        self._popup.move(self._place_of(self._popup))
-        self._popup.show()
-        self.table.setFocus()
-
-    def _place_of(self, popup: QWidget) -> QPoint:
-        """Return where a popup goes: below the button, and wholly on the screen."""
-        place = self.table_button.mapToGlobal(self.table_button.rect().bottomLeft())
-        shown_on = self.screen()
-        if shown_on is None:
-            return place
-        screen = shown_on.availableGeometry()
-        return QPoint(
-            max(screen.left(), min(place.x(), screen.right() - popup.width())),
-            max(screen.top(), min(place.y(), screen.bottom() - popup.height())),
-        )
-
     def _take_chosen(self, symbols: tuple[str, ...]) -> None:
         self.model.typed_problem = ""
         self.model.chosen = symbols
@@ -285,12 +250,11 @@ class LinePanel(QWidget):
         model = self.model
         self._show_chosen()
         for family, box in self.family_boxes.items():
-            _set_checked(box, family in model.families)
-        _set_checked(self.peaks_box, model.shows_peaks)
-        _set_checked(self.artifacts_box, model.shows_artifacts)
+            show_checked(box, family in model.families)
+        show_checked(self.peaks_box, model.shows_peaks)
+        show_checked(self.artifacts_box, model.shows_artifacts)
         self._show_answers()
-        self.words.setText(model.words())
-        self.words.setVisible(bool(model.words()))
+        show_words(self.words, model.words())
         marks = model.marks()
         if marks != self._marks:
             self._marks = marks
@@ -303,7 +267,7 @@ class LinePanel(QWidget):
         if wanted == self._shown_chosen:
             return
         self._shown_chosen = wanted
-        # Only now: what is typed and not understood stays to be mended.
+        # Only now: text with a mistake stays to be corrected.
         with QSignalBlocker(self.field):
             self.field.setText(", ".join(self.model.chosen))
         for chip in self._chips:
@@ -328,10 +292,7 @@ class LinePanel(QWidget):
             before = chip
 
     def _show_answers(self) -> None:
-        asked = self.model.asked or 0.0
-        if abs(self.energy_field.value() - asked) > 5e-4:
-            with QSignalBlocker(self.energy_field):
-                self.energy_field.setValue(asked)
+        show_number(self.energy_field, self.model.asked or 0.0)
         answers = self.model.answers()
         self.answer_list.setVisible(bool(answers))
         if answers == self._answers:
@@ -344,6 +305,5 @@ class LinePanel(QWidget):
             self.answer_list.addItem(item)
 
 
-def _set_checked(box: QCheckBox, on: bool) -> None:
-    with QSignalBlocker(box):
-        box.setChecked(on)
+def _table_state(model: LineModel) -> tuple[tuple[str, ...], EnergyAxis | None]:
+    return model.chosen, model.axis if model.is_ready else None

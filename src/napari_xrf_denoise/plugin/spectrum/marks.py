@@ -43,14 +43,14 @@ class _Label(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """What is drawn in a view: sticks by colour and kind, and labels."""
+    """The sticks in view, by colour and kind, and labels."""
 
     sticks: dict[tuple[str, Kind], list[QLineF]]
     labels: list[_Label]
 
 
 def mark_color(colors: PlotColors, mark: Mark) -> str:
-    """Return the colour of a mark: that of its element, or of words where it is of none."""
+    """Return the colour of a mark: that of its element, or of words where it has none."""
     if mark.kind != "line":
         return colors.text
     # From the end, since the spectra take the colours from the beginning.
@@ -58,14 +58,7 @@ def mark_color(colors: PlotColors, mark: Mark) -> str:
 
 
 class MarkLayer(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
-    """Marks in a plot.
-
-    Parameters
-    ----------
-    plot_item : pyqtgraph.PlotItem
-    colors : PlotColors, optional
-        Nothing is drawn before there are any.
-    """
+    """Marks in a plot; nothing is drawn before there are colours."""
 
     def __init__(self, plot_item: Any, colors: PlotColors | None = None) -> None:
         super().__init__()
@@ -83,7 +76,7 @@ class MarkLayer(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no ty
         self._view.sigResized.connect(self._lay_out_again)
 
     def set_marks(self, marks: Sequence[Mark]) -> None:
-        """Draw these marks instead of the former ones."""
+        """Draw marks in place of the former ones."""
         if tuple(marks) != self._marks:
             self._marks = tuple(marks)
             self._lay_out_again()

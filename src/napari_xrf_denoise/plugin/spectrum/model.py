@@ -10,7 +10,7 @@ from psygnal import SignalGroupDescriptor
 
 Scale = Literal["linear", "logarithmic", "square root"]
 Extent = Literal["pixel", "sum", "mean", "max"]
-"""What the spectra are of: one pixel, or all pixels added, per pixel, or the highest of them."""
+"""Of one pixel, or of all pixels: their sum, their mean, or the highest of them."""
 
 MOST_PINS = 24
 """Pixels that can be pinned at once; more curves could not be told apart anyway."""
@@ -18,18 +18,12 @@ MOST_PINS = 24
 
 @dataclass(frozen=True)
 class Pin:
-    """A pixel of a layer, or a row of a list of spectra.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Itself, not its name: a renamed layer keeps its pins.
-    place : tuple of (str, int)
-        Indices by axis, as ``(("y", 3), ("x", 5))``.
-    """
+    """A pixel of a layer, or a row of a list of spectra."""
 
     layer: Any
+    """Itself, not its name: a renamed layer keeps its pins."""
     place: tuple[tuple[str, int], ...]
+    """Indices by axis, as ``(("y", 3), ("x", 5))``."""
 
     @property
     def words(self) -> str:
@@ -45,8 +39,6 @@ class Pin:
 def place_words(place: dict[str, int]) -> str:
     """Return indices by axis in words.
 
-    Examples
-    --------
     >>> place_words({"y": 3, "x": 5})
     'y 3, x 5'
     """
@@ -55,10 +47,8 @@ def place_words(place: dict[str, int]) -> str:
 
 
 def with_pins(pins: Sequence[Pin], new: Sequence[Pin]) -> tuple[Pin, ...]:
-    """Return the pins with others added, each once and the oldest given up when they are many.
+    """Return the pins with others added, each once; of too many the oldest are given up.
 
-    Examples
-    --------
     >>> first, second = Pin("map", (("y", 0), ("x", 1))), Pin("map", (("y", 2), ("x", 3)))
     >>> [pin.words for pin in with_pins([first], [first, second])]
     ['y 0, x 1', 'y 2, x 3']
@@ -74,38 +64,26 @@ def still_there(pins: Sequence[Pin], layers: Sequence[Any]) -> tuple[Pin, ...]:
 
 @dataclass
 class SpectrumModel:
-    """What the Spectrum dock shows; the widgets keep no state of their own.
-
-    Parameters
-    ----------
-    extent : {"pixel", "sum", "mean", "max"}
-    scale : {"linear", "logarithmic", "square root"}
-        Of the counts.
-    position : tuple of float
-        Where the mouse was last over the picture, in world coordinates.
-    pins : tuple of Pin
-        Pixels whose spectra stay.
-    regions : bool
-        Whether the spectra of shapes and labels are shown.
-    errors : bool
-        Whether a band shows the standard deviation of counts, where it is known.
-    residual : bool
-        Whether raw minus denoised counts are shown.
-    view : tuple of float
-        First and last energy that the plot shows, in keV, or in channels where not calibrated;
-        empty before anything is drawn.
-    """
+    """State of the Spectrum dock; widgets keep none."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     extent: Extent = "pixel"
     scale: Scale = "linear"
-    position: tuple[float, ...] = ()
+    """Of the counts."""
+    hovered: tuple[Pin, ...] = ()
+    """The pixel of each layer that was last under the mouse."""
     pins: tuple[Pin, ...] = ()
+    """Pixels whose spectra stay."""
     regions: bool = False
+    """Whether to show the spectra of shapes and labels."""
     errors: bool = False
+    """Whether a band shows the standard deviation of counts, where it is known."""
     residual: bool = False
+    """Whether to show raw minus denoised counts."""
     view: tuple[float, ...] = ()
+    """First and last energy of the plot, in keV, or in channels where not calibrated; empty before
+    anything is drawn."""
 
     def pin(self, *new: Pin) -> None:
         """Keep the spectra of these pixels."""
@@ -116,5 +94,6 @@ class SpectrumModel:
         self.pins = tuple(pin for pin in self.pins if pin not in gone)
 
     def follow(self, layers: Any) -> None:
-        """Let go the pins of layers that are not among these any more."""
+        """Let go of the pixels of layers that are not among these any more."""
         self.pins = still_there(self.pins, layers)
+        self.hovered = still_there(self.hovered, layers)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.jobs import Latest
 
 KEPT = 64
 """Pixels of a lazy array that are remembered."""
@@ -16,35 +17,24 @@ Place = tuple[int, int]
 
 
 class PixelReader:
-    """Reads the repeats of a pixel: at once from memory, in a thread from a lazy array.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    """
+    """Reads the repeats of a pixel: at once from memory, in a thread from a lazy array."""
 
     def __init__(self, image: SpectrumImage) -> None:
         self._image = image
         self._known: dict[Place, NDArray[np.generic]] = {}
         self._problems: dict[Place, str] = {}
-        self._wanted: Place = (0, 0)
-        self._is_followed = False
         self._last: Place | None = None
-        self._job: BackgroundJob | None = None
+        self._reading = Latest("xrf-read-pixel")
 
     @property
     def is_waiting(self) -> bool:
         """Whether a pixel is being read."""
-        return self._job is not None
+        return self._reading.is_waiting
 
     def read(self, place: Place, *, follows: bool = False) -> NDArray[np.generic] | None:
-        """Return the counts (repeat, energy) at (y, x), or None as long as they are not there.
+        """Return the counts (repeat, energy) at (y, x), or None until they are read.
 
-        Parameters
-        ----------
-        place : tuple of int
-        follows : bool
-            Whether the place moves with the mouse, so that `last` tells about it.
+        A place that `follows` the mouse is the one that `last` returns.
         """
         counts = self._image.counts
         if not is_dask(counts):
@@ -55,11 +45,9 @@ class PixelReader:
             # To the end: what is asked for again and again, as pins are, is forgotten last.
             self._known[place] = self._known.pop(place)
             self._last = place if follows else self._last
-        elif self._job is None and place not in self._problems:
+        elif place not in self._problems and not self.is_waiting:
             lazy = counts[:, place[0], place[1]]
-            self._wanted, self._is_followed = place, follows
-            self._job = BackgroundJob(lambda *_: np.asarray(lazy), "xrf-read-pixel")
-            self._job.start()
+            self._reading.want((place, follows), lambda *_: np.asarray(lazy))
         return self._known.get(place)
 
     def last(self) -> tuple[Place, NDArray[np.generic]] | None:
@@ -74,18 +62,17 @@ class PixelReader:
 
     def stop(self) -> None:
         """Leave a pixel unread."""
-        if self._job is not None:
-            self._job.stop()
-        self._job = None
+        self._reading.forget()
 
     def _take(self) -> None:
-        if self._job is None or not self._job.is_done:
+        if not self._reading.poll() or self._reading.key is None:
             return
-        if self._job.error is not None:
-            self._problems[self._wanted] = str(self._job.error) or repr(self._job.error)
+        (place, follows), error = self._reading.key, self._reading.error
+        if error is not None:
+            self._problems[place] = in_words(error)
         else:
-            self._known[self._wanted] = self._job.result
-            self._last = self._wanted if self._is_followed else self._last
+            self._known[place] = self._reading.result
+            self._last = place if follows else self._last
             if len(self._known) > KEPT:
                 del self._known[next(iter(self._known))]
-        self._job = None
+        self._reading.forget()

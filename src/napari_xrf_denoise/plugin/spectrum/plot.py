@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout
 
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
-from napari_xrf_denoise.plugin.common.plots import PlotColors, color_plot, plain_plot
+from napari_xrf_denoise.plugin.common.plots import Plot, PlotColors, energy_label
 
+from .errors import AVERAGE, POISSON
 from .layer_spectra import Curve
 from .marks import Mark, MarkLayer
 from .model import Scale
@@ -32,29 +33,24 @@ from .plot_items import (
 
 LONGEST_UNBROKEN = 32
 """Letters of a legend's entry that fit into one line of a narrow dock."""
+ERROR_WORDS = {POISSON: "Poisson for raw", AVERAGE: "estimated for denoised"}
 
 
-class SpectrumPlot(QWidget):
-    """Curves over an energy axis, with a legend, a pointer and a line that can be dragged.
+class SpectrumPlot(Plot):
+    """Curves over an energy axis, with a legend, a pointer and a line that can be dragged."""
 
-    Parameters
-    ----------
-    colors : PlotColors
-    parent : QWidget, optional
-    """
-
+    LEAST = QSize(220, 160)
     pointed = Signal(float)
     """Energy (or channel) under the mouse."""
     sliced = Signal(float)
     """Energy (or channel) to which the line was dragged, or which was clicked."""
-    clicked = Signal(float)
-    """Energy (or channel) that was clicked."""
     viewed = Signal(float, float)
     """First and last energy (or channel) in view, after they changed."""
 
-    def __init__(self, colors: PlotColors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._colors = colors
+    def __init__(self, colors: PlotColors) -> None:
+        axis = CountsAxis()
+        super().__init__(colors, viewBox=ZoomBox(), axisItems={"left": axis})
+        self._axis = axis
         self._slots: dict[tuple[int, str], int] = {}
         self._items: list[Any] = []
         self._bands: list[ErrorBand] = []
@@ -62,10 +58,7 @@ class SpectrumPlot(QWidget):
         self._whole: tuple[float, float] | None = None
         # In keV otherwise, as soon as all curves are calibrated.
         self.by_channel = False
-        self._labels: list[str] = []
-        self._curve_colors: list[str] = []
-        self._axis = CountsAxis()
-        self._plot = plain_plot(self, viewBox=ZoomBox(), axisItems={"left": self._axis})
+        self._drawn: list[Curve] = []
         self._build()
         self.set_colors(colors)
 
@@ -75,28 +68,26 @@ class SpectrumPlot(QWidget):
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(0, self.legend)
         self.item.hideButtons()
         self._line = pg.InfiniteLine(angle=90, movable=True)
         self._line.setVisible(False)
         self._line.sigDragged.connect(lambda line: self.sliced.emit(float(line.value())))
-        self._plot.addItem(self._line, ignoreBounds=True)
+        self.plot.addItem(self._line, ignoreBounds=True)
         self._marks = MarkLayer(self.item)
-        self._plot.scene().sigMouseMoved.connect(self._point)
-        self._plot.scene().sigMouseClicked.connect(self._click)
-        self.item.getViewBox().sigXRangeChanged.connect(self._moved)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.legend)
-        layout.addWidget(self._plot, 1)
+        self.plot.scene().sigMouseMoved.connect(self._point)
+        self.clicked.connect(self._move_line)
+        self.box.sigXRangeChanged.connect(self._moved)
         # A plain background is painted as fast as copied, and stays a drawing in an SVG file.
-        self._plot.setCacheMode(pg.PlotWidget.CacheModeFlag.CacheNone)
-        self._plot.setMinimumSize(QSize(220, 160))
-        self._plot.setToolTip(MOUSE_TIP)
+        self.plot.setCacheMode(pg.PlotWidget.CacheModeFlag.CacheNone)
+        self.plot.setToolTip(MOUSE_TIP)
 
     @property
     def item(self) -> Any:
         """Pyqtgraph's PlotItem, for what else is drawn in it or exported."""
-        return self._plot.getPlotItem()
+        return self.plot.getPlotItem()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size at which lines of a spectrum can be told apart."""
@@ -104,8 +95,7 @@ class SpectrumPlot(QWidget):
 
     def set_colors(self, colors: PlotColors) -> None:
         """Draw in the colours of a theme."""
-        self._colors = colors
-        color_plot(self._plot, colors, LABELS[self._scale], self.axis_label())
+        super().set_colors(colors)
         self._line.setPen(pg.mkPen(colors.slice, width=1))
         self._line.setHoverPen(pg.mkPen(colors.slice, width=3))
         self._marks.set_colors(colors)
@@ -116,18 +106,11 @@ class SpectrumPlot(QWidget):
             return
         self._scale = scale
         self._axis.set_scale(scale)
-        self._plot.setLabel("left", LABELS[scale], color=self._colors.text)
-        self._plot.enableAutoRange(y=True)
+        self._label()
+        self.plot.enableAutoRange(y=True)
 
     def set_curves(self, curves: Sequence[Curve], *, errors: bool = False) -> None:
-        """Draw these curves instead of the former ones.
-
-        Parameters
-        ----------
-        curves : sequence of Curve
-        errors : bool
-            Whether a band shows one standard deviation around each curve that has one.
-        """
+        """Draw curves in place of the former ones, with bands of their errors if wanted."""
         if curves:
             # Beside the picture, where there are none, the axis stays as it is.
             self.by_channel = any(not curve.axis.calibrated for curve in curves)
@@ -148,14 +131,13 @@ class SpectrumPlot(QWidget):
                 high = curve.counts + curve.error
                 band.set_ends(x, self._heights(curve, low), self._heights(curve, high))
             ranges.append((float(x[0]), float(x[-1])))
-        self._labels = [curve.label for curve in curves]
-        self._curve_colors = [self.color(curve) for curve in curves]
+        self._drawn = list(curves)
         self._set_legend(curves, errors)
         self._set_whole(ranges)
         self._draw_bands()
 
     def set_marks(self, marks: Sequence[Mark]) -> None:
-        """Draw these marks of lines and peaks instead of the former ones."""
+        """Draw marks of lines and peaks in place of the former ones."""
         self._marks.set_marks(marks)
 
     def set_slice(self, energy: float | None) -> None:
@@ -172,34 +154,30 @@ class SpectrumPlot(QWidget):
         """Show the energies (or channels) from `low` to `high`, and all counts there."""
         if not low < high or np.allclose((low, high), self.view(), rtol=0, atol=1e-9):
             return
-        self._plot.setXRange(low, high, padding=0)
-        self._plot.enableAutoRange(y=True)
+        self.plot.setXRange(low, high, padding=0)
+        self.plot.enableAutoRange(y=True)
 
     def show_whole(self) -> None:
         """Show all energies and all counts."""
         if self._whole is not None:
-            self._plot.setXRange(*self._whole, padding=0.01)
-        self._plot.enableAutoRange(y=True)
+            self.plot.setXRange(*self._whole, padding=0.01)
+        self.plot.enableAutoRange(y=True)
 
     def view(self) -> tuple[float, float]:
         """Return the first and last energy (or channel) in view."""
-        low, high = self.item.getViewBox().viewRange()[0]
+        low, high = self.box.viewRange()[0]
         return float(low), float(high)
-
-    def axis_label(self) -> str:
-        """Return what stands under the energy axis."""
-        return str(self._plot.getAxis("bottom").labelText)
-
-    def counts_label(self) -> str:
-        """Return what stands beside the axis of counts."""
-        return str(self._axis.labelText)
 
     def labels(self) -> list[str]:
         """Return the legend's entries."""
-        return list(self._labels)
+        return [curve.label for curve in self._drawn]
+
+    def marks(self) -> list[str]:
+        """Return the labels of the marks that are drawn."""
+        return self._marks.labels()
 
     def drawn(self, label: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the energies and counts that are drawn for a label of the legend."""
+        """Return the energies and counts of the curve with this label."""
         item = self._items[self.labels().index(label)]
         return item.xData, from_heights(item.yData, self._scale)
 
@@ -209,18 +187,14 @@ class SpectrumPlot(QWidget):
             (band.item.xData, from_heights(band.item.yData, self._scale)) for band in self._bands
         ]
 
-    def background(self) -> str:
-        """Return the colour behind the curves."""
-        return self._colors.background
-
     def color(self, curve: Curve) -> str:
         """Return a curve's colour; it keeps it as long as it is drawn."""
         if curve.kind == "residual":
-            return self._colors.text
+            return self.colors.text
         if curve.key not in self._slots:
             taken = set(self._slots.values())
             self._slots[curve.key] = next(n for n in range(len(taken) + 1) if n not in taken)
-        return self._colors.curves[self._slots[curve.key] % len(self._colors.curves)]
+        return self.colors.curves[self._slots[curve.key] % len(self.colors.curves)]
 
     def _heights(self, curve: Curve, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         return to_heights(counts, self._scale, curve.least)
@@ -228,26 +202,27 @@ class SpectrumPlot(QWidget):
     def _set_number(self, curves: int, bands: int) -> None:
         """Have as many items as are to be drawn; they are used again, since making them is slow."""
         while len(self._items) > curves:
-            self._plot.removeItem(self._items.pop())
+            self.plot.removeItem(self._items.pop())
         while len(self._items) < curves:
-            item = self._plot.plot(antialias=False)
+            item = self.plot.plot(antialias=False)
             item.setDownsampling(auto=True, method="peak")
             item.setClipToView(True)
             self._items.append(item)
         while len(self._bands) > bands:
-            self._plot.removeItem(self._bands.pop().item)
+            self.plot.removeItem(self._bands.pop().item)
         while len(self._bands) < bands:
             self._bands.append(ErrorBand())
-            self._plot.addItem(self._bands[-1].item)
+            self.plot.addItem(self._bands[-1].item)
 
     def _set_legend(self, curves: Sequence[Curve], errors: bool) -> None:
         entries = [
-            f'<span style="color:{color}">\u25a0</span>&nbsp;{_unbroken(curve.label)}'
-            for curve, color in zip(curves, self._curve_colors, strict=True)
+            f'<span style="color:{self.color(curve)}">\u25a0</span>&nbsp;{_unbroken(curve.label)}'
+            for curve in curves
         ]
         kinds = dict.fromkeys(curve.error_kind for curve in curves if curve.error is not None)
         if errors and kinds:
-            entries.append(_unbroken(f"bands: ± {'; '.join(kinds)}"))
+            words = ", ".join(ERROR_WORDS.get(kind, kind) for kind in kinds)
+            entries.append(f"band: ±1&nbsp;σ ({words})")
         text = "&nbsp;&nbsp; ".join(entries)
         # Laying out rich text takes as long as drawing a curve.
         if text != self.legend.text():
@@ -258,10 +233,7 @@ class SpectrumPlot(QWidget):
             del self._slots[key]
 
     def _set_whole(self, ranges: list[tuple[float, float]]) -> None:
-        label = "channel" if self.by_channel else "energy (keV)"
-        is_other_unit = label != self.axis_label()
-        if is_other_unit:
-            self._plot.setLabel("bottom", label, color=self._colors.text)
+        is_other_unit = self._label()
         if not ranges:
             return
         whole = (min(low for low, _ in ranges), max(high for _, high in ranges))
@@ -273,6 +245,14 @@ class SpectrumPlot(QWidget):
             self._whole = whole
             if follows:
                 self.show_whole()
+
+    def _label(self) -> bool:
+        """Label the axes; return whether the unit of the energies has changed."""
+        labels = (LABELS[self._scale], energy_label(calibrated=not self.by_channel))
+        is_other_unit = labels[1] != self._labels[1]
+        if labels != self._labels:
+            self.label_axes(*labels)
+        return is_other_unit
 
     def _is_whole(self) -> bool:
         """Whether all energies are in view, or nothing was drawn yet."""
@@ -287,25 +267,15 @@ class SpectrumPlot(QWidget):
 
     def _draw_bands(self) -> None:
         for band in self._bands:
-            band.draw(*self.view(), self.item.getViewBox().width())
+            band.draw(*self.view(), self.box.width())
 
     def _point(self, position: Any) -> None:
-        if self._is_inside(position):
-            self.pointed.emit(self._x(position))
+        if (energy := self.x_at(position)) is not None:
+            self.pointed.emit(energy)
 
-    def _click(self, event: Any) -> None:
-        if event.button() != Qt.MouseButton.LeftButton or not self._is_inside(event.scenePos()):
-            return
-        energy = self._x(event.scenePos())
-        self.clicked.emit(energy)
+    def _move_line(self, energy: float) -> None:
         if self._line.isVisible():
             self.sliced.emit(energy)
-
-    def _is_inside(self, position: Any) -> bool:
-        return bool(self.item.getViewBox().sceneBoundingRect().contains(position))
-
-    def _x(self, position: Any) -> float:
-        return float(self.item.getViewBox().mapSceneToView(position).x())
 
 
 def _unbroken(label: str) -> str:

@@ -1,38 +1,28 @@
-"""The axis of counts: round counts as ticks, also where their square roots are drawn."""
+"""Parts of the plot of spectra: its axis of counts, bands of errors, and mouse buttons."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, get_args
 
 import numpy as np
-from qtpy import QtCore  # noqa: F401 - first, so that pyqtgraph takes the Qt that napari runs on
-
-from .model import Scale
-
-import pyqtgraph as pg  # isort: skip
-import math
-from typing import get_args
-
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
+
+# After qtpy, so that pyqtgraph takes the Qt that napari runs on.
+import pyqtgraph as pg  # isort: skip
+
+from .model import Scale
 
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
 def to_heights(counts: NDArray[Any], scale: Scale, least: float) -> NDArray[np.float64]:
-    """Return where counts are drawn.
+    """Return the heights of counts in the plot; `least` is that of zero on a logarithmic axis.
 
-    Parameters
-    ----------
-    counts : numpy.ndarray
-    scale : {"linear", "logarithmic", "square root"}
-        Square roots make the noise of photons equally high everywhere; those of negative counts,
-        as residuals have, are drawn downwards.
-    least : float
-        What zeros are drawn as on a logarithmic axis.
+    Square roots make the noise of photons equally high everywhere; those of negative counts, as
+    residuals have, are drawn downwards.
 
-    Examples
-    --------
     >>> to_heights(np.array([0.0, 10.0]), "logarithmic", 0.1)
     array([-1.,  1.])
     >>> to_heights(np.array([-4.0, 9.0]), "square root", 0.5)
@@ -46,10 +36,8 @@ def to_heights(counts: NDArray[Any], scale: Scale, least: float) -> NDArray[np.f
 
 
 def from_heights(heights: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
-    """Return the counts that are drawn at these heights, the inverse of `to_heights`.
+    """Return the counts at heights in the plot, the inverse of `to_heights`.
 
-    Examples
-    --------
     >>> from_heights(np.array([-2.0, 3.0]), "square root")
     array([-4.,  9.])
     """
@@ -60,22 +48,8 @@ def from_heights(heights: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
 
 
 def square_root_ticks(low: float, high: float, number: int) -> list[float]:
-    """Return round counts that lie about equally far apart on an axis of square roots.
+    """Return about `number` round counts, equally far apart between two heights of square roots.
 
-    Parameters
-    ----------
-    low, high : float
-        Ends of the axis, as heights.
-    number : int
-        About how many ticks are wanted.
-
-    Returns
-    -------
-    list of float
-        Counts, rising.
-
-    Examples
-    --------
     >>> square_root_ticks(0.0, 10.0, 5)
     [0.0, 10.0, 20.0, 50.0, 100.0]
     """
@@ -163,19 +137,11 @@ class ErrorBand:
     def set_ends(
         self, x: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> None:
-        """Keep between what to fill, in the plot's own coordinates; `draw` shows it."""
+        """Take the edges of the band, in the plot's own coordinates; `draw` shows it."""
         self._x, self._low, self._high = x, low, high
 
     def draw(self, start: float, stop: float, width: float) -> None:
-        """Draw what lies in view.
-
-        Parameters
-        ----------
-        start, stop : float
-            Ends of the view.
-        width : float
-            Of the view, in pixels.
-        """
+        """Draw the part in view, from `start` to `stop`, `width` pixels wide."""
         first, last = np.searchsorted(self._x, [start, stop])
         first, last = max(0, int(first) - 1), min(self._x.size, int(last) + 1)
         if last - first < 2:
@@ -191,12 +157,10 @@ class ErrorBand:
         self.item.setData(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]))
 
 
-# After qtpy, so that pyqtgraph takes the Qt that napari runs on.
-
 MOUSE_TIP = (
     "Drag with the left button: zoom to a box.\n"
     "Drag with the middle button, or with Ctrl: move. Scroll: zoom.\n"
-    "“Whole”: see everything.\n"
+    "“Full range”: see everything.\n"
     "Click, or drag the red line: choose the energy (keV) that the map shows."
 )
 

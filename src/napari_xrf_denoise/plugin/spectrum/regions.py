@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.regions import DrawnRegions, is_region_layer
-from napari_xrf_denoise.plugin.common.jobs import BackgroundJob
+from napari_xrf_denoise.plugin.common.jobs import Latest
 from napari_xrf_denoise.processing.spectra import PixelSums, region_sums
 
 MOST_REGIONS = 12
-"""Shapes and labels whose spectra are shown: as many curves as can still be told apart."""
+"""Shapes and labels whose spectra are shown: as many curves as can still be distinguished."""
 
 RegionKey = tuple[int, str]
-"""Id of the layer that a region was drawn in, and what it is there: ``"shape 1"``."""
+"""Id of the layer that a region was drawn in, and its name there: ``"shape 1"``."""
 
 
 def take_regions(
@@ -36,67 +37,45 @@ def take_regions(
 
 @dataclass(frozen=True, eq=False)
 class RegionSums:
-    """The sums of each region.
-
-    Parameters
-    ----------
-    sums : dict
-        By region.
-    masks : dict
-        The pixels that they are of.
-    is_cut : bool
-        Whether more regions are drawn than are summed.
-    """
+    """The sums of each region."""
 
     sums: dict[RegionKey, PixelSums] = field(default_factory=dict)
     masks: dict[RegionKey, NDArray[np.bool_]] = field(default_factory=dict)
+    """Their pixels."""
     is_cut: bool = False
+    """Whether more regions are drawn than are summed."""
 
 
 class RegionWatcher:
-    """Adds up the counts of regions whenever they change.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    """
+    """Adds up the counts of regions whenever they change."""
 
     def __init__(self, image: SpectrumImage) -> None:
         self._image = image
-        self._latest = RegionSums()
-        self._of: tuple[Any, ...] = ()
-        self._job: BackgroundJob | None = None
-        self.problem = ""
+        # Small maps are done at once, so that curves move with the shapes.
+        self._latest = Latest("xrf-sum-regions", wait=0.01)
 
     @property
     def is_waiting(self) -> bool:
         """Whether something is being added up."""
-        return self._job is not None
+        return self._latest.is_waiting
+
+    @property
+    def problem(self) -> str:
+        """Why the regions cannot be added up, in words."""
+        return "" if self._latest.error is None else in_words(self._latest.error)
 
     def want(self, drawn: Sequence[DrawnRegions]) -> RegionSums:
         """Return the sums of these regions, or until those are there the ones before."""
-        of = tuple(layer.signature for layer in drawn)
-        if of != self._of:
-            self._of = of
-            self.stop()
-            image, known = self._image, self._latest
-            self._job = BackgroundJob(
-                lambda _, stop: sums_of(image, drawn, known, stop), "xrf-sum-regions"
-            )
-            self._job.start()
-            # Small maps are done at once, so that curves move with the shapes.
-            self._job.wait(0.01)
-        if self._job is not None and self._job.is_done:
-            self.problem = "" if self._job.error is None else str(self._job.error)
-            self._latest = self._job.result or RegionSums()
-            self._job = None
-        return self._latest
+        image, known = self._image, self._latest.result
+        self._latest.want(
+            tuple(layer.signature for layer in drawn),
+            lambda _, stop: sums_of(image, drawn, known, stop),
+        )
+        return self._latest.result or RegionSums()
 
-    def stop(self) -> None:
-        """Leave sums unfinished."""
-        if self._job is not None:
-            self._job.stop()
-        self._job = None
+    def forget(self) -> None:
+        """Forget all sums, and leave unfinished ones."""
+        self._latest.forget()
 
 
 def sums_of(
@@ -105,24 +84,7 @@ def sums_of(
     known: RegionSums | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegionSums:
-    """Return the sums of drawn regions; those whose pixels are known are not added up again.
-
-    Parameters
-    ----------
-    image : SpectrumImage
-    drawn : sequence of DrawnRegions
-    known : RegionSums, optional
-        Of the same image, earlier.
-    should_stop : callable, optional
-        Asked at every band.
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` returned True.
-    DataError
-        If counts on disk cannot be used.
-    """
+    """Return the sums of drawn regions; those with the same pixels as in `known` are kept."""
     known = known or RegionSums()
     masks, is_cut = take_regions(drawn, image.shape[1:3])
     same = {
@@ -139,14 +101,7 @@ def sums_of(
 
 
 class Drawings:
-    """Counts how often each layer of shapes or labels has changed.
-
-    Parameters
-    ----------
-    layers : napari.components.LayerList
-    on_change : callable
-        Called without arguments.
-    """
+    """Counts how often each layer of shapes or labels has changed."""
 
     def __init__(self, layers: Any, on_change: Callable[[], object]) -> None:
         self._layers = layers
@@ -201,9 +156,5 @@ class Drawings:
 
 
 def _events(layer: Any) -> list[str]:
-    """Return what tells that a layer is drawn anew, as a whole or in part.
-
-    Painting, undoing and dragging change an array or a shape in its place, and so tell nothing
-    else in common.
-    """
+    """Return the events of a change of a drawing, which painting, undoing and dragging share."""
     return [name for name in ("set_data", "labels_update") if hasattr(layer.events, name)]

@@ -3,7 +3,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_xrf_denoise.layers.convert import to_layer
-from napari_xrf_denoise.plugin.common.layer_watcher import LayerWatcher
+from napari_xrf_denoise.plugin.common.spectral_layers import LayerWatcher
 
 
 @pytest.fixture

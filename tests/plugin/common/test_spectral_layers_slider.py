@@ -2,7 +2,11 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_xrf_denoise.layers.convert import image_from_layer, to_layer
-from napari_xrf_denoise.plugin.common.energy_slider import energy_of_slice, move_slice, sliced_layer
+from napari_xrf_denoise.plugin.common.spectral_layers import (
+    energy_of_slice,
+    move_slice,
+    sliced_layer,
+)
 
 
 @pytest.fixture
