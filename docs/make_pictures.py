@@ -89,7 +89,7 @@ def calibrated() -> None:
         panel = opens(viewer, "Calibrate energy", 420)
         panel.model.energy_axis = 0
         panel.log_box.setChecked(True)
-        wait_until(lambda: panel._summing.preview is not None)
+        wait_until(lambda: panel.summing.preview is not None)
         panel.plot.clicked.emit(float(image.energy.channel(3.69)))
         panel.line_boxes[0].setCurrentText("Ca Ka")
         panel.plot.clicked.emit(float(image.energy.channel(FE_KA)))
@@ -340,7 +340,7 @@ def add_maps(panel: Any, elements: str, *, partner: bool = False) -> None:
     if partner:
         click(panel.partner_box)
     click(panel.button)
-    wait_until(lambda: not panel.model.doing)
+    wait_until(lambda: panel.model.status == "idle")
 
 
 def opens_maps(viewer: napari.Viewer, width: int, elements: str, *, partner: bool = False) -> Any:

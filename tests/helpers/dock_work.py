@@ -83,7 +83,7 @@ def _compare(qtbot, viewer, dock, folder):
 
 
 def _calibrate(qtbot, viewer, dock, folder):
-    qtbot.waitUntil(lambda: dock.part_words.text().startswith("Sum of"), timeout=10_000)
+    qtbot.waitUntil(lambda: dock.part_words.text().startswith("Sum spectrum"), timeout=10_000)
     dock.model.set_peak(0, 20.0)
     dock.model.set_peak(1, 40.0)
     dock.python.expand()

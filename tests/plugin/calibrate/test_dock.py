@@ -41,7 +41,7 @@ def panel(qtbot, viewer_with_array, dock):
 
 
 def wait_for_spectrum(qtbot, panel):
-    qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum of"), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum spectrum"), timeout=10_000)
 
 
 def click_in_spectrum(qtbot, panel, channel):

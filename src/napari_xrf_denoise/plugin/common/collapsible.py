@@ -1,4 +1,4 @@
-"""A part of a dock that is folded away until it is wanted.
+"""A part of a dock that is folded away until it is needed.
 
 Not superqt's QCollapsible: it fixes the height that its content asks for, and words that wrap in a
 narrow dock need more.
@@ -22,16 +22,7 @@ from qtpy.QtWidgets import (
 
 
 class Collapsible(QWidget):
-    """A title that shows and hides what is below it.
-
-    Parameters
-    ----------
-    title : str
-    content : QWidget
-        Hidden at first.
-    tip : str
-        What the content is for.
-    """
+    """A title that shows and hides a content, which is hidden at first."""
 
     def __init__(self, title: str, content: QWidget, tip: str) -> None:
         super().__init__()
@@ -82,15 +73,15 @@ class ConsoleSnippet(Collapsible):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setFixedHeight(HEIGHT)
-        self.text.setToolTip("The same in napari's console")
+        self.text.setToolTip("Python code for napari's console")
         self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy these lines, to paste them into napari's console")
+        self.copy_button.setToolTip("Copy the code, to paste it into napari's console")
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
         layout.addWidget(self.copy_button)
-        super().__init__("The same in Python", inside, "Lines for napari's console")
+        super().__init__("The same in Python", inside, "Code for the same in napari's console")
         self.copy_button.clicked.connect(self.copy)
         self.show_lines("")
 
@@ -99,20 +90,15 @@ class ConsoleSnippet(Collapsible):
         return self.text.toPlainText()
 
     def show_lines(self, lines: str) -> None:
-        """Show these lines; a text that is being read is not touched without need."""
+        """Show lines; unchanged text is left alone, since somebody may be reading it."""
         if lines != self.lines():
             self.text.setPlainText(lines)
         self.setVisible(bool(lines))
 
     def show_made(self, make: Callable[[], str], *, is_possible: bool) -> None:
-        """Show lines that take a while to make: only for those who look at them.
+        """Show lines that take a while to make, only while the fold is open.
 
-        Parameters
-        ----------
-        make : callable
-            Returns the lines; called while the fold is open.
-        is_possible : bool
-            Whether there would be any, so that the fold can be opened.
+        `is_possible` says whether there would be any, so that the fold can be opened.
         """
         if self.is_open:
             self.show_lines(make())

@@ -129,7 +129,7 @@ def _unlisten(widget: ReferenceType[Dock], _: Any = None) -> None:
 
 
 NESTED = 6
-"""Layouts within each other: each tells the one around it that it has changed."""
+"""Layouts within each other: each notifies the one around it of its change."""
 LATER_MS = 10
 """Time in which the window answers to mouse and keys before it is drawn."""
 

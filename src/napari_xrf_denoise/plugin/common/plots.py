@@ -54,10 +54,38 @@ AXIS_WIDTH = 52
 """Pixels left of a plot, fixed so that it does not jump with the number of digits."""
 AXIS_HEIGHT = 36
 """Pixels below a plot, for numbers and the axis label."""
+MOST_DIGITS = 10_000
+"""Counts from which the numbers of an axis would need the room of its label."""
 MARK_HEIGHTS = (0.93, 0.85, 0.77, 0.69, 0.61, 0.53)
 """Shares of the plot's height at which the names of marks stand, so that close ones can be read."""
 COUNTS = "counts per channel"
 LOG_TIP = "Logarithmic count axis; zeros are drawn at half a count"
+
+
+class CountsAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """The left axis of a plot, whose numbers leave room for its label."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+
+    def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return the numbers at the ticks, thousands as 20k where they are many."""
+        if self.logMode or max((abs(value * scale) for value in values), default=0) < MOST_DIGITS:
+            return list(super().tickStrings(values, scale, spacing))
+        return short_numbers([value * scale for value in values])
+
+
+def short_numbers(values: Sequence[float]) -> list[str]:
+    """Return numbers as text, with thousands and millions as letters where they are large.
+
+    >>> short_numbers([0, 2000, 20_000]), short_numbers([0.5, 2000])
+    (['0', '2k', '20k'], ['0.5', '2000'])
+    """
+    most = max(map(abs, values), default=0)
+    unit, letter = (1e6, "M") if most >= 100 * MOST_DIGITS else (1e3, "k")
+    if most < MOST_DIGITS:
+        unit, letter = 1, ""
+    return [f"{value / unit:.5g}{letter if value else ''}" for value in values]
 
 
 def energy_label(*, calibrated: bool) -> str:
@@ -153,7 +181,7 @@ class EnergyPlot(Plot):
         EnergyPlot.set_colors(self, colors)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which lines of a spectrum can be told apart."""
+        """Return a size at which lines of a spectrum can be distinguished."""
         return QSize(420, 260)
 
     def set_colors(self, colors: PlotColors) -> None:
@@ -249,6 +277,7 @@ class PicturePreview(QWidget):
 
 def _plain_plot(parent: QWidget, **parts: Any) -> Any:
     """Return a plot widget without a menu, which goes when its parent goes."""
+    parts = {"axisItems": {"left": CountsAxis()}} | parts
     plot = pg.PlotWidget(parent=parent, enableMenu=False, **parts)
     # pyqtgraph makes this menu, unused here, without a parent: it would outlive the window.
     menu = plot.getPlotItem().ctrlMenu

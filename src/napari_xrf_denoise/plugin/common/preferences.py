@@ -19,35 +19,20 @@ PRESETS = ("fast", "balanced", "best")
 
 @dataclass(frozen=True)
 class Preferences:
-    """How to compute, where nothing else is said.
+    """Defaults of the docks; impossible values raise ValueError.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "mps"}
-        Where networks are computed.
-    threads : int
-        Most processor cores of a run; 0 leaves that to torch.
-    preset : {"fast", "balanced", "best"}
-        What a new dock begins with.
-    memory : float
-        Most memory in GiB that the counts of one map may take, the rest stays on a disk; 0 is
-        half of what is free.
-
-    Raises
-    ------
-    ValueError
-        If a value is impossible.
-
-    Examples
-    --------
     >>> Preferences(memory=1.5).most_bytes
     1610612736
     """
 
     device: str = "auto"
+    """Where networks are computed."""
     threads: int = 0
+    """Most processor cores of a run; 0 leaves that to torch."""
     preset: str = "balanced"
     memory: float = 0.0
+    """Most memory in GiB for the counts of one map, the rest stays on a disk; 0 is half of what is
+    free."""
 
     def __post_init__(self) -> None:
         for name, (is_possible, expected) in _POSSIBLE.items():
@@ -57,12 +42,12 @@ class Preferences:
 
     @property
     def most_bytes(self) -> int | None:
-        """The limit of memory in bytes, None where it follows what is free."""
+        """The limit of memory in bytes, None for half of the free memory."""
         return round(self.memory * 2**30) or None
 
     @contextmanager
     def threads_in_use(self) -> Iterator[None]:
-        """Compute with this many threads for a while, in the thread that asks."""
+        """Compute with this many threads for a while, in the calling thread."""
         from napari_xrf_denoise.denoising.device import threads
 
         with threads(self.threads):
@@ -72,13 +57,8 @@ class Preferences:
 def preferences() -> Preferences:
     """Return the user's preferences; on the main thread.
 
-    Where napari has no such page (before 0.9), they are the defaults. An impossible value, from a
-    file that was edited by hand, is told and left aside.
-
-    Examples
-    --------
-    >>> preferences().threads >= 0
-    True
+    Where napari has no such page (before 0.9), they are the defaults. An impossible value, from an
+    edited file, is reported and ignored.
     """
     from napari.utils.notifications import show_warning
 
@@ -98,7 +78,7 @@ def _from_napari() -> Mapping[str, Any]:
 
 
 def _checked(found: Mapping[str, Any], tell: Callable[[str], object]) -> Preferences:
-    """Return the preferences that are possible; what is not is told, and the default taken."""
+    """Return the preferences; impossible ones are reported and replaced by the default."""
     kept: dict[str, Any] = {}
     for name, value in found.items():
         try:

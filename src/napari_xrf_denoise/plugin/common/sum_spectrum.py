@@ -18,6 +18,7 @@ from .jobs import Latest
 ON_DISK_VALUES = 16 * 2**20
 IN_MEMORY_VALUES = 64 * 2**20
 """Most values that are read; of arrays in memory, which cost less, more."""
+WHOLE = "the whole array"
 LARGEST_BLOCK = 64 * 2**20
 """Values of a block on disk above which there is no preview: one alone would take too long."""
 
@@ -155,7 +156,7 @@ def _words(
         stated.append(f"the middle {_times(shown)} of {_times(whole)} pixels")
     if n_channels != shape[energy_axis]:
         stated.append(f"{n_channels} of {shape[energy_axis]} channels")
-    return f"Preview of {', '.join(stated)}" if stated else "Preview of the whole array"
+    return f"Preview of {', '.join(stated) or WHOLE}"
 
 
 def _times(lengths: Sequence[int]) -> str:
@@ -180,7 +181,8 @@ class SumSpectrum:
         if self._latest.error is not None:
             return str(self._latest.error)
         if self.preview is not None:
-            return self.preview.words.replace("Preview", "Sum", 1)
+            part = self.preview.words.removeprefix("Preview of ")
+            return f"Sum spectrum ({'all pixels' if part == WHOLE else part})"
         return "Adding up the spectra…" if self.is_waiting else ""
 
     @property

@@ -1,4 +1,4 @@
-"""Widgets, rows and questions that the docks are made of."""
+"""Widgets, rows and questions of the docks."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class ResidualPlot(Plot):
         self.set_colors(colors)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which lines of a spectrum can be told apart."""
+        """Return a size at which lines of a spectrum can be distinguished."""
         return QSize(340, 220)
 
     def set_colors(self, colors: PlotColors) -> None:

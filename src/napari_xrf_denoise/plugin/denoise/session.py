@@ -187,7 +187,7 @@ class DenoiseSession(RunSession):
         self._took = time.monotonic() - self._began
         data, attributes, _ = layer_data(result.image)
         if tuple(attributes["axis_labels"]) == MAP_AXES:
-            # The result lies where its source lay, also when that was moved or turned by hand.
+            # The result lies where its source lay, also when that was moved or turned by the user.
             attributes |= self._place
         self._add_layer(data, attributes)
         self._is_added = True

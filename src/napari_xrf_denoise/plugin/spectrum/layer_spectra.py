@@ -143,8 +143,8 @@ class LayerSpectra(LayerImage):
     ) -> Curve:
         """Return the curve of pixels of this layer that were added up.
 
-        `of` stands behind the layer's name in the legend, `variant` tells curves of one layer
-        apart, and the extent "pixel" is the mean per pixel.
+        `of` follows the layer's name in the legend, `variant` distinguishes curves of one layer,
+        and the extent "pixel" is the mean per pixel.
         """
         kind: Kind = "mean" if extent == "pixel" else extent
         divisor, counts = sums.divisor(kind), sums.spectrum(kind)

@@ -13,7 +13,7 @@ Extent = Literal["pixel", "sum", "mean", "max"]
 """Of one pixel, or of all pixels: their sum, their mean, or the highest of them."""
 
 MOST_PINS = 24
-"""Pixels that can be pinned at once; more curves could not be told apart anyway."""
+"""Pixels that can be pinned at once; more curves could not be distinguished anyway."""
 
 
 @dataclass(frozen=True)

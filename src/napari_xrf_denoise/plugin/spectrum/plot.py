@@ -24,8 +24,8 @@ from .model import Scale
 from .plot_items import (
     LABELS,
     MOUSE_TIP,
-    CountsAxis,
     ErrorBand,
+    ScaledAxis,
     ZoomBox,
     from_heights,
     to_heights,
@@ -48,7 +48,7 @@ class SpectrumPlot(Plot):
     """First and last energy (or channel) in view, after they changed."""
 
     def __init__(self, colors: PlotColors) -> None:
-        axis = CountsAxis()
+        axis = ScaledAxis()
         super().__init__(colors, viewBox=ZoomBox(), axisItems={"left": axis})
         self._axis = axis
         self._slots: dict[tuple[int, str], int] = {}
@@ -90,7 +90,7 @@ class SpectrumPlot(Plot):
         return self.plot.getPlotItem()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return a size at which lines of a spectrum can be told apart."""
+        """Return a size at which lines of a spectrum can be distinguished."""
         return QSize(360, 260)
 
     def set_colors(self, colors: PlotColors) -> None:

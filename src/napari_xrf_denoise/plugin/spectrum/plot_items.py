@@ -12,6 +12,8 @@ from qtpy.QtCore import Qt
 # After qtpy, so that pyqtgraph takes the Qt that napari runs on.
 import pyqtgraph as pg  # isort: skip
 
+from napari_xrf_denoise.plugin.common.plots import CountsAxis, short_numbers
+
 from .model import Scale
 
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -82,11 +84,11 @@ LABELS: dict[Scale, str] = {
 }
 
 
-class CountsAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """The left axis of a plot of spectra."""
+class ScaledAxis(CountsAxis):
+    """The left axis of a plot of spectra, for each of its scales."""
 
     def __init__(self) -> None:
-        super().__init__("left")
+        super().__init__()
         self._scale_kind: Scale = "linear"
 
     def set_scale(self, scale: Scale) -> None:
@@ -106,8 +108,8 @@ class CountsAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:  # noqa: N802
         """Return what stands at the ticks."""
         if self._scale_kind != "square root":
-            return list(super().tickStrings(values, scale, spacing))
-        return [f"{counts:.6g}" for counts in from_heights(np.array(values), "square root")]
+            return super().tickStrings(values, scale, spacing)
+        return short_numbers(from_heights(np.array(values), "square root").tolist())
 
 
 OPACITY = 70
