@@ -110,7 +110,7 @@ def test_from_the_first_look_to_the_saved_maps(
     page.y_box.setCurrentText("Fe Ka of map denoised")
     qtbot.waitUntil(lambda: page.plot.values()[0].size == iron.size, timeout=5000)
     middle, most = float(np.floor(np.median(iron))) + 0.5, float(iron.max()) + 5
-    page.plot.set_range((-5, most + 5), (-5, most + 5))
+    page.plot.plot.setRange(xRange=(-5, most + 5), yRange=(-5, most + 5), padding=0)
     lasso(qtbot, page.plot, [(middle, -2), (most, -2), (most, most), (middle, most), (middle, -2)])
     chosen = viewer.layers["Selected in Fe Ka of map and Fe Ka of map denoised"]
     assert np.mean((chosen.data == 1) == (iron > middle)) > 0.97

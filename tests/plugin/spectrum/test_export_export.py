@@ -33,6 +33,6 @@ def test_what_is_saved_with_a_residual_is_read_again(tmp_path):
     denoised = replace(curve(), label="map denoised", counts=np.full(5, 2.5), kind="denoised")
     curves = [raw, denoised, residual(raw, denoised)]
     path = xrf.io.write_spectra(tmp_path / "spectra.csv", *table_of(curves))
-    with pytest.warns(UserWarning, match="left out: map − map denoised"):
+    with pytest.warns(UserWarning, match="skipped: map − map denoised"):
         image = xrf.read(path)
     np.testing.assert_array_equal(image.counts[:, 0, 0], [raw.counts, denoised.counts])

@@ -121,7 +121,7 @@ class CalibrateDock(Dock):
         self.channel_fields: list[QDoubleSpinBox] = []
         self.line_boxes: list[QComboBox] = []
         grid.addWidget(QLabel("channel"), 0, 1)
-        grid.addWidget(QLabel("line or energy (keV)"), 0, 2)
+        grid.addWidget(QLabel("line or keV"), 0, 2)
         picks = choice_buttons(PEAKS, self, partial(setattr, self.model, "picked"))
         self.pick_buttons: list[QPushButton] = list(picks.values())
         for number, pick in picks.items():
