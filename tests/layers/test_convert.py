@@ -184,3 +184,18 @@ def test_a_factored_spectrum_is_a_picture_of_one_row():
     layer = to_layer(xrf.SpectrumImage(counts))
     assert layer.data.shape == (1, 40)
     np.testing.assert_array_equal(image_from_layer(layer).counts[0, 0, 0], np.arange(40))
+
+
+def test_a_result_in_the_place_of_a_layer_in_ev_keeps_its_energies(small_map):
+    data, attributes, _ = layer_data(small_map)
+    scale = (1000 * attributes["scale"][0], *attributes["scale"][1:])
+    start = (1000 * attributes["translate"][0], *attributes["translate"][1:])
+    source = layers.Image(
+        data,
+        axis_labels=attributes["axis_labels"],
+        units=("eV", *attributes["units"][1:]),
+        scale=scale,
+        translate=start,
+    )
+    found = image_from_layer(to_layer(small_map, like=source))
+    np.testing.assert_allclose(found.energy.centers, small_map.energy.centers)

@@ -129,9 +129,12 @@ def to_layer(image: SpectrumImage, like: SpectralLayer | None = None) -> Image:
 
 
 def moved_like(layer: SpectralLayer, axes: Sequence[str]) -> dict[str, Any]:
-    """Return scale, translate and affine that place a layer with these axes like another one."""
+    """Return units, scale, translate and affine that place a layer with these axes like another.
+
+    The units belong to the scale: energies of the other layer may be in eV.
+    """
     place = layer_transform(layer, axes=axes)
-    return {name: place[name] for name in ("scale", "translate", "affine")}
+    return {name: place[name] for name in ("units", "scale", "translate", "affine")}
 
 
 def new_layer(data: Any, attributes: Mapping[str, Any]) -> Image:

@@ -96,6 +96,8 @@ def test_the_calibration_of_each_repeat_is_cropped_as_well(viewer, dock, show, r
         ("repeats", "7", "numbers from 0 to 1"),
         ("repeats", "1-0", "numbers from 0 to 1"),
         ("repeats", "first", "found first"),
+        ("repeats", "0-999999999999", "numbers from 0 to 1"),
+        ("repeats", "1-", "numbers from 0 to 1"),
     ],
 )
 def test_an_empty_part_is_refused_in_words(

@@ -368,6 +368,7 @@ def _path(text: str) -> Path | None:
 
 def _stretched(*widgets: QWidget) -> QHBoxLayout:
     layout = row(*widgets)
+    layout.setSpacing(4)  # so that three buttons fit into a narrow dock
     layout.addStretch(1)
     return layout
 

@@ -120,10 +120,8 @@ class CalibrateDock(Dock):
         grid.setColumnStretch(2, 1)
         self.channel_fields: list[QDoubleSpinBox] = []
         self.line_boxes: list[QComboBox] = []
-        for place, name in ((1, "channel"), (2, "line or energy (keV)")):
-            label = QLabel(name)
-            label.setWordWrap(True)
-            grid.addWidget(label, 0, place)
+        grid.addWidget(QLabel("channel"), 0, 1)
+        grid.addWidget(QLabel("line or keV"), 0, 2)
         picks = choice_buttons(PEAKS, self, partial(setattr, self.model, "picked"))
         self.pick_buttons: list[QPushButton] = list(picks.values())
         for number, pick in picks.items():

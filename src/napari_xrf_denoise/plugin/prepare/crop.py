@@ -18,10 +18,9 @@ ALL = "all"
 
 def _plan(image: SpectrumImage, form: Any) -> str:
     _show_limits(image, form)
-    part = _cropped(
-        image, form.repeats.value, form.rows.value, form.columns.value, form.energies.value
-    )
-    repeats, height, width, channels = part.shape
+    repeats = len(_numbers(form.repeats.value, image.n_repeats))
+    part = _cropped(image, ALL, form.rows.value, form.columns.value, form.energies.value)
+    _, height, width, channels = part.shape
     first, last = part.energy.centers[[0, -1]]
     size = f"{height} × {width} pixels"
     if image.pixel_unit != "pixel":
@@ -87,16 +86,14 @@ def _numbers(text: str, size: int) -> list[int]:
     if text.strip() in ("", ALL):
         return list(range(size))
     numbers: set[int] = set()
-    try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            numbers.update(range(int(first), int(last or first) + 1))
-    except ValueError:
-        numbers = set()
-    if not numbers or not numbers <= set(range(size)):
-        raise DataError(
-            f"Repeats: expected numbers from 0 to {size - 1}, such as 0-3, 5, found {text}."
-        )
+    for part in text.split(","):
+        first, dash, last = (end.strip() for end in part.partition("-"))
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < size):
+            raise DataError(
+                f"Repeats: expected numbers from 0 to {size - 1}, such as 0-3, 5, found {text}."
+            )
+        numbers.update(range(int(first), int(last) + 1))
     return sorted(numbers)
 
 
