@@ -3,7 +3,7 @@ from weakref import ref
 
 import pytest
 
-DOCKS = ("Denoise", "Spectrum", "Element maps", "Calibrate energy", "Compare")
+from tests.helpers.dock_work import DOCKS
 
 
 @pytest.mark.parametrize("name", DOCKS)
