@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_xrf_denoise.core.errors import DataError, FormatError
-from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.denoising import Model
-from napari_xrf_denoise.io import read
 
 if TYPE_CHECKING:
+    from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+
     from .sources import Sources
 
 RECORD = "batch"
@@ -81,18 +80,3 @@ def difference_to(
     if not sources.is_unchanged(source, past.get("input") or {}):
         return "was made from another part of the file, or with other read options"
     return ""
-
-
-def read_quietly(path: Path, **options: Any) -> SpectrumImage:
-    """Read a file without showing warnings; they are in its metadata, as reports need them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return read(path, **options)
-
-
-def read_or_none(path: Path) -> SpectrumImage | None:
-    """Read a file; return None if it is damaged or something else."""
-    try:
-        return read_quietly(path)
-    except (DataError, ImportError, OSError):
-        return None

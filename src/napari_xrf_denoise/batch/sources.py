@@ -9,8 +9,8 @@ from typing import Any
 
 from napari_xrf_denoise.core.errors import SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.io.api import read_quietly
 
-from .record import read_quietly
 from .results import DOUBLE_SUFFIXES, is_result_name
 
 READABLE = (

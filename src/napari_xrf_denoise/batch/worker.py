@@ -14,8 +14,9 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.denoising import Denoised, QualityReport
 from napari_xrf_denoise.denoising.result import report_from_dict
+from napari_xrf_denoise.io.api import read_or_none
 
-from .record import RECORD, difference_to, read_or_none, source_record
+from .record import RECORD, difference_to, source_record
 from .results import save_or_rescue
 from .sources import Sources
 from .task import State, Task

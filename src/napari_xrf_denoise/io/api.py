@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from napari_xrf_denoise.core.atomic_write import replacing, replacing_folder
 from napari_xrf_denoise.core.errors import DataError, FormatError
@@ -91,6 +93,21 @@ def read(
         repeat_kind=repeat_kind,
     )
     return recognise(path).read(options, stacklevel=3)
+
+
+def read_quietly(path: Path, **options: Any) -> SpectrumImage:
+    """Read a file without showing warnings; they are in its metadata, as reports need them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(path, **options)
+
+
+def read_or_none(path: Path) -> SpectrumImage | None:
+    """Read a file; return None if it is damaged or something else."""
+    try:
+        return read_quietly(path)
+    except (DataError, ImportError, OSError):
+        return None
 
 
 def write(path: str | Path, image: SpectrumImage, *, overwrite: bool = False) -> Path:

@@ -20,11 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xrf_denoise.batch.record import read_quietly
 from napari_xrf_denoise.batch.task import seconds_left
 from napari_xrf_denoise.core.errors import in_words
 from napari_xrf_denoise.core.quantities import about_seconds
 from napari_xrf_denoise.denoising.settings import METHOD_TIPS, METHODS, PRESET_TIPS, PRESETS
+from napari_xrf_denoise.io.api import read_quietly
 from napari_xrf_denoise.layers.convert import layer_data
 from napari_xrf_denoise.plugin.common.collapsible import Collapsible, ConsoleSnippet
 from napari_xrf_denoise.plugin.common.dock import Dock

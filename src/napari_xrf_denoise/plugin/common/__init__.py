@@ -1,6 +1,6 @@
 """What all docks share: jobs, forms, plots, widgets, preferences."""
 
-CALIBRATE = "Plugins > XRF denoise > Calibrate energy"
+CALIBRATE = "Layers > Data > Calibrate energy"
 """Menu entry that calibrates energies."""
 OPEN_SAMPLE = "File > Open Sample > XRF denoise"
 """Menu with the sample data."""

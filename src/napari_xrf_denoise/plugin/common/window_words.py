@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from napari_xrf_denoise.plugin.common import CALIBRATE
+
 CROP = "Layers > Transform > Crop"
-CALIBRATE = "Layers > Data > Calibrate energy"
 PLACES = {
     "align": "Layers > Register > Align repeats",
     "unit": "Layers > Data > Counts to photons",

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_xrf_denoise.batch.record import read_quietly
 from napari_xrf_denoise.batch.sources import Sources
 from napari_xrf_denoise.core.atomic_write import replacing
 from napari_xrf_denoise.core.errors import DataError, FormatError, SettingsError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.io import recognise
+from napari_xrf_denoise.io.api import read_quietly
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .questions import question_about
