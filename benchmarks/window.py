@@ -168,7 +168,8 @@ def hover() -> None:
     dock.plot.set_curves = counted
     delays = []
     for step in range(300):
-        place = middle + QPoint(6 * (step % 40) - 120, 5 * (step % 31) - 75)
+        # To another pixel each time: within one, nothing is drawn again.
+        place = middle + QPoint(29 * (step % 9) - 116, 23 * (step % 7) - 69)
         began = time.perf_counter()
         move_mouse(canvas, place)
         new = lambda began=began: bool(drawn) and drawn[-1] > began and paints.last > drawn[-1]  # noqa: E731
