@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.core.errors import CalibrationWarning
 
 RNG = np.random.default_rng(2)
 AXES = (xrf.EnergyAxis(-0.1, 0.01, 40), xrf.EnergyAxis(-0.09, 0.0101, 40))
@@ -56,3 +57,39 @@ def test_one_format_becomes_another_without_loss(tmp_path, image, assert_same, s
     again = xrf.read(xrf.write(tmp_path / "b.h5", first))
     assert_same(again, image)
     assert sorted(again.scalers) == sorted(image.scalers)
+
+
+def plain_image(**fields):
+    """Counts with three axes of different lengths, so that a swapped axis cannot pass."""
+    counts = np.random.default_rng(21).poisson(3.0, (2, 3, 5, 40)).astype(np.uint16)
+    fields = {"energy": xrf.EnergyAxis(-0.02, 0.01, 40), **fields}
+    return xrf.SpectrumImage(
+        counts, pixel_size=(0.5, 0.25), pixel_unit="µm", name="Körner / 7", **fields
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_calibrations_of_detector_elements_survive(tmp_path, suffix):
+    energies = (xrf.EnergyAxis(-0.02, 0.01, 40), xrf.EnergyAxis(0.03, 0.011, 40))
+    image = plain_image(repeat_kind="detector", repeat_energies=energies)
+    found = xrf.read(xrf.write(tmp_path / f"a{suffix}", image))
+    assert [axis.as_dict() for axis in found.repeat_energies] == [
+        axis.as_dict() for axis in energies
+    ]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_irregular_energies_survive_exactly(tmp_path, assert_same, suffix):
+    channels = np.arange(40)
+    bent = xrf.EnergyAxis.from_centers(0.1 + 0.01 * channels + 1e-3 * channels**2)
+    assert not bent.is_linear
+    image = plain_image(energy=bent)
+    assert_same(xrf.read(xrf.write(tmp_path / f"a{suffix}", image)), image)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_missing_calibration_stays_missing(tmp_path, suffix):
+    path = xrf.write(tmp_path / f"a{suffix}", plain_image(energy=None))
+    with pytest.warns(CalibrationWarning, match="energy_offset"):
+        found = xrf.read(path)
+    assert not found.energy.calibrated

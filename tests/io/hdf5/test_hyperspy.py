@@ -57,32 +57,6 @@ def test_the_public_functions_write_and_read_it(tmp_path, assert_same):
     assert_same(read_any(write_any(tmp_path / "map.hspy", image)), image)
 
 
-def test_calibrations_of_detector_elements_survive(tmp_path):
-    energies = (EnergyAxis(-0.02, 0.01, 40), EnergyAxis(0.03, 0.011, 40))
-    write(tmp_path / "a.hspy", poisson_image(repeat_kind="detector", repeat_energies=energies))
-    found = again(tmp_path / "a.hspy")
-    assert [axis.as_dict() for axis in found.repeat_energies] == [
-        axis.as_dict() for axis in energies
-    ]
-
-
-def test_irregular_energies_survive_exactly(tmp_path, assert_same):
-    channels = np.arange(40)
-    image = poisson_image(
-        energy=EnergyAxis.from_centers(0.1 + 0.01 * channels + 1e-3 * channels**2)
-    )
-    assert not image.energy.is_linear
-    write(tmp_path / "a.hspy", image)
-    assert_same(again(tmp_path / "a.hspy"), image)
-
-
-def test_missing_calibration_stays_missing(tmp_path):
-    write(tmp_path / "a.hspy", poisson_image(energy=None))
-    found, fresh = build(read(tmp_path / "a.hspy", OPTIONS), tmp_path / "a.hspy", OPTIONS)
-    assert not found.energy.calibrated
-    assert any("energy_offset" in text for text in fresh)
-
-
 @pytest.mark.parametrize("lazy", [False, True])
 def test_rosettasciio_reads_counts_axes_and_title(tmp_path, hspy_reader, lazy):
     image = poisson_image(scalers={"live_time": np.ones((3, 5))})

@@ -74,32 +74,6 @@ def test_the_public_functions_write_and_read_it(tmp_path, assert_same):
     assert [file.name for file in tmp_path.iterdir()] == ["map.zarr"]
 
 
-def test_calibrations_of_detector_elements_survive(tmp_path):
-    energies = (EnergyAxis(-0.02, 0.01, 40), EnergyAxis(0.03, 0.011, 40))
-    write(tmp_path / "a.zarr", poisson_image(repeat_kind="detector", repeat_energies=energies))
-    found = again(tmp_path / "a.zarr")
-    assert [axis.as_dict() for axis in found.repeat_energies] == [
-        axis.as_dict() for axis in energies
-    ]
-
-
-def test_irregular_energies_survive_exactly(tmp_path, assert_same):
-    channels = np.arange(40)
-    image = poisson_image(
-        energy=EnergyAxis.from_centers(0.1 + 0.01 * channels + 1e-3 * channels**2)
-    )
-    assert not image.energy.is_linear
-    write(tmp_path / "a.zarr", image)
-    assert_same(again(tmp_path / "a.zarr"), image)
-
-
-def test_missing_calibration_stays_missing(tmp_path):
-    write(tmp_path / "a.zarr", poisson_image(energy=None))
-    found, fresh = build(read(tmp_path / "a.zarr", OPTIONS), tmp_path / "a.zarr", OPTIONS)
-    assert not found.energy.calibrated
-    assert any("energy_offset" in text for text in fresh)
-
-
 def test_other_programs_find_axes_units_and_places(tmp_path):
     image = poisson_image()
     write(tmp_path / "a.zarr", image)
