@@ -12,6 +12,7 @@ from napari_xrf_denoise import io
 from napari_xrf_denoise.batch import runner as batch
 from napari_xrf_denoise.batch.runner import Task, plan, run, seconds_left
 from napari_xrf_denoise.denoising import plan_run
+from tests.helpers.patience import PATIENCE
 
 PCA = {"method": "pca", "preset": "fast"}
 GAIN = 8.0
@@ -406,4 +407,4 @@ def test_planning_loads_no_torch_and_no_window():
         "plan(['a.h5'], '.')\n"
         "assert not {'torch', 'napari', 'qtpy'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

@@ -41,8 +41,8 @@ def _denoise(qtbot, viewer, dock, folder):
     dock.python.expand()
     before = len(viewer.layers)
     click(qtbot, dock.button)
-    qtbot.waitUntil(lambda: len(viewer.layers) > before, timeout=60_000)
-    qtbot.waitUntil(lambda: dock.button.text() == "Denoise", timeout=10_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) > before)
+    qtbot.waitUntil(lambda: dock.button.text() == "Denoise")
 
 
 def _spectrum(qtbot, viewer, dock, folder):
@@ -54,36 +54,36 @@ def _spectrum(qtbot, viewer, dock, folder):
     dock.lines.expand()
     dock.python.expand()
     tools = dock.line_tools
-    qtbot.waitUntil(lambda: tools.model.is_ready, timeout=20_000)
+    qtbot.waitUntil(lambda: tools.model.is_ready)
     tools.model.chosen = ("Fe", "Cu")
     tools.peaks_box.setChecked(True)
     tools.ask(6.4)
-    qtbot.waitUntil(lambda: bool(dock.plot.marks()), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(dock.plot.marks()))
 
 
 def _element_maps(qtbot, viewer, dock, folder):
     dock.layer_box.setCurrentIndex(0)
     dock.partner_box.setChecked(True)
     dock.elements_field.setText("Fe, As")
-    qtbot.waitUntil(lambda: dock.model.knows_lines, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.model.knows_lines)
     click(qtbot, dock.button)
-    qtbot.waitUntil(lambda: dock.model.status == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.model.status == "idle")
     for fold in (dock.window_fold, dock.list_fold, dock.overlay_fold, dock.scatter_fold):
         fold.expand()
-    qtbot.waitUntil(lambda: dock.scatter_page.plot.values()[0].size > 0, timeout=5_000)
+    qtbot.waitUntil(lambda: dock.scatter_page.plot.values()[0].size > 0)
 
 
 def _compare(qtbot, viewer, dock, folder):
     click(qtbot, dock.view_page.buttons["swipe"])
-    qtbot.waitUntil(lambda: "Compare" in viewer.layers, timeout=10_000)
+    qtbot.waitUntil(lambda: "Compare" in viewer.layers)
     dock.pages.setCurrentWidget(dock.residual_page)
     click(qtbot, dock.residual_page.button)
-    qtbot.waitUntil(lambda: dock.model.residuals is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.model.residuals is not None)
     dock.python.expand()
 
 
 def _calibrate(qtbot, viewer, dock, folder):
-    qtbot.waitUntil(lambda: dock.part_words.text().startswith("Sum spectrum"), timeout=10_000)
+    qtbot.waitUntil(lambda: dock.part_words.text().startswith("Sum spectrum"))
     dock.model.set_peak(0, 20.0)
     dock.model.set_peak(1, 40.0)
     dock.python.expand()
@@ -97,7 +97,7 @@ def _batch(qtbot, viewer, dock, folder):
     dock.advanced.expand()
     dock.python.expand()
     click(qtbot, dock.button)
-    qtbot.waitUntil(lambda: dock.button.text() == "Start", timeout=60_000)
+    qtbot.waitUntil(lambda: dock.button.text() == "Start")
 
 
 def _small():

@@ -1,11 +1,13 @@
 import gc
 import threading
+from functools import partial
 from importlib.util import find_spec
 
 import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
+from tests.helpers.patience import PATIENCE
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -33,6 +35,14 @@ def no_preferences(monkeypatch):
 
     for module in (background_loading, batch_dock, denoise_panel):
         monkeypatch.setattr(module, "preferences", Preferences)
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Wait as long as a busy machine takes."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=int(1000 * PATIENCE))
+    qtbot.waitExposed = partial(qtbot.waitExposed, timeout=int(1000 * PATIENCE))
+    return qtbot
 
 
 @pytest.fixture(scope="session")

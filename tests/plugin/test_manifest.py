@@ -8,6 +8,7 @@ from npe2 import PluginManifest
 import napari_xrf_denoise
 from napari_xrf_denoise.plugin.common.preferences import DEVICES, PAGE, PRESETS, Preferences
 from napari_xrf_denoise.plugin.common.window_words import PLACES
+from tests.helpers.patience import PATIENCE
 
 NAME = "napari-xrf-denoise"
 
@@ -92,4 +93,4 @@ def test_importing_the_plugin_loads_no_torch():
         f"PluginManifest.from_distribution({NAME!r}).validate_imports()\n"
         "assert 'torch' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

@@ -7,13 +7,14 @@ from weakref import ref
 import h5py
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 from tests.helpers.dock_work import DOCKS, add_result, at_work, click
+from tests.helpers.mouse import hover, lasso
 
 # Those whose work is about the layers of the viewer.
 OF_LAYERS = DOCKS[:-1]
@@ -23,29 +24,6 @@ OF_LAYERS = DOCKS[:-1]
 def pair(viewer_with_map, small_map):
     add_result(viewer_with_map, small_map)
     return viewer_with_map
-
-
-def hover(qtbot, viewer, dx=0, dy=0):
-    """Move the mouse over the canvas, so far from its middle; return the pixel of the map there."""
-    canvas = viewer.window._qt_window._qt_viewer.canvas.native
-    place = QPoint(canvas.width() // 2 + dx, canvas.height() // 2 + dy)
-    for step in (place - QPoint(3, 3), place):
-        qtbot.mouseMove(canvas, step)
-        qtbot.wait(20)
-    y, x = np.round(np.asarray(viewer.cursor.position[-2:]) / 5).astype(int)
-    return int(y), int(x)
-
-
-def lasso(qtbot, plot, corners):
-    """Draw around points of a scatter plot, given in counts."""
-    qtbot.wait(50)  # until the plot has its range
-    view = plot.viewport()
-    places = [plot.place_of(*corner) for corner in corners]
-    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=places[0])
-    for place in places[1:]:
-        qtbot.mouseMove(view, place)
-        qtbot.wait(5)
-    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=places[-1])
 
 
 def test_from_the_first_look_to_the_saved_maps(
@@ -61,7 +39,7 @@ def test_from_the_first_look_to_the_saved_maps(
     click(qtbot, spectrum.pin_button)
     hover(qtbot, viewer, -30, -30)
     pin = f"map, y {y}, x {x}"
-    qtbot.waitUntil(lambda: spectrum.plot.labels() == [pin, "map"], timeout=5000)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == [pin, "map"])
     np.testing.assert_array_equal(spectrum.plot.drawn(pin)[1], small_map.counts[0, y, x])
 
     # Draw a region, and look at its sum.
@@ -70,18 +48,18 @@ def test_from_the_first_look_to_the_saved_maps(
     spectrum.controls.regions_box.click()
     click(qtbot, spectrum.controls.buttons["sum"])
     region = "map, Grain shape 1, sum"
-    qtbot.waitUntil(lambda: region in spectrum.plot.labels(), timeout=5000)
+    qtbot.waitUntil(lambda: region in spectrum.plot.labels())
     inside = small_map.counts[0, :5, :4].sum(axis=(0, 1))
-    qtbot.waitUntil(lambda: np.array_equal(spectrum.plot.drawn(region)[1], inside), timeout=5000)
+    qtbot.waitUntil(lambda: np.array_equal(spectrum.plot.drawn(region)[1], inside))
 
     # Denoise; the result is drawn over the raw counts.
     denoise = dock(viewer, "Denoise")
     denoise.method_box.setCurrentText("pca")
     denoise.preset_box.setCurrentText("fast")
     click(qtbot, denoise.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer.layers, timeout=60_000)
-    qtbot.waitUntil(lambda: "map denoised, sum" in spectrum.plot.labels(), timeout=5000)
-    qtbot.waitUntil(lambda: "Dose gain" in denoise.report_label.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer.layers)
+    qtbot.waitUntil(lambda: "map denoised, sum" in spectrum.plot.labels())
+    qtbot.waitUntil(lambda: "Dose gain" in denoise.report_label.text())
 
     # Compare both: the pair is found, and nothing was lost but noise.
     compare = dock(viewer, "Compare")
@@ -89,7 +67,7 @@ def test_from_the_first_look_to_the_saved_maps(
     assert compare.after_box.currentText() == "map denoised"
     compare.pages.setCurrentWidget(compare.residual_page)
     click(qtbot, compare.residual_page.button)
-    qtbot.waitUntil(lambda: compare.model.residuals is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: compare.model.residuals is not None)
     assert compare.model.gains()
 
     # Element maps of both, and a lasso around the pixels with much iron.
@@ -101,14 +79,14 @@ def test_from_the_first_look_to_the_saved_maps(
     names = [
         f"{line} of {layer}" for layer in ("map", "map denoised") for line in ("Fe Ka", "Ca Ka")
     ]
-    qtbot.waitUntil(lambda: set(names) <= {layer.name for layer in viewer.layers}, timeout=20_000)
+    qtbot.waitUntil(lambda: set(names) <= {layer.name for layer in viewer.layers})
     iron = xrf.element_map(small_map, "Fe")
     np.testing.assert_array_equal(viewer.layers["Fe Ka of map"].data, iron)
     page = maps.scatter_page
     maps.scatter_fold.expand()
     page.x_box.setCurrentText("Fe Ka of map")
     page.y_box.setCurrentText("Fe Ka of map denoised")
-    qtbot.waitUntil(lambda: page.plot.values()[0].size == iron.size, timeout=5000)
+    qtbot.waitUntil(lambda: page.plot.values()[0].size == iron.size)
     middle, most = float(np.floor(np.median(iron))) + 0.5, float(iron.max()) + 5
     page.plot.plot.setRange(xRange=(-5, most + 5), yRange=(-5, most + 5), padding=0)
     lasso(qtbot, page.plot, [(middle, -2), (most, -2), (most, most), (middle, most), (middle, -2)])
@@ -122,7 +100,7 @@ def test_from_the_first_look_to_the_saved_maps(
     )
     maps.list_fold.expand()
     click(qtbot, maps.list_page.save_button)
-    qtbot.waitUntil(lambda: "2 maps saved" in maps.message.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "2 maps saved" in maps.message.text())
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["entry/Fe_Ka_of_map/values"], iron)
         assert file["entry/Fe_Ka_of_map/x"].attrs["units"] == "µm"
@@ -153,7 +131,7 @@ def words(name, panel):
 @pytest.mark.parametrize("name", OF_LAYERS)
 def test_a_dock_opened_first_says_what_it_needs_and_takes_it(qtbot, viewer, dock, small_map, name):
     panel = dock(viewer, name)
-    qtbot.waitUntil(lambda: "Open a file" in words(name, panel), timeout=5000)
+    qtbot.waitUntil(lambda: "Open a file" in words(name, panel))
     assert not ready(name, panel)
     viewer.add_image(np.ones((20, 20)), name="photo")
     viewer.layers.clear()
@@ -161,18 +139,18 @@ def test_a_dock_opened_first_says_what_it_needs_and_takes_it(qtbot, viewer, dock
     add_result(viewer, small_map)
     if name == "Spectrum":
         click(qtbot, panel.controls.buttons["sum"])
-    qtbot.waitUntil(lambda: ready(name, panel), timeout=10_000)
+    qtbot.waitUntil(lambda: ready(name, panel))
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: "Open a file" in words(name, panel), timeout=5000)
+    qtbot.waitUntil(lambda: "Open a file" in words(name, panel))
 
 
 def test_compare_waits_for_a_result(qtbot, viewer_with_map, dock, small_map):
     panel = dock(viewer_with_map, "Compare")
-    qtbot.waitUntil(panel.problem_label.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.problem_label.isVisible)
     assert "Denoise" in panel.problem_label.text()
     assert not panel.view_page.buttons["swipe"].isEnabled()
     add_result(viewer_with_map, small_map)
-    qtbot.waitUntil(panel.view_page.buttons["swipe"].isEnabled, timeout=5000)
+    qtbot.waitUntil(panel.view_page.buttons["swipe"].isEnabled)
     assert panel.after_box.currentText() == "map denoised"
 
 
@@ -182,7 +160,7 @@ def test_a_line_beyond_the_energies_is_told(qtbot, viewer_with_map, dock):
     panel.elements_field.setText("U")
     click(qtbot, panel.button)
     told = f"U Ka at {line_energy('U', 'Ka'):.2f} keV"
-    qtbot.waitUntil(lambda: told in panel.message.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: told in panel.message.text())
     assert len(viewer_with_map.layers) == 1
     assert panel.button.isEnabled()
 
@@ -190,9 +168,8 @@ def test_a_line_beyond_the_energies_is_told(qtbot, viewer_with_map, dock):
 def test_a_lasso_without_maps_selects_nothing(qtbot, viewer_with_map, dock):
     panel = dock(viewer_with_map, "Element maps")
     panel.scatter_fold.expand()
-    qtbot.waitUntil(panel.scatter_page.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.scatter_page.isVisible)
     lasso(qtbot, panel.scatter_page.plot, [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)])
-    qtbot.wait(50)
     assert [layer.name for layer in viewer_with_map.layers] == ["map"]
     assert "Add the maps of two elements first" in panel.scatter_page.words.text()
 
@@ -203,7 +180,7 @@ def test_maps_of_raw_and_of_denoised_counts_are_told_apart(qtbot, pair, dock):
     panel.partner_box.setChecked(True)
     panel.elements_field.setText("Fe, Ca, Zn")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: len(panel.model.maps) == 6, timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.model.maps) == 6)
     panel.overlay_fold.expand()
     chosen = [box.currentText().split(" of ") for box in panel.overlay_page.boxes]
     assert {line for line, _ in chosen} == {"Fe Ka", "Ca Ka", "Zn Ka"}
@@ -288,17 +265,17 @@ def test_a_layer_changed_in_the_middle_of_the_work_breaks_nothing(
     qtbot, pair, dock, small_map, name
 ):
     panel = dock(pair, name)
-    qtbot.waitUntil(panel.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.isVisible)
     for change in CHANGES.values():
         start(pair, panel, name)
         change(pair, pair.layers["map"])  # an error in Qt's loop fails the test
         qtbot.wait(50)
-        qtbot.waitUntil(lambda: is_idle(name, panel), timeout=60_000)
+        qtbot.waitUntil(lambda: is_idle(name, panel))
         # It goes on with other layers.
         pair.layers.clear()
         pair.add_layer(to_layer(small_map))
         add_result(pair, small_map)
-        qtbot.waitUntil(lambda: ready(name, panel), timeout=10_000)
+        qtbot.waitUntil(lambda: ready(name, panel))
 
 
 def test_the_denoised_layer_stays_the_partner_of_a_renamed_raw_one(qtbot, pair, dock):
@@ -327,8 +304,8 @@ def test_two_viewers_with_all_docks_work_side_by_side(
         panel.elements_field.setText(element)
         panel.layer_box.setCurrentText("map")
         panel.button.click()
-    qtbot.waitUntil(lambda: "Fe Ka of map" in viewers[0].layers, timeout=20_000)
-    qtbot.waitUntil(lambda: "Ca Ka of map" in viewers[1].layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "Fe Ka of map" in viewers[0].layers)
+    qtbot.waitUntil(lambda: "Ca Ka of map" in viewers[1].layers)
     assert "Ca Ka of map" not in viewers[0].layers
     assert "Fe Ka of map" not in viewers[1].layers
     viewers[0].layers["map"].name = "ore"
@@ -339,7 +316,7 @@ def test_two_viewers_with_all_docks_work_side_by_side(
     qtbot.wait(300)
     # The other one does not notice.
     click(qtbot, docks[1]["Spectrum"].controls.buttons["sum"])
-    qtbot.waitUntil(lambda: "map, sum" in docks[1]["Spectrum"].plot.labels(), timeout=10_000)
+    qtbot.waitUntil(lambda: "map, sum" in docks[1]["Spectrum"].plot.labels())
     viewers[1].layers["map"].name = "slag"
     assert docks[1]["Compare"].before_box.currentText() == "slag"
 
@@ -357,10 +334,10 @@ def test_a_denoise_dock_closed_during_a_run_ends_it_and_becomes_quiet(qtbot, pai
     panel = dock(pair, "Denoise")
     panel.session.engine = gate
     click(qtbot, panel.button)
-    qtbot.waitUntil(gate.began.is_set, timeout=20_000)
+    qtbot.waitUntil(gate.began.is_set)
     pair.window.remove_dock_widget(panel)
-    qtbot.waitUntil(gate.ended.is_set, timeout=5000)
-    qtbot.waitUntil(partial(is_quiet, panel), timeout=5000)
+    qtbot.waitUntil(gate.ended.is_set)
+    qtbot.waitUntil(partial(is_quiet, panel))
     assert [layer.name for layer in pair.layers] == ["map", "map denoised"]
     panel.deleteLater()
 
@@ -376,11 +353,11 @@ def test_a_dock_closed_at_work_leaves_nothing_behind(qtbot, pair, dock, name, tm
     if name == "Compare":
         widget.view_page.buttons["blink"].click()
     pair.window.remove_dock_widget(widget)
-    qtbot.waitUntil(partial(is_quiet, widget), timeout=5000)
+    qtbot.waitUntil(partial(is_quiet, widget))
     assert [len(event.callbacks) for event in heard] == before
     assert (len(pair.mouse_move_callbacks), len(pair.mouse_drag_callbacks)) == mouse
     assert "Compare" not in pair.layers
     gone = ref(widget)
     widget.deleteLater()
     del widget
-    qtbot.waitUntil(partial(is_forgotten, gone), timeout=5000)
+    qtbot.waitUntil(partial(is_forgotten, gone))

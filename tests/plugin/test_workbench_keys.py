@@ -25,7 +25,7 @@ class Keys:
         self.dock = dock
         # Arrow keys move in a group of buttons only where the window is the active one.
         dock.window().activateWindow()
-        qtbot.waitUntil(dock.window().isActiveWindow, timeout=5000)
+        qtbot.waitUntil(dock.window().isActiveWindow)
         tab_stops(dock)[0].setFocus()
 
     @property
@@ -57,10 +57,10 @@ def test_denoise(qtbot, viewer_with_map, dock):
     QTest.keyClicks(panel.preset_box, "f")
     keys.tab_to(panel.button)
     keys.press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
     record = viewer_with_map.layers["map denoised"].metadata["denoising"]
     assert record["settings"]["method"] == "pca"
-    qtbot.waitUntil(panel.again_button.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.again_button.isVisible)
     keys.tab_to(panel.again_button)
 
 
@@ -69,17 +69,17 @@ def test_spectrum(qtbot, viewer_with_map, dock, small_map):
     keys = Keys(qtbot, panel)
     keys.tab_to(panel.controls.buttons["pixel"])
     keys.press(Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: panel.plot.labels() == ["map, sum"], timeout=5000)
+    qtbot.waitUntil(lambda: panel.plot.labels() == ["map, sum"])
     keys.tab_to(panel.controls.scale_box)
     QTest.keyClicks(panel.controls.scale_box, "l")
     QTest.keyClicks(panel.controls.scale_box, "l")
     keys.tab_to(panel.lines.button)
     keys.press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel.line_tools.model.is_ready, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.line_tools.model.is_ready)
     keys.tab_to(panel.line_tools.field)
     keys.write("Fe")
     keys.press(Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Fe Kα" in panel.plot.marks(), timeout=5000)
+    qtbot.waitUntil(lambda: "Fe Kα" in panel.plot.marks())
 
 
 def test_element_maps(qtbot, viewer_with_map, dock, small_map):
@@ -91,7 +91,7 @@ def test_element_maps(qtbot, viewer_with_map, dock, small_map):
     keys.press(Qt.Key.Key_Space)
     keys.tab_to(panel.button)
     keys.press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: "Zn Ka of map" in viewer_with_map.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "Zn Ka of map" in viewer_with_map.layers)
     expected = xrf.element_map(small_map, "Ca", background=True)
     assert (viewer_with_map.layers["Ca Ka of map"].data == expected).all()
 
@@ -101,7 +101,7 @@ def test_compare(qtbot, pair, dock):
     keys = Keys(qtbot, panel)
     keys.tab_to(panel.view_page.buttons["off"])
     keys.press(Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=10_000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     keys.tab_to(panel.view_page.slider)
     keys.press(Qt.Key.Key_Home)
     assert panel.view_page.share_label.text() == "0 %"
@@ -109,7 +109,7 @@ def test_compare(qtbot, pair, dock):
     keys.press(Qt.Key.Key_Right)
     keys.tab_to(panel.residual_page.button)
     keys.press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel.model.residuals is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.residuals is not None)
     panel.pages.tabBar().setFocus()
     keys.press(Qt.Key.Key_Right)
     keys.tab_to(panel.table)
@@ -145,8 +145,8 @@ def test_batch(qtbot, viewer, dock, small_map, tmp_path, monkeypatch):
     QTest.keyClicks(panel.preset_box, "f")
     keys.tab_to(panel.button)
     keys.press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Start")
     assert path.with_name("map_denoised.h5").is_file()
     keys.tab_to(panel.table)
     keys.press(Qt.Key.Key_Down, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1)

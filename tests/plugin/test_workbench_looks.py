@@ -13,6 +13,7 @@ from tests.helpers.dock_looks import (
     without_tip,
 )
 from tests.helpers.dock_work import DOCKS, add_result, at_work
+from tests.helpers.mouse import settled
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def pair(viewer_with_map, small_map):
 def test_before_any_layer_everything_fits_and_says_what_it_is_for(qtbot, viewer, dock, name):
     panel = dock(viewer, name)
     narrow(viewer, panel)
-    qtbot.waitUntil(lambda: panel.width() <= 262, timeout=5000)
-    qtbot.wait(100)  # until words have wrapped
+    qtbot.waitUntil(lambda: panel.width() <= 262)
+    settled(qtbot, panel)
     assert sticks_out(panel) == []
     assert cut_off(panel) == []
     assert without_tip(panel) == []
@@ -38,8 +39,8 @@ def test_at_work_everything_fits_and_says_what_it_is_for(qtbot, pair, dock, name
     panel = dock(pair, name)
     narrow(pair, panel)
     at_work(qtbot, pair, panel, name, tmp_path)
-    qtbot.waitUntil(lambda: panel.width() <= 262, timeout=5000)
-    qtbot.wait(100)  # until words have wrapped
+    qtbot.waitUntil(lambda: panel.width() <= 262)
+    settled(qtbot, panel)
     assert sticks_out(panel) == []
     assert cut_off(panel) == []
     assert without_tip(panel) == []
@@ -50,8 +51,8 @@ def test_offset_and_gain_fit_with_their_units(qtbot, viewer_with_map, dock):
     panel = dock(viewer_with_map, "Calibrate energy")
     narrow(viewer_with_map, panel)
     panel.ways["numbers"].click()
-    qtbot.waitUntil(panel.gain_field.isVisible, timeout=5000)
-    qtbot.wait(100)
+    qtbot.waitUntil(panel.gain_field.isVisible)
+    settled(qtbot, panel)
     assert cut_off(panel) == []
 
 
@@ -59,7 +60,7 @@ def test_offset_and_gain_fit_with_their_units(qtbot, viewer_with_map, dock):
 def test_tab_goes_from_top_to_bottom(qtbot, pair, dock, name, tmp_path):
     panel = dock(pair, name)
     at_work(qtbot, pair, panel, name, tmp_path)
-    qtbot.wait(100)
+    settled(qtbot, panel)
     assert len(tab_stops(panel)) > 4
     assert jumps(panel) == []
 
@@ -70,7 +71,7 @@ def test_plots_can_be_read_in_either_theme(qtbot, pair, dock, name, tmp_path):
     at_work(qtbot, pair, panel, name, tmp_path)
     for theme in ("light", "dark", "light"):
         pair.theme = theme
-        qtbot.wait(100)
+        settled(qtbot, panel)
         for plot in plots(panel):
             is_light = plot.backgroundBrush().color().lightness() > 128
             assert is_light == (theme == "light")

@@ -41,7 +41,7 @@ def test_the_lines_would_make_what_the_dock_has_made(
     assert "a.h5 done" in capsys.readouterr().out
     # A result is kept by the dock only if it is of the same file with the same settings.
     panel.button.click()
-    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Start")
     assert [task.state for task in panel.model.tasks] == ["skipped", "skipped"]
     assert [task.target for task in panel.model.tasks] == [task.target for task in tasks]
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -59,7 +59,7 @@ def test_a_saved_model_is_applied(qtbot, viewer, dock, files, tmp_path):
     (task,) = run(panel.python.lines())["tasks"]
     assert task.state == "done"
     panel.button.click()
-    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Start")
     assert [task.state for task in panel.model.tasks] == ["skipped"]
 
 
@@ -124,7 +124,7 @@ def test_files_that_do_not_describe_themselves_are_read_with_options(
     assert xrf.read(task.target).energy.gain == pytest.approx(0.16)
     # The dock, which knows the same from the read dialog, keeps that result.
     panel.button.click()
-    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Start")
     assert [task.state for task in panel.model.tasks] == ["skipped"]
 
 

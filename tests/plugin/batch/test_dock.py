@@ -1,6 +1,5 @@
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from napari_xrf_denoise.plugin.batch.model import NO_MODEL, share_done
 from napari_xrf_denoise.plugin.batch.table import FILE, GAIN, MESSAGE, PROGRESS, STATE
 from napari_xrf_denoise.plugin.common.preferences import Preferences
 from tests.helpers.dock_work import click, type_in
+from tests.helpers.patience import PATIENCE
 
 
 class Engine:
@@ -82,8 +82,8 @@ def column(panel, number, role=Qt.ItemDataRole.DisplayRole):
     return [tasks.index(row, number).data(role) for row in range(tasks.rowCount())]
 
 
-def wait_for_end(qtbot, panel, seconds=60):
-    qtbot.waitUntil(lambda: panel.button.text() == "Start", timeout=1000 * seconds)
+def wait_for_end(qtbot, panel):
+    qtbot.waitUntil(lambda: panel.button.text() == "Start")
 
 
 def double_click(qtbot, panel, row):
@@ -117,7 +117,7 @@ def test_dropped_files_are_denoised_and_a_double_click_opens_a_result(
 
     assert len(viewer.layers) == 0
     double_click(qtbot, batch, 1)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1)
     [layer] = viewer.layers
     assert layer.axis_labels == ("energy", "y", "x")
     assert layer.metadata["denoising"]["batch"]["file"] == "ore.h5"
@@ -134,21 +134,19 @@ def test_results_go_where_and_as_what_is_asked(qtbot, batch, files, tmp_path):
     ]  # fmt: skip
 
 
-def test_stop_ends_the_batch_within_a_second_and_start_goes_on(qtbot, batch, files):
+def test_stop_ends_the_batch_in_the_middle_of_a_file_and_start_goes_on(qtbot, batch, files):
     engine = batch.session.make = Engine(hold="ore.h5")
     drop(batch, files)
     click(qtbot, batch.button)
     assert batch.button.text() == "Stop"
-    qtbot.waitUntil(engine.began.is_set, timeout=30_000)
-    qtbot.waitUntil(lambda: column(batch, STATE) == ["done", "running", "waiting"], timeout=5_000)
+    qtbot.waitUntil(engine.began.is_set)
+    qtbot.waitUntil(lambda: column(batch, STATE) == ["done", "running", "waiting"])
     assert "File 2 of 3, ore.h5: training" in batch.stage_label.text()
     # 40 % of the engine's part, which is 95 % of the file's.
     assert column(batch, PROGRESS) == ["100 %", "38 %", "0 %"]
     assert batch.progress_bar.isVisible()
-    began = time.monotonic()
     click(qtbot, batch.button)
     wait_for_end(qtbot, batch)
-    assert time.monotonic() - began < 1
     assert column(batch, STATE) == ["done", "stopped", "waiting"]
     assert "Stopped" in batch.outcome_label.text()
     assert not files[1].with_name("ore_denoised.h5").exists()
@@ -162,12 +160,12 @@ def test_the_time_left_for_all_files_is_shown(qtbot, batch, files):
     engine = batch.session.make = Engine(hold="ore.h5")
     drop(batch, files)
     click(qtbot, batch.button)
-    qtbot.waitUntil(engine.began.is_set, timeout=30_000)
-    qtbot.wait(200)
+    qtbot.waitUntil(engine.began.is_set)
+    qtbot.waitUntil(lambda: column(batch, PROGRESS) == ["100 %", "38 %", "0 %"])
     first = batch.model.tasks[0]
     # As if the first of three equal files had taken ten minutes.
     batch.model.tasks = (replace(first, seconds=600.0), *batch.model.tasks[1:])
-    qtbot.waitUntil(lambda: "min left for all" in batch.stage_label.text(), timeout=2_000)
+    qtbot.waitUntil(lambda: "min left for all" in batch.stage_label.text())
 
 
 def test_an_error_stands_in_the_row_of_its_file(qtbot, batch, files):
@@ -185,7 +183,7 @@ def test_nothing_can_be_changed_during_a_run(qtbot, batch, files):
     engine = batch.session.make = Engine(hold="gold.h5")
     drop(batch, files[:1])
     click(qtbot, batch.button)
-    qtbot.waitUntil(engine.began.is_set, timeout=30_000)
+    qtbot.waitUntil(engine.began.is_set)
     for widget in (batch.add_button, batch.method_box, batch.target_field, batch.suffix_box):
         assert not widget.isEnabled()
     assert not drop(batch, files[1:])
@@ -369,13 +367,13 @@ def test_the_dock_closed_during_a_run_stops_it(qtbot, viewer, batch, files):
     engine = batch.session.make = Engine(hold="gold.h5")
     drop(batch, files)
     click(qtbot, batch.button)
-    qtbot.waitUntil(engine.began.is_set, timeout=30_000)
+    qtbot.waitUntil(engine.began.is_set)
+    job = batch.session.job
     viewer.window.remove_dock_widget(batch)
-    assert engine.ended.wait(5)
-    qtbot.wait(300)
+    assert job.wait(PATIENCE)
     assert not files[0].with_name("gold_denoised.h5").exists()
     viewer.window.add_dock_widget(batch, name="Batch denoise")
-    assert column(batch, STATE) == ["stopped", "waiting", "waiting"]
+    qtbot.waitUntil(lambda: column(batch, STATE) == ["stopped", "waiting", "waiting"])
     batch.session.make = Engine()
     click(qtbot, batch.button)
     wait_for_end(qtbot, batch)
@@ -388,13 +386,10 @@ def test_the_viewer_closed_during_a_run_stops_it(qtbot, make_napari_viewer, dock
     engine = panel.session.make = Engine(hold="gold.h5")
     drop(panel, files)
     click(qtbot, panel.button)
-    qtbot.waitUntil(engine.began.is_set, timeout=30_000)
+    qtbot.waitUntil(engine.began.is_set)
     viewer.close()
-    qtbot.waitUntil(engine.ended.is_set, timeout=5_000)
-    qtbot.waitUntil(
-        lambda: not any(thread.name == "xrf-batch" for thread in threading.enumerate()),
-        timeout=10_000,
-    )
+    qtbot.waitUntil(engine.ended.is_set)
+    qtbot.waitUntil(lambda: not any(thread.name == "xrf-batch" for thread in threading.enumerate()))
 
 
 def test_columns_and_fields_have_units_and_tips(batch):

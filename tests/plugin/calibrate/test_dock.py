@@ -8,6 +8,7 @@ from napari_xrf_denoise.plugin.calibrate.model import CalibrateModel
 from napari_xrf_denoise.spectroscopy.element_symbols import in_latin
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 from tests.helpers.dock_work import click
+from tests.helpers.mouse import settled
 
 OFFSET, GAIN, SIZE = -0.12, 0.02, 512
 LINES = ("Ca Ka", "Zn Ka")
@@ -41,11 +42,11 @@ def panel(qtbot, viewer_with_array, dock):
 
 
 def wait_for_spectrum(qtbot, panel):
-    qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum spectrum"), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.part_words.text().startswith("Sum spectrum"))
 
 
 def click_in_spectrum(qtbot, panel, channel):
-    qtbot.wait(50)  # until the plot has its size and range
+    settled(qtbot, panel.plot)
     place = panel.plot.place_of(channel)
     viewport = panel.plot.viewport()
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)

@@ -33,9 +33,8 @@ def test_a_click_on_the_title_shows_and_hides_it(qtbot, fold):
 
 def test_words_that_wrap_are_seen_whole(qtbot, fold):
     fold.expand()
-    qtbot.wait(20)
     content = fold.content
-    assert content.height() >= content.heightForWidth(content.width())
+    qtbot.waitUntil(lambda: content.height() >= content.heightForWidth(content.width()))
 
 
 def test_it_opens_by_the_keyboard_and_says_what_it_is_for(qtbot, fold):

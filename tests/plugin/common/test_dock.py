@@ -19,7 +19,7 @@ def test_a_closed_dock_is_forgotten(qtbot, viewer_with_map, dock, name):
         gc.collect()
         return gone() is None
 
-    qtbot.waitUntil(is_forgotten, timeout=5000)
+    qtbot.waitUntil(is_forgotten)
     assert viewer_with_map.mouse_move_callbacks == []
     viewer_with_map.layers["map"].name = "ore"
 

@@ -43,7 +43,7 @@ def test_many_changes_are_drawn_once(qtbot, panel):
         for value in (20, 60, 90):
             panel.bar.setValue(value)
             panel.label.setText(f"{value} %" * (value // 10))
-    qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
+    qtbot.waitUntil(lambda: paints.number > 0)
     qtbot.wait(50)
     assert paints.number == 1
 
@@ -53,7 +53,7 @@ def test_after_an_error_it_is_drawn_as_before(qtbot, panel):
         _ = 1 / 0
     paints = Paints(panel)
     panel.label.setText("again")
-    qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
+    qtbot.waitUntil(lambda: paints.number > 0)
 
 
 def test_the_window_answers_before_it_is_drawn(qtbot, panel):
@@ -61,7 +61,7 @@ def test_the_window_answers_before_it_is_drawn(qtbot, panel):
     with repaint_later(panel.label):
         QTimer.singleShot(0, lambda: order.append(("answered", paints.number)))
         panel.label.setText("changed")
-    qtbot.waitUntil(lambda: paints.number > 0, timeout=5000)
+    qtbot.waitUntil(lambda: paints.number > 0)
     assert order == [("answered", 0)]
     assert panel.updatesEnabled()
 
@@ -69,7 +69,7 @@ def test_the_window_answers_before_it_is_drawn(qtbot, panel):
 def test_after_an_error_the_window_is_drawn_as_well(qtbot, panel):
     with pytest.raises(ZeroDivisionError), repaint_later(panel):
         _ = 1 / 0
-    qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
+    qtbot.waitUntil(panel.updatesEnabled)
 
 
 def test_of_a_dock_that_floats_the_main_window_waits(qtbot, panel):
@@ -78,7 +78,7 @@ def test_of_a_dock_that_floats_the_main_window_waits(qtbot, panel):
     dock.show()
     with repaint_later(label):
         assert not panel.updatesEnabled()
-    qtbot.waitUntil(panel.updatesEnabled, timeout=5000)
+    qtbot.waitUntil(panel.updatesEnabled)
 
 
 def test_a_window_that_goes_meanwhile_takes_the_wait_with_it(qtbot):

@@ -8,6 +8,7 @@ import pytest
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.core.progress import Progress
 from napari_xrf_denoise.plugin.common.jobs import BackgroundJob, Latest, RunSession, RunState
+from tests.helpers.patience import PATIENCE, wait_for
 
 
 def test_the_result_and_the_latest_progress_are_kept():
@@ -19,7 +20,7 @@ def test_the_result_and_the_latest_progress_are_kept():
     job = BackgroundJob(work, "test")
     assert not job.is_done
     job.start()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     assert job.result == 42
     assert job.progress.fraction == 1
     assert job.error is None
@@ -31,7 +32,7 @@ def test_an_error_is_kept_instead_of_printed(capfd):
 
     job = BackgroundJob(work, "test")
     job.start()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     assert isinstance(job.error, KeyError)
     assert capfd.readouterr().err == ""
 
@@ -45,7 +46,7 @@ def test_a_job_that_is_stopped_ends():
     job = BackgroundJob(work, "test")
     job.start()
     job.stop()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     assert isinstance(job.error, Cancelled)
 
 
@@ -55,7 +56,7 @@ def test_stopping_before_the_start_is_remembered(times):
     for _ in range(times):
         job.stop()
     job.start()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     assert job.result is True
 
 
@@ -67,16 +68,9 @@ def test_a_job_stands_back_behind_the_window_and_leaves_it_as_it_was():
     before = priority()
     job = BackgroundJob(lambda *_: priority(), "test")
     job.start()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     assert job.result > before
     assert priority() == before
-
-
-def until_done(poll):
-    deadline = time.monotonic() + 30
-    while not poll():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_of_several_requests_the_newest_is_kept():
@@ -84,7 +78,7 @@ def test_of_several_requests_the_newest_is_kept():
     for number in (1, 4, 2):
         latest.want(number, lambda *_, number=number: 10 * number)
     assert latest.is_waiting
-    until_done(latest.poll)
+    wait_for(latest.poll)
     assert (latest.key, latest.result, latest.error) == (2, 20, None)
 
 
@@ -105,11 +99,11 @@ def test_what_is_superseded_is_asked_to_stop_and_the_result_before_stays():
 
     latest = Latest("test")
     latest.want("first", lambda *_: 1)
-    until_done(latest.poll)
+    wait_for(latest.poll)
     latest.want("second", until_stopped)
     latest.want("third", lambda *_: 3)
     assert (latest.key, latest.result) == ("first", 1)
-    until_done(latest.poll)
+    wait_for(latest.poll)
     assert (latest.key, latest.result) == ("third", 3)
 
 
@@ -134,25 +128,25 @@ def test_a_run_shows_its_progress_and_then_its_outcome():
 
     def work(on_progress, should_stop):
         on_progress(Progress("counting", 0.5, seconds_left=3.0))
-        gate.wait(30)
+        gate.wait(PATIENCE)
         return 42
 
     session, model = run(work, lambda result: f"Found {result}.")
-    until_done(lambda: session.poll() or model.fraction > 0)
+    wait_for(lambda: session.poll() or model.fraction > 0)
     assert (model.status, model.stage, model.seconds_left) == ("running", "counting", 3.0)
     gate.set()
-    until_done(session.poll)
+    wait_for(session.poll)
     assert (model.status, model.outcome, model.outcome_kind) == ("idle", "Found 42.", "report")
     assert session.job is None
 
 
 def test_a_run_that_is_stopped_has_no_result_even_if_it_does_not_listen():
     gate = threading.Event()
-    session, model = run(lambda *_: gate.wait(30))
+    session, model = run(lambda *_: gate.wait(PATIENCE))
     session.stop()
     assert model.status == "stopping"
     gate.set()
-    until_done(session.poll)
+    wait_for(session.poll)
     assert (model.status, model.outcome_kind) == ("idle", "stopped")
 
 
@@ -162,6 +156,6 @@ def test_an_error_in_a_run_or_after_it_becomes_the_outcome(where):
         raise DataError("the counts are odd")
 
     session, model = run(broken if where == "work" else lambda *_: 1, broken)
-    until_done(session.poll)
+    wait_for(session.poll)
     assert (model.outcome, model.outcome_kind) == ("the counts are odd", "error")
     assert session.poll()

@@ -14,7 +14,7 @@ def table(qtbot):
     qtbot.waitExposed(table)
     table.activateWindow()
     table.setFocus()
-    qtbot.waitUntil(lambda: focused(table) is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: focused(table) is not None)
     return table
 
 

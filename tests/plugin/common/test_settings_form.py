@@ -109,7 +109,7 @@ def test_text_that_is_being_typed_is_not_replaced(form, qtbot):
 def focus(qtbot, field):
     field.window().activateWindow()
     field.setFocus()
-    qtbot.waitUntil(field.hasFocus, timeout=10_000)
+    qtbot.waitUntil(field.hasFocus)
 
 
 def test_whole_numbers_stay_within_the_limits_of_the_setting(form, qtbot):

@@ -42,7 +42,7 @@ def added(viewer, add):
 
 def compute(qtbot, dock):
     qtbot.mouseClick(dock.residual_page.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.model.status == "idle", timeout=10_000)
+    qtbot.waitUntil(lambda: dock.model.status == "idle")
 
 
 def run(dock, viewer):

@@ -13,6 +13,7 @@ from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.common.jobs import Latest
 from napari_xrf_denoise.spectroscopy.element_symbols import in_greek
 from tests.helpers.dock_work import add_spectra, click
+from tests.helpers.patience import PATIENCE
 
 FE = "6.40 keV (Fe Ka)"
 
@@ -68,8 +69,7 @@ def wait_for(qtbot, viewer, picture):
         lambda: (
             "Compare" in viewer.layers
             and np.allclose(shown(viewer), np.asarray(picture), rtol=1e-5)
-        ),
-        timeout=5000,
+        )
     )
 
 
@@ -118,7 +118,7 @@ def test_the_picture_is_on_top_and_lies_on_the_raw_layer(qtbot, pair, compare):
     pair.layers["map"].translate = (0.0, 30.0, -20.0)
     pair.layers.selection.active = pair.layers["map"]
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     layer = pair.layers["Compare"]
     assert pair.layers[-1] == layer
     assert layer.visible
@@ -132,14 +132,14 @@ def test_the_picture_is_on_top_and_lies_on_the_raw_layer(qtbot, pair, compare):
 
 def test_off_takes_the_picture_away(qtbot, pair, compare):
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     click(qtbot, compare.view_page.buttons["off"])
-    qtbot.waitUntil(lambda: "Compare" not in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" not in pair.layers)
 
 
 def test_the_picture_deleted_by_the_user_stays_away(qtbot, pair, compare):
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     pair.layers.remove("Compare")
     assert compare.view_page.buttons["off"].isChecked()
     pair.dims.set_current_step(0, 10)
@@ -192,16 +192,16 @@ def test_blink_keeps_its_rate(qtbot, compare, rate):
 def test_blink_ends_when_the_dock_is_hidden(qtbot, pair, compare):
     compare.view_page.rate_field.setValue(3)
     click(qtbot, compare.view_page.buttons["blink"])
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     compare.parent().hide()
-    qtbot.waitUntil(lambda: "Compare" not in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" not in pair.layers)
 
 
 def test_same_contrast_is_the_same_for_both_while_it_is_on(qtbot, pair, compare):
     raw, smooth = pair.layers["map"], pair.layers["map denoised"]
     raw.contrast_limits, smooth.contrast_limits = (0, 9), (0, 5)
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     compare.view_page.contrast_box.click()
     assert tuple(smooth.contrast_limits) == (0, 9)
     smooth.contrast_limits = (1, 4)
@@ -233,7 +233,7 @@ def has_residual(viewer):
 def compute(qtbot, viewer, compare):
     compare.pages.setCurrentIndex(1)
     click(qtbot, compare.residual_page.button)
-    qtbot.waitUntil(lambda: has_residual(viewer), timeout=10_000)
+    qtbot.waitUntil(lambda: has_residual(viewer))
 
 
 def standard(raw, rate):
@@ -322,7 +322,7 @@ def slow_pair(pair, small_map):
     def read(block):
         if armed.is_set():
             asked.set()
-            opened.wait(20)
+            opened.wait(PATIENCE)
         return block
 
     lazy = dask.array.from_array(small_map.counts, chunks=(1, 4, 16, 128))
@@ -339,13 +339,13 @@ def test_stop_ends_the_computation_without_a_layer(qtbot, pair, compare, slow_pa
     page = compare.residual_page
     compare.pages.setCurrentIndex(1)
     click(qtbot, page.button)
-    qtbot.waitUntil(asked.is_set, timeout=5000)
+    qtbot.waitUntil(asked.is_set)
     assert page.button.text() == "Stop"
     assert page.progress_bar.isVisible()
-    qtbot.waitUntil(lambda: "adding up map" in page.stage_label.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "adding up map" in page.stage_label.text())
     click(qtbot, page.button)
     opened.set()
-    qtbot.waitUntil(lambda: page.button.text() == "Compute residuals", timeout=5000)
+    qtbot.waitUntil(lambda: page.button.text() == "Compute residuals")
     assert "Stopped" in page.outcome_label.text()
     assert not has_residual(pair)
 
@@ -354,12 +354,11 @@ def test_the_dock_closed_during_a_computation_ends_it(qtbot, pair, compare, slow
     opened, asked = slow_pair
     compare.pages.setCurrentIndex(1)
     click(qtbot, compare.residual_page.button)
-    qtbot.waitUntil(asked.is_set, timeout=5000)
+    qtbot.waitUntil(asked.is_set)
     pair.window.remove_dock_widget(compare)
     opened.set()
     qtbot.waitUntil(
-        lambda: not any(thread.name == "xrf-compare" for thread in threading.enumerate()),
-        timeout=5000,
+        lambda: not any(thread.name == "xrf-compare" for thread in threading.enumerate())
     )
     qtbot.wait(200)
     assert not has_residual(pair)
@@ -371,7 +370,7 @@ def test_a_swipe_of_slow_counts_leaves_the_window_alive(
 ):
     opened, asked = slow_pair
     swipe(qtbot, compare)
-    qtbot.waitUntil(asked.is_set, timeout=5000)
+    qtbot.waitUntil(asked.is_set)
     qtbot.wait(100)
     assert "Compare" not in pair.layers
     opened.set()
@@ -425,9 +424,9 @@ def test_layers_that_do_not_fit_are_refused_in_words(qtbot, pair, compare, small
 
 def test_removed_layers_end_the_swipe(qtbot, pair, compare):
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     pair.layers.remove("map denoised")
-    qtbot.waitUntil(lambda: "Compare" not in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" not in pair.layers)
     assert "Layers > Filter > Denoise" in compare.problem_label.text()
     pair.layers.clear()
     assert "Open Sample" in compare.problem_label.text()
@@ -441,7 +440,7 @@ def test_spectra_have_residuals_but_no_picture(qtbot, viewer, dock):
     compare.pages.setCurrentIndex(1)
     click(qtbot, compare.residual_page.button)
     plot = compare.residual_page.plot
-    qtbot.waitUntil(lambda: plot.drawn()[1].size > 0, timeout=5000)
+    qtbot.waitUntil(lambda: plot.drawn()[1].size > 0)
     # Channel 0 has a rate of 0.
     mean, expected = raw.counts.mean(axis=(0, 1, 2))[1:], smooth[0, 0, 0, 1:]
     residuals = (mean - expected) / np.sqrt(expected / 4)
@@ -458,9 +457,9 @@ def test_the_viewer_closed_while_blinking(qtbot, make_napari_viewer, small_map, 
     number = len(point.callbacks)
     compare.view_page.contrast_box.click()
     click(qtbot, compare.view_page.buttons["blink"])
-    qtbot.waitUntil(lambda: "Compare" in viewer.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in viewer.layers)
     viewer.close()
-    qtbot.waitUntil(lambda: len(point.callbacks) < number, timeout=5000)
+    qtbot.waitUntil(lambda: len(point.callbacks) < number)
 
 
 def test_colours_follow_the_theme(pair, compare):
@@ -474,7 +473,7 @@ def test_another_pair_has_no_picture_until_its_own_is_read(
     qtbot, pair, compare, truth, monkeypatch
 ):
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     other = to_layer(truth.replace(counts=2 * truth.counts, name="other"))
     pair.add_layer(other)
     monkeypatch.setattr(Latest, "want", lambda *_: None)  # as slow as can be
@@ -491,7 +490,7 @@ def test_pictures_lie_where_a_turned_layer_lies(qtbot, pair, compare):
     raw = pair.layers["map"]
     raw.rotate = (0, 0, 30)
     swipe(qtbot, compare)
-    qtbot.waitUntil(lambda: "Compare" in pair.layers, timeout=5000)
+    qtbot.waitUntil(lambda: "Compare" in pair.layers)
     compute(qtbot, pair, compare)
     for layer in (pair.layers["Compare"], residual_layer(pair)):
         np.testing.assert_allclose(layer.data_to_world((3, 7)), raw.data_to_world((0, 3, 7))[1:])

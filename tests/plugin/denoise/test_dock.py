@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.layers.convert import to_layer
 from tests.helpers.dock_work import click, type_in
+from tests.helpers.patience import PATIENCE
 
 PLUGIN = "napari-xrf-denoise"
 
@@ -36,14 +37,14 @@ def test_a_click_on_denoise_adds_a_layer_beside_the_raw_one(qtbot, viewer_with_m
     assert panel.button.text() == "Denoise"
     click(qtbot, panel.button)
     assert panel.button.text() == "Stop"
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
     layer = viewer_with_map.layers["map denoised"]
     assert layer.data.shape == raw.data.shape
     np.testing.assert_array_equal(layer.scale, raw.scale)
     assert layer.units == raw.units
     assert layer.axis_labels == raw.axis_labels
     assert layer.data.sum() == pytest.approx(raw.data.sum(), rel=0.02)
-    qtbot.waitUntil(lambda: "ose gain" in panel.report_label.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "ose gain" in panel.report_label.text())
     assert not panel.progress_bar.isVisible()
 
 
@@ -54,18 +55,18 @@ def test_the_sample_can_be_denoised(qtbot, viewer, dock):
     panel.method_box.setCurrentText("pca")
     panel.preset_box.setCurrentText("fast")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer.layers, timeout=100_000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer.layers)
 
 
 def test_stop_ends_a_real_run_without_a_layer(qtbot, viewer_with_map, panel):
     panel.method_box.setCurrentText("spectrum")
     panel.preset_box.setCurrentText("best")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.model.fraction > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.model.fraction > 0)
     assert panel.progress_bar.isVisible()
     assert panel.stage_label.text()
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise")
     assert "Stopped" in panel.report_label.text()
     assert [layer.name for layer in viewer_with_map.layers] == ["map"]
 
@@ -76,7 +77,7 @@ def test_settings_cannot_be_changed_during_a_run(qtbot, panel, gate):
     assert not panel.method_box.isEnabled()
     assert not panel.layer_list.isEnabled()
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise")
     assert panel.method_box.isEnabled()
 
 
@@ -86,7 +87,7 @@ def test_the_result_belongs_to_the_layer_as_it_was(qtbot, viewer_with_map, panel
     before = layers["map"].data.sum()
     panel.session.engine = gate
     click(qtbot, panel.button)
-    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    qtbot.waitUntil(gate.began.is_set)
     if what == "removed":
         layers.remove("map")
     elif what == "renamed":
@@ -97,7 +98,7 @@ def test_the_result_belongs_to_the_layer_as_it_was(qtbot, viewer_with_map, panel
         viewer.add_image(np.ones((8, 8)), name="photo")
         layers.selection.active = layers["photo"]
     gate.open.set()
-    qtbot.waitUntil(lambda: "map denoised" in layers, timeout=60_000)
+    qtbot.waitUntil(lambda: "map denoised" in layers)
     result = layers["map denoised"]
     assert result.data.sum() == pytest.approx(before, rel=0.02)
     assert result.metadata["denoising"]["source"] == "map"
@@ -106,9 +107,9 @@ def test_the_result_belongs_to_the_layer_as_it_was(qtbot, viewer_with_map, panel
 def test_the_dock_closed_during_a_run_stops_it(qtbot, viewer_with_map, panel, gate):
     panel.session.engine = gate
     click(qtbot, panel.button)
-    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    qtbot.waitUntil(gate.began.is_set)
     viewer_with_map.window.remove_dock_widget(panel)
-    assert gate.ended.wait(10)
+    assert gate.ended.wait(PATIENCE)
     qtbot.wait(300)
     assert [layer.name for layer in viewer_with_map.layers] == ["map"]
     viewer_with_map.layers["map"].name = "ore"
@@ -122,12 +123,11 @@ def test_the_viewer_closed_during_a_run_stops_it(qtbot, make_napari_viewer, smal
     panel = dock(viewer, "Denoise")
     panel.session.engine = gate
     click(qtbot, panel.button)
-    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    qtbot.waitUntil(gate.began.is_set)
     viewer.close()
-    qtbot.waitUntil(gate.ended.is_set, timeout=10_000)
+    qtbot.waitUntil(gate.ended.is_set)
     qtbot.waitUntil(
-        lambda: not any(thread.name == "xrf-denoise" for thread in threading.enumerate()),
-        timeout=10_000,
+        lambda: not any(thread.name == "xrf-denoise" for thread in threading.enumerate())
     )
 
 
@@ -151,7 +151,7 @@ def test_ticked_layers_are_denoised_together(qtbot, viewer_with_map, panel, smal
         panel.layer_list.item(row).setCheckState(Qt.CheckState.Checked)
     assert "2 repeats" in panel.plan_label.text()
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
     assert viewer_with_map.layers["map denoised"].metadata["denoising"]["repeats"] == 2
 
 
@@ -179,7 +179,7 @@ def test_the_plan_follows_the_settings(panel):
 def test_an_error_stands_in_the_panel(qtbot, viewer_with_map, panel):
     viewer_with_map.layers["map"].data = np.zeros((128, 16, 16), np.uint16)
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise")
     assert "all counts are zero" in panel.report_label.text()
     assert panel.report_label.isVisible()
 
@@ -212,7 +212,7 @@ def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, pane
     panel.method_box.setCurrentText("stack")
     shown = drawn_pictures(panel, monkeypatch)
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
     raw, made = shown[-1]
     channel = panel.viewer.dims.current_step[0]
     np.testing.assert_array_equal(raw, viewer_with_map.layers["map"].data[channel])
@@ -220,7 +220,7 @@ def test_it_shows_how_it_goes_and_leaves_the_curves(qtbot, viewer_with_map, pane
     assert "keV" in panel.live.pictures.words.text()
     assert {"training", "held-out"} == set(panel.live.loss_plot.points)
     assert set(panel.live.gain_plot.points) == {"dose gain"}
-    qtbot.waitUntil(panel.report_label.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.report_label.isVisible)
     assert not panel.history.is_open
 
 
@@ -236,7 +236,7 @@ def test_the_raw_picture_is_of_all_layers_together(
     panel.method_box.setCurrentText("stack")
     shown = drawn_pictures(panel, monkeypatch)
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: len(layers) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: len(layers) == 3)
     channel = panel.viewer.dims.current_step[0]
     both = layers["map"].data[channel].astype(float) + layers["second"].data[channel]
     np.testing.assert_array_equal(shown[-1][0], both)
@@ -246,8 +246,8 @@ def test_a_file_is_replaced_only_when_that_is_confirmed(
     qtbot, viewer_with_map, panel, tmp_path, monkeypatch
 ):
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
-    qtbot.waitUntil(panel.save_button.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
+    qtbot.waitUntil(panel.save_button.isVisible)
     old = tmp_path / "old.safetensors"
     old.write_text("mine")
     answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
@@ -263,18 +263,18 @@ def test_a_file_is_replaced_only_when_that_is_confirmed(
 
 def test_with_a_model_again_offers_to_learn_a_new_one(qtbot, viewer_with_map, panel):
     click(qtbot, panel.button)
-    qtbot.waitUntil(panel.again_button.isVisible, timeout=60_000)
+    qtbot.waitUntil(panel.again_button.isVisible)
     panel.model.trained = panel.model.models[0]
     panel.again_menu.aboutToShow.emit()
     (entry,) = panel.again_menu.actions()
     entry.trigger()
     assert panel.model.trained is None
-    qtbot.waitUntil(lambda: len(viewer_with_map.layers) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: len(viewer_with_map.layers) == 3)
 
 
 def test_the_report_has_a_row_for_each_line(qtbot, viewer_with_map, panel):
     click(qtbot, panel.button)
-    qtbot.waitUntil(panel.gain_table.isVisible, timeout=60_000)
+    qtbot.waitUntil(panel.gain_table.isVisible)
     windows = panel.model.result.report.windows
     names = [row.name for row in panel.gain_table.shown_rows()]
     assert names[0] == "all counts"
@@ -284,13 +284,13 @@ def test_the_report_has_a_row_for_each_line(qtbot, viewer_with_map, panel):
 
 def test_again_with_another_seed_adds_a_second_layer(qtbot, viewer_with_map, panel):
     click(qtbot, panel.button)
-    qtbot.waitUntil(panel.again_button.isVisible, timeout=60_000)
+    qtbot.waitUntil(panel.again_button.isVisible)
     panel.again_menu.aboutToShow.emit()
     entries = {action.text(): action for action in panel.again_menu.actions()}
     assert "preset best" in entries
     assert "method stack" in entries
     entries["seed 1"].trigger()
-    qtbot.waitUntil(lambda: len(viewer_with_map.layers) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: len(viewer_with_map.layers) == 3)
     assert viewer_with_map.layers[-1].metadata["denoising"]["settings"]["seed"] == 1
     assert viewer_with_map.layers[-1].metadata["denoising"]["source"] == "map"
 
@@ -299,8 +299,8 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     qtbot, viewer_with_map, panel, small_map, tmp_path, monkeypatch
 ):
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers, timeout=60_000)
-    qtbot.waitUntil(panel.save_button.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: "map denoised" in viewer_with_map.layers)
+    qtbot.waitUntil(panel.save_button.isVisible)
     path = tmp_path / "of my map.safetensors"
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_, **__: (str(path.with_suffix("")), "")
@@ -315,8 +315,8 @@ def test_a_model_is_saved_and_applied_to_another_layer(
     assert not panel.method_box.isEnabled()
     assert "no training" in panel.plan_label.text()
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "other denoised" in viewer_with_map.layers, timeout=60_000)
-    qtbot.waitUntil(panel.again_button.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: "other denoised" in viewer_with_map.layers)
+    qtbot.waitUntil(panel.again_button.isVisible)
     panel.model_box.activated.emit(0)
     assert panel.method_box.isEnabled()
 
@@ -355,11 +355,11 @@ def test_it_asks_before_the_window_closes_in_a_run(qtbot, panel, gate, monkeypat
     assert asked == []
     panel.session.engine = gate
     click(qtbot, panel.button)
-    qtbot.waitUntil(gate.began.is_set, timeout=60_000)
+    qtbot.waitUntil(gate.began.is_set)
     assert panel.eventFilter(window, ClosedByHand()) == (answer == "Cancel")
     assert len(asked) == 1
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.button.text() == "Denoise", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.button.text() == "Denoise")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -381,8 +381,7 @@ def test_two_viewers_have_panels_of_their_own(qtbot, make_napari_viewer, small_m
         click(qtbot, panel.button)
     for number, viewer in enumerate(viewers):
         qtbot.waitUntil(
-            lambda viewer=viewer, number=number: f"map {number} denoised" in viewer.layers,
-            timeout=60_000,
+            lambda viewer=viewer, number=number: f"map {number} denoised" in viewer.layers
         )
         assert len(viewer.layers) == 2
 
@@ -399,4 +398,4 @@ for name in ("Denoise", "Spectrum", "Element maps"):
 assert "torch" not in sys.modules
 viewer.close()
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

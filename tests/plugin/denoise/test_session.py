@@ -1,4 +1,3 @@
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +9,7 @@ from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.denoise import session as denoise_session
 from napari_xrf_denoise.plugin.denoise.model import DenoiseModel
 from napari_xrf_denoise.plugin.denoise.session import DenoiseSession
+from tests.helpers.patience import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def session_of(model, added, engine=xrf.denoise):
     return DenoiseSession(model, lambda data, attributes: added.append((data, attributes)), engine)
 
 
-def finish(session, model, seconds=60):
-    end = time.monotonic() + seconds
-    while model.status != "idle":
-        assert time.monotonic() < end, "the run did not end"
+def finish(session, model):
+    def is_idle():
         session.poll()
-        time.sleep(0.01)
+        return model.status == "idle"
+
+    wait_for(is_idle)
 
 
 def test_a_run_adds_one_layer_with_its_report(model, added):
@@ -96,10 +96,10 @@ def test_stopping_adds_nothing_and_says_so(model, added, gate):
     session = session_of(model, added, gate)
     session.prepare()
     session.start()
-    assert gate.began.wait(30)
+    assert gate.began.wait(PATIENCE)
     session.stop()
     assert model.status == "stopping"
-    finish(session, model, 10)
+    finish(session, model)
     assert added == []
     assert model.outcome_kind == "stopped"
 
@@ -111,7 +111,7 @@ def test_a_result_that_comes_after_stop_is_not_added(model, added, gate):
     session = session_of(model, added, deaf)
     session.prepare()
     session.start()
-    assert gate.began.wait(30)
+    assert gate.began.wait(PATIENCE)
     session.stop()
     gate.open.set()
     finish(session, model)
@@ -296,11 +296,7 @@ def test_threads_are_limited_during_the_run_only(model, added):
 def test_stop_after_the_layer_was_added_tells_of_the_layer(model, added):
     session = session_of(model, added)
     session.prepare()
-    end = time.monotonic() + 60
-    while not added:
-        assert time.monotonic() < end
-        session.poll()
-        time.sleep(0.01)
+    wait_for(lambda: session.poll() or added)
     session.stop()
     finish(session, model)
     assert model.outcome_kind == "report"

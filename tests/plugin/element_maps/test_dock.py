@@ -10,6 +10,7 @@ from napari_xrf_denoise.plugin.element_maps import session as element_session
 from napari_xrf_denoise.plugin.element_maps.model import ElementModel
 from napari_xrf_denoise.plugin.element_maps.recipe import MapRecipe
 from tests.helpers.dock_work import click
+from tests.helpers.patience import PATIENCE
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def pair(viewer_with_map, small_map):
 def add(qtbot, panel, elements):
     panel.elements_field.setText(elements)
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.model.status == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.status == "idle")
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -72,7 +73,7 @@ def test_return_in_the_field_adds_the_map(qtbot, viewer_with_map, panel):
     panel.elements_field.clear()
     qtbot.keyClicks(panel.elements_field, "Ca")
     qtbot.keyClick(panel.elements_field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Ca Ka of map" in viewer_with_map.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "Ca Ka of map" in viewer_with_map.layers)
 
 
 def test_a_line_outside_the_energies_is_said_and_the_other_maps_are_added(
@@ -95,7 +96,7 @@ def test_an_element_that_does_not_exist_is_said_in_the_panel(qtbot, viewer_with_
 
 def test_overlapping_lines_are_named_before_and_after_the_map_is_added(qtbot, panel):
     panel.elements_field.setText("As")
-    qtbot.waitUntil(lambda: "Pb Lα (10.54 keV)" in panel.warning_label.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "Pb Lα (10.54 keV)" in panel.warning_label.text())
     add(qtbot, panel, "As")
     assert panel.warning_label.isVisible()
     panel.elements_field.setText("Cu")
@@ -144,12 +145,12 @@ def test_stop_ends_it_and_adds_nothing(qtbot, viewer_with_map, panel, monkeypatc
     monkeypatch.setattr(MapRecipe, "compute", wait)
     panel.elements_field.setText("Fe")
     click(qtbot, panel.button)
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     assert panel.button.text() == "Stop"
     assert panel.progress_bar.isVisible()
     click(qtbot, panel.button)
-    assert ended.wait(20)
-    qtbot.waitUntil(lambda: panel.button.text() == "Add map", timeout=20_000)
+    assert ended.wait(PATIENCE)
+    qtbot.waitUntil(lambda: panel.button.text() == "Add map")
     assert "Stopped" in panel.message.text()
     assert len(viewer_with_map.layers) == 1
 
@@ -163,13 +164,13 @@ def test_the_panel_is_usable_in_a_narrow_dock(panel):
 
 def test_stop_leaves_the_tables_of_lines_to_be_loaded(qtbot, monkeypatch):
     loaded = threading.Event()
-    monkeypatch.setattr(element_session, "lines_between", lambda *_, **__: loaded.wait(10))
+    monkeypatch.setattr(element_session, "lines_between", lambda *_, **__: loaded.wait(PATIENCE))
     model = ElementModel()
     session = element_session.ElementSession(model, None)
     session.learn_lines()
     session.stop()
     loaded.set()
-    qtbot.waitUntil(session.poll, timeout=5000)
+    qtbot.waitUntil(session.poll)
     assert model.knows_lines
 
 

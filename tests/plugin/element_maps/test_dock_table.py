@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt
 @pytest.fixture
 def panel(viewer_with_map, dock, qtbot):
     panel = dock(viewer_with_map, "Element maps")
-    qtbot.waitUntil(lambda: panel.model.knows_lines, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.knows_lines)
     return panel
 
 

@@ -16,20 +16,20 @@ def panel(viewer_with_map, dock, qtbot):
     panel.list_fold.button.setChecked(True)
     panel.elements_field.setText("Fe, Ca")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.model.status == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.status == "idle")
     return panel
 
 
 def update(qtbot, panel):
     click(qtbot, panel.list_page.update_button)
-    qtbot.waitUntil(lambda: panel.model.status == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.status == "idle")
 
 
 def save(qtbot, panel, monkeypatch, path, kind="OME-TIFF (*.ome.tif)", answer=None):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), kind))
     monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
     click(qtbot, panel.list_page.save_button)
-    qtbot.waitUntil(lambda: panel.model.status == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.status == "idle")
 
 
 def test_the_maps_of_the_layer_are_listed(panel):
@@ -75,7 +75,7 @@ def test_renewed_maps_of_raw_and_denoised_keep_one_contrast(
     panel.partner_box.setChecked(True)
     panel.elements_field.setText("Ti")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: "Ti Ka of denoised" in viewer_with_map.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "Ti Ka of denoised" in viewer_with_map.layers)
     source = viewer_with_map.layers["map"]
     source.data = 3 * np.asarray(source.data)
     update(qtbot, panel)
@@ -119,7 +119,7 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
     before = path.read_bytes()
     panel.elements_field.setText("Ti")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: len(panel.model.maps_of_source()) == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.model.maps_of_source()) == 3)
     no, yes = QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes
     save(qtbot, panel, monkeypatch, tmp_path / "maps", answer=no)
     assert path.read_bytes() == before
@@ -153,7 +153,7 @@ def test_a_window_of_channels_is_the_same_after_calibration_and_update(
     panel = dock(viewer, "Element maps")
     panel.model.change(low=4.0, high=12.0)
     panel.session.add([panel.model.own_recipe()])
-    qtbot.waitUntil(lambda: bool(panel.model.maps), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(panel.model.maps))
     calibrate_layer(source, small_map.energy, energy_axis=0)
     update(qtbot, panel)
     layer = panel.model.maps[0]

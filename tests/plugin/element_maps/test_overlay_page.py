@@ -9,7 +9,7 @@ def panel(viewer_with_map, dock, qtbot):
     panel.overlay_fold.button.setChecked(True)
     panel.elements_field.setText("Fe, Ca, Ti")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: len(panel.model.maps) == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.model.maps) == 3)
     return panel
 
 

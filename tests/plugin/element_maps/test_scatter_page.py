@@ -1,14 +1,12 @@
-from itertools import pairwise
-
 import numpy as np
 import pyqtgraph as pg
 import pytest
 from napari.layers import Labels
 from napari.utils._proxies import PublicOnlyProxy
-from qtpy.QtCore import Qt
 
 from napari_xrf_denoise.plugin.element_maps.scatter_model import MOST_POINTS, density
 from tests.helpers.dock_work import click
+from tests.helpers.mouse import lasso
 
 
 @pytest.fixture
@@ -17,7 +15,7 @@ def panel(viewer_with_map, dock, qtbot):
     panel.scatter_fold.button.setChecked(True)
     panel.elements_field.setText("Fe, Ca")
     click(qtbot, panel.button)
-    qtbot.waitUntil(lambda: panel.scatter_page.plot.values()[0].size > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.scatter_page.plot.values()[0].size > 0)
     return panel
 
 
@@ -29,19 +27,9 @@ def points(plot):
 
 def draw(qtbot, panel, low, high):
     """Draw around a rectangle of counts with the mouse."""
-    plot = panel.scatter_page.plot
-    qtbot.wait(50)  # until the plot has its new range
-    view = plot.viewport()
     (left, bottom), (right, top) = low, high
     corners = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
-    places = [plot.place_of(*corner) for corner in corners]
-    qtbot.mouseMove(view, places[0])
-    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=places[0])
-    for before, after in pairwise(places):
-        for share in (0.25, 0.5, 0.75, 1.0):
-            qtbot.mouseMove(view, before + (after - before) * share)
-            qtbot.wait(5)
-    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=places[-1])
+    lasso(qtbot, panel.scatter_page.plot, corners)
 
 
 def inside(viewer, low, high):

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from tests.helpers.mouse import settled
+
 
 @pytest.fixture
 def panel(viewer_with_map, dock, qtbot):
     panel = dock(viewer_with_map, "Element maps")
     panel.window_fold.button.setChecked(True)
-    qtbot.waitUntil(lambda: panel.model.knows_lines, timeout=20_000)
-    qtbot.waitUntil(lambda: panel.window_page.plot.drawn()[0].size > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.model.knows_lines)
+    qtbot.waitUntil(lambda: panel.window_page.plot.drawn()[0].size > 0)
     return panel
 
 
@@ -39,7 +41,7 @@ def test_the_map_of_a_typed_window_is_added(qtbot, viewer_with_map, panel, small
         field.selectAll()
         qtbot.keyClicks(field, text)
     qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "3 to 5 keV of map" in viewer_with_map.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: "3 to 5 keV of map" in viewer_with_map.layers)
     centers = small_map.energy.centers
     expected = small_map.counts[0][..., (centers >= 3) & (centers < 5)].sum(axis=-1)
     layer = viewer_with_map.layers["3 to 5 keV of map"]
@@ -51,6 +53,7 @@ def test_the_map_of_a_typed_window_is_added(qtbot, viewer_with_map, panel, small
 def test_a_dragged_window_is_typed_into_the_fields(qtbot, panel):
     page = panel.window_page
     panel.model.change(low=3.0, high=8.0)
+    settled(qtbot, page.plot)
     view = page.plot.viewport()
     start, stop = page.plot.place_of(5.5), page.plot.place_of(10.0)
     qtbot.mouseMove(view, start)
@@ -78,7 +81,7 @@ def test_a_window_without_extent_is_said_in_words(qtbot, viewer_with_map, panel)
     page.low_field.setValue(9.0)
     page.high_field.setValue(8.0)
     qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "begins below its end" in panel.message.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "begins below its end" in panel.message.text())
     assert len(viewer_with_map.layers) == 1
 
 

@@ -67,7 +67,7 @@ def choose(qtbot, dialog, dataset):
 
 
 def wait_for_preview(qtbot, dialog):
-    qtbot.waitUntil(lambda: dialog.preview_words.text().startswith("Preview of"), timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.preview_words.text().startswith("Preview of"))
 
 
 def test_arrays_are_listed_with_their_shapes(dialog):
@@ -161,7 +161,7 @@ def test_a_file_that_vanishes_under_the_dialog_is_said_in_it(qtbot, dialog, path
     wait_for_preview(qtbot, dialog)
     path.unlink()
     dialog.energy_box.setCurrentIndex(0)
-    qtbot.waitUntil(lambda: "unknown.h5" in dialog.preview_words.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "unknown.h5" in dialog.preview_words.text())
     assert dialog.picture.picture.size == 0
 
 

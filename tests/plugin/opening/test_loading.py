@@ -30,7 +30,7 @@ def test_the_layer_gets_its_counts_when_all_are_loaded(viewer, qtbot):
     layer = lazy_layer()
     viewer.add_layer(layer)
     layer.contrast_limits = (0, 7)
-    qtbot.waitUntil(lambda: not is_dask(layer.data), timeout=10_000)
+    qtbot.waitUntil(lambda: not is_dask(layer.data))
     np.testing.assert_array_equal(layer.data, COUNTS[0].transpose(2, 0, 1))
     np.testing.assert_array_equal(image_from_layer(layer).counts, COUNTS)
     assert tuple(layer.contrast_limits) == (0, 7)
@@ -50,9 +50,9 @@ def test_a_removed_layer_ends_its_loading(viewer, qtbot, monkeypatch):
     follow(viewer)
     layer = lazy_layer()
     viewer.add_layer(layer)
-    qtbot.waitUntil(began.is_set, timeout=5000)
+    qtbot.waitUntil(began.is_set)
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: not loading(), timeout=10_000)
+    qtbot.waitUntil(lambda: not loading())
     assert is_dask(layer.data)
 
 
@@ -66,7 +66,7 @@ def test_a_failure_is_told_and_the_layer_stays(viewer, qtbot, monkeypatch):
     follow(viewer)
     layer = lazy_layer()
     viewer.add_layer(layer)
-    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(told))
     assert "scan: the disk is gone" in told[0]
     assert is_dask(layer.data)
 

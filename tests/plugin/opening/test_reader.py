@@ -273,5 +273,5 @@ def test_a_map_that_stays_on_the_disk_is_loaded_while_it_is_shown(
     path = xrf.write(tmp_path / "map.h5", xrf.SpectrumImage(counts))
     monkeypatch.setattr("napari_xrf_denoise.io.base.memory.IN_MEMORY_BYTES", 0)
     (layer,) = viewer.open(path, plugin="napari-xrf-denoise")
-    qtbot.waitUntil(lambda: isinstance(layer.data, np.ndarray), timeout=10_000)
+    qtbot.waitUntil(lambda: isinstance(layer.data, np.ndarray))
     np.testing.assert_array_equal(layer.data, counts[0].transpose(2, 0, 1))

@@ -44,7 +44,7 @@ def run(qtbot, viewer):
     def run(form):
         before = list(viewer.layers)
         click(qtbot, form.call_button.native)
-        qtbot.waitUntil(lambda: form.preparation.job is None, timeout=60_000)
+        qtbot.waitUntil(lambda: form.preparation.job is None)
         added = [layer for layer in viewer.layers if layer not in before]
         assert len(added) == 1, form.preparation.message.text()
         return added[0]

@@ -48,6 +48,6 @@ def test_fractions_are_refused_in_words(qtbot, viewer, dock, show, detectors, me
     show(detectors.replace(counts=detectors.counts * np.float32(0.7)))
     form = dock(viewer, "Align repeats")
     form.call_button.native.click()
-    qtbot.waitUntil(lambda: form.preparation.job is None, timeout=10_000)
+    qtbot.waitUntil(lambda: form.preparation.job is None)
     assert "whole" in message(form)
     assert len(viewer.layers) == 1

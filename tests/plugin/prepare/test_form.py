@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.plugin.prepare.form import LAYER, Step, preparing
 from tests.helpers.dock_work import click
+from tests.helpers.patience import PATIENCE
 
 NAMES = ("Align repeats", "Counts to photons", "Normalise", "Sum repeats", "Crop")
 
@@ -73,7 +74,7 @@ class Gate:
     def __call__(self, image):
         self.thread = threading.current_thread()
         self.began.set()
-        assert self.open.wait(60)
+        assert self.open.wait(PATIENCE)
         if self.error is not None:
             raise self.error
         return image
@@ -105,17 +106,17 @@ def held(viewer, gate):
 def test_the_window_answers_while_it_works(qtbot, viewer, held, gate, show, detectors, message):
     show(detectors)
     click(qtbot, held.call_button.native)
-    qtbot.waitUntil(gate.began.is_set, timeout=10_000)
+    qtbot.waitUntil(gate.began.is_set)
     assert gate.thread is not threading.main_thread()
     assert "Working on “detectors”" in message(held)
-    qtbot.waitUntil(lambda: not held.call_button.enabled, timeout=10_000)
+    qtbot.waitUntil(lambda: not held.call_button.enabled)
     ticks = []
     timer = QTimer(held.native)
     timer.timeout.connect(lambda: ticks.append(1))
     timer.start(5)
-    qtbot.waitUntil(lambda: len(ticks) > 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(ticks) > 5)
     gate.open.set()
-    qtbot.waitUntil(lambda: "detectors held" in viewer.layers, timeout=10_000)
+    qtbot.waitUntil(lambda: "detectors held" in viewer.layers)
     assert message(held) == "Added layer “detectors held”."
     assert held.call_button.enabled
 
@@ -125,10 +126,10 @@ def test_a_layer_that_is_deleted_meanwhile_still_has_a_result(
 ):
     layer = show(detectors)
     click(qtbot, held.call_button.native)
-    qtbot.waitUntil(gate.began.is_set, timeout=10_000)
+    qtbot.waitUntil(gate.began.is_set)
     viewer.layers.remove(layer)
     gate.open.set()
-    qtbot.waitUntil(lambda: "detectors held" in viewer.layers, timeout=10_000)
+    qtbot.waitUntil(lambda: "detectors held" in viewer.layers)
 
 
 def test_a_form_that_is_closed_meanwhile_still_gives_a_result(
@@ -136,10 +137,10 @@ def test_a_form_that_is_closed_meanwhile_still_gives_a_result(
 ):
     show(detectors)
     click(qtbot, held.call_button.native)
-    qtbot.waitUntil(gate.began.is_set, timeout=10_000)
+    qtbot.waitUntil(gate.began.is_set)
     viewer.window.remove_dock_widget(held.native)
     gate.open.set()
-    qtbot.waitUntil(lambda: "detectors held" in viewer.layers, timeout=10_000)
+    qtbot.waitUntil(lambda: "detectors held" in viewer.layers)
     show(detectors.replace(name="other"))
     assert "Added" in held.preparation.message.text()
 
@@ -149,7 +150,7 @@ def test_an_error_is_said_in_the_form(qtbot, viewer, held, gate, show, detectors
     gate.open.set()
     show(detectors)
     click(qtbot, held.call_button.native)
-    qtbot.waitUntil(lambda: held.preparation.job is None, timeout=10_000)
+    qtbot.waitUntil(lambda: held.preparation.job is None)
     assert message(held) == "no beam"
     assert [layer.name for layer in viewer.layers] == ["detectors"]
     assert held.call_button.enabled
@@ -158,10 +159,10 @@ def test_an_error_is_said_in_the_form(qtbot, viewer, held, gate, show, detectors
 def test_a_window_can_be_closed_meanwhile(qtbot, viewer, held, gate, show, detectors):
     show(detectors)
     click(qtbot, held.call_button.native)
-    qtbot.waitUntil(gate.began.is_set, timeout=10_000)
+    qtbot.waitUntil(gate.began.is_set)
     job = held.preparation.job
     viewer.close()
     gate.open.set()
-    assert job.wait(10)
+    assert job.wait(PATIENCE)
     qtbot.wait(100)
     assert "detectors held" not in viewer.layers

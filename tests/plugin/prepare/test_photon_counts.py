@@ -53,6 +53,6 @@ def test_counts_that_have_no_such_unit_are_left_alone(
     form = dock(viewer, "Counts to photons")
     type_in(qtbot, form.unit, typed)
     form.call_button.native.click()
-    qtbot.waitUntil(lambda: form.preparation.job is None, timeout=10_000)
+    qtbot.waitUntil(lambda: form.preparation.job is None)
     assert words in message(form)
     assert len(viewer.layers) == 1

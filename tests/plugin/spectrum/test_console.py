@@ -25,7 +25,7 @@ def run(panel):
 
 def assert_same_as_drawn(qtbot, panel, labels):
     """Wait until these curves are drawn; the lines make the same, and nothing else."""
-    qtbot.waitUntil(lambda: sorted(panel.plot.labels()) == sorted(labels), timeout=10_000)
+    qtbot.waitUntil(lambda: sorted(panel.plot.labels()) == sorted(labels))
     spectra = run(panel)["spectra"]
     assert sorted(spectra) == sorted(labels)
     for label in labels:
@@ -109,10 +109,10 @@ def test_peaks_with_their_names(qtbot, viewer, dock, extent):
     panel.model.extent = extent
     panel.lines.expand()
     lines = panel.line_tools.model
-    qtbot.waitUntil(lambda: lines.is_ready, timeout=20_000)
+    qtbot.waitUntil(lambda: lines.is_ready)
     assert "find_peaks" not in panel.python.lines()
     lines.shows_peaks = lines.shows_artifacts = True
-    qtbot.waitUntil(lambda: len(lines.peaks) > 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(lines.peaks) > 3)
     names = run(panel)
     assert [peak.name for peak in names["peaks"]] == [peak.name for peak in lines.peaks]
     np.testing.assert_allclose(
@@ -127,7 +127,7 @@ def test_peaks_with_their_names(qtbot, viewer, dock, extent):
 
 def test_an_energy_that_was_asked_about(qtbot, spectrum, capsys):
     spectrum.model.extent = "sum"
-    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, sum"], timeout=10_000)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, sum"])
     spectrum.line_tools.ask(6.404)
     run(spectrum)
     assert "XrayLine(element='Fe'" in capsys.readouterr().out
@@ -135,7 +135,7 @@ def test_an_energy_that_was_asked_about(qtbot, spectrum, capsys):
 
 def test_the_last_line_saves_them(qtbot, spectrum, tmp_path, monkeypatch):
     spectrum.model.extent = "max"
-    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, maximum pixel"], timeout=10_000)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map, maximum pixel"])
     monkeypatch.chdir(tmp_path)
     names = run(spectrum)
     exec(spectrum.python.lines().rpartition("# To save them: ")[2], names)
@@ -149,7 +149,7 @@ def test_lines_follow_a_new_name_and_go_with_the_layer(qtbot, spectrum):
     spectrum.viewer.layers["map"].name = "ore"
     assert_same_as_drawn(qtbot, spectrum, ["ore, sum"])
     spectrum.viewer.layers.clear()
-    qtbot.waitUntil(lambda: spectrum.python.lines() == "", timeout=10_000)
+    qtbot.waitUntil(lambda: spectrum.python.lines() == "")
     assert spectrum.python.isHidden()
 
 
@@ -161,7 +161,7 @@ def test_no_lines_are_made_while_nobody_looks_at_them(qtbot, spectrum, monkeypat
     )
     spectrum.python.collapse()
     spectrum.hover((3.2, 20.0, 35.0))
-    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"], timeout=10_000)
+    qtbot.waitUntil(lambda: spectrum.plot.labels() == ["map"])
     assert not made
     assert spectrum.python.isVisible()
     spectrum.python.expand()

@@ -1,5 +1,4 @@
 import threading
-import time
 
 import dask.array
 import numpy as np
@@ -11,6 +10,7 @@ from napari_xrf_denoise.layers.convert import to_layer
 from napari_xrf_denoise.plugin.spectrum.curves import ShownSpectra
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import pixels_at
 from napari_xrf_denoise.plugin.spectrum.model import MOST_PINS, Pin, SpectrumModel
+from tests.helpers.patience import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_lazy_result_has_its_residual_once_it_is_read_where_the_raw_one_is(sma
     is_held = []
 
     def read(block):
-        assert not is_held or held.wait(30)
+        assert not is_held or held.wait(PATIENCE)
         return block
 
     lazy = lazy.map_blocks(read, dtype=lazy.dtype)
@@ -92,10 +92,7 @@ def test_a_lazy_result_has_its_residual_once_it_is_read_where_the_raw_one_is(sma
         return shown.curves(layers, model, None)
 
     def residual(y, x):
-        end = time.monotonic() + 30
-        while not (found := [curve for curve in curves(y, x) if curve.kind == "residual"]):
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        found = wait_for(lambda: [curve for curve in curves(y, x) if curve.kind == "residual"])
         np.testing.assert_allclose(found[0].counts, 0.5 * small_map.counts[0, y, x])
 
     residual(2, 3)
@@ -148,10 +145,7 @@ def test_labels_give_sum_mean_and_maximum(small_map, shown, extent, combine):
         curves = shown.curves([layer], model, None, [(labels, 0)])
         return [curve for curve in curves if "label 7" in curve.label]
 
-    end = time.monotonic() + 30
-    while not (found := region()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    found = wait_for(region)
     assert found[0].label.startswith("map, Phases label 7, ")
     np.testing.assert_allclose(
         found[0].counts, combine(small_map.counts[0, 2:4, 5:9].reshape(8, -1))

@@ -13,14 +13,7 @@ from napari_xrf_denoise.layers.convert import METADATA_KEY, to_layer
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra, pixels_at
 from napari_xrf_denoise.plugin.spectrum.line_model import LineModel
 from napari_xrf_denoise.plugin.spectrum.pixel_reader import KEPT
-
-
-def wait_for(call, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := call()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return found
+from tests.helpers.patience import PATIENCE, wait_for
 
 
 def pixel(layer, position, units=None):
@@ -192,7 +185,7 @@ class Disk:
     def read(self, block, block_info=None):
         place = tuple(block_info[0]["chunk-location"][1:3])
         if place in self.held:
-            assert self.held[place].wait(30)
+            assert self.held[place].wait(PATIENCE)
         if place in self.broken:
             raise OSError("the disk is gone")
         return block
@@ -282,10 +275,10 @@ def test_a_pixel_of_a_huge_factored_layer_is_read_at_once():
     scores = np.random.default_rng(0).random((1000, 1000, 2), np.float32)
     counts = FactoredCounts(scores, np.ones((2, 4096)), [2005], np.full((1, 4096), 9))
     spectra = LayerSpectra(to_layer(xrf.SpectrumImage(counts)))
-    begin = time.monotonic()
+    begin = time.thread_time()
     (hot,) = spectra.at({"y": 2, "x": 5})
     (curve,) = spectra.at({"y": 2, "x": 6})
-    assert time.monotonic() - begin < 0.5
+    assert time.thread_time() - begin < 0.5
     np.testing.assert_array_equal(hot.counts, np.full(4096, 9))
     np.testing.assert_allclose(curve.counts, np.full(4096, scores[2, 6].sum()), rtol=1e-6)
     assert not spectra.is_waiting

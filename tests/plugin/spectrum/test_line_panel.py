@@ -26,7 +26,7 @@ def tools(qtbot):
     qtbot.addWidget(tools)
     tools.show()
     tools.set_spectrum(curve(6.4))
-    qtbot.waitUntil(lambda: tools.model.is_ready, timeout=20_000)
+    qtbot.waitUntil(lambda: tools.model.is_ready)
     return tools
 
 
@@ -90,18 +90,18 @@ def test_peaks_are_marked_once_the_spectrum_rests(qtbot, tools):
     tools.peaks_box.click()
     tools.set_spectrum(curve(6.4, 8.6))
     assert tools.model.peaks == ()
-    qtbot.waitUntil(lambda: len(tools.model.peaks) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(tools.model.peaks) == 2)
     assert sorted(round(mark.energy, 1) for mark in tools.heard[-1]) == [6.4, 8.6]
     assert "2 peaks" in tools.words.text()
 
 
 def test_another_calibration_takes_the_old_peaks_away(qtbot, tools):
     tools.peaks_box.click()
-    qtbot.waitUntil(lambda: len(tools.model.peaks) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(tools.model.peaks) == 1)
     twice = EnergyAxis(0.0, 0.04, 1024)
     tools.set_spectrum(curve(6.4, axis=twice))
     assert tools.heard[-1] == ()
-    qtbot.waitUntil(lambda: len(tools.model.peaks) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(tools.model.peaks) == 1)
     assert tools.heard[-1][0].energy == pytest.approx(12.8, abs=0.01)
 
 
@@ -115,7 +115,7 @@ def test_hovering_searches_nothing_while_peaks_are_off(qtbot, tools, monkeypatch
 
 def test_sum_and_escape_peaks_follow_the_spectrum(qtbot, tools):
     tools.artifacts_box.click()
-    qtbot.waitUntil(lambda: bool(tools.heard and tools.heard[-1]), timeout=5000)
+    qtbot.waitUntil(lambda: bool(tools.heard and tools.heard[-1]))
     assert {(m.kind, round(m.energy, 1)) for m in tools.heard[-1]} == {
         ("sum", 12.8),
         ("escape", 4.7),

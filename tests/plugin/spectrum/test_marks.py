@@ -1,5 +1,5 @@
 from itertools import combinations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pytest
@@ -140,9 +140,9 @@ def test_the_same_marks_cost_nothing_and_an_unchanged_view_hardly_anything(plot,
     painter = QPainter(image)
     times = []
     for _ in range(20):
-        start = perf_counter()
+        start = thread_time()
         layer.paint(painter)
-        times.append(perf_counter() - start)
+        times.append(thread_time() - start)
     painter.end()
     # Other work may run beside the test; measured alone it is 0.2 ms.
     assert min(times) < 0.002
