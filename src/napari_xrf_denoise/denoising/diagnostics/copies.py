@@ -71,8 +71,8 @@ class Copies:
         return (
             f"{self.number} of {self.of} pixels hold exactly the counts of the pixel "
             f"{' and '.join(parts)}: copied, repeated or upsampled; what was copied holds no "
-            "counts of its own, so that no dose gain can be told; give the counts as they were "
-            "measured, or leave the copies out"
+            "counts of its own, so that none can be held out to tell a dose gain; give the counts "
+            "as they were measured, or leave the copies out"
         )
 
 

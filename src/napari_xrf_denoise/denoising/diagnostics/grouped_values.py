@@ -70,8 +70,8 @@ class UnevenValues:
             f"of channels, {self.value - 1} {before} and {self.value + 1} {after} times, "
             f"{self.times:.2f} times as often as any rates allow, as after a correction (dead "
             "time, normalisation), averaging or noise that was rounded to whole numbers, or where "
-            "one photon counts as two; no dose gain can be told; give the counts as they were "
-            "measured"
+            "one photon counts as two; none can be held out to tell a dose gain; give the counts "
+            "as they were measured"
         )
 
 

@@ -157,9 +157,9 @@ class Ties:
     def __str__(self) -> str:
         amount = f"{self.scatter:.2f} times the least that photons give"
         remedy = (
-            "no dose gain can be told; give the counts as they were measured, align repeats with "
-            "--align or align_repeats(image), and add up pixels with --rebin or image.rebin(...), "
-            "which keep single photons"
+            "none can be held out to tell a dose gain; give the counts as they were measured, "
+            "align repeats with --align or align_repeats(image), and add up pixels with --rebin or "
+            "image.rebin(...), which keep single photons"
         )
         if self.axes:
             *first, last = self.axes
