@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
-from napari_xrf_denoise.denoising.diagnostics.values import ValueCounts, common_step, odd_values
+from napari_xrf_denoise.denoising.diagnostics.values import (
+    ValueCounts,
+    clearness,
+    common_step,
+    odd_values,
+)
 from napari_xrf_denoise.io import read
 from napari_xrf_denoise.simulation.measurements import simulate_map, simulate_spectra
 
@@ -89,6 +95,18 @@ def test_counts_that_were_cut_off_are_said_to_be():
     assert found(counts) is None
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_counts_that_were_wrapped_end_abruptly(seed):
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(0.3, 150, (1, 24, 24, 100))
+    odd = found(rng.poisson(rate) % 256)
+    assert odd.often == 255
+    assert "counts end abruptly at 255: the values" in str(odd)
+    assert "256 to" in str(odd)
+    # Rates that end there do not make the counts of photons end as they do.
+    assert found(rng.poisson(np.minimum(rate, 230))) is None
+
+
 def test_half_of_all_photons_of_each_voxel_is_not_poisson_any_more(map_counts):
     assert found(np.rint(map_counts * 0.5).astype(int)) is not None
 
@@ -119,3 +137,25 @@ def test_the_advice_is_a_unit_of_the_file_also_after_one_was_given(map_counts):
     words = str(odd_values(values, 0.25))
     assert "with --unit 0.5 or to_photon_counts(image, 2)" in words
     assert "with --unit 2 or to_photon_counts(image, 2)" in str(odd_values(values))
+
+
+@pytest.mark.parametrize("numbers", [(900, 400, 30), (50, 60, 2), (7, 90, 0), (0, 40, 0)])
+@pytest.mark.parametrize("factor", [2.0, 1.5, 4.0, 5.0])
+def test_the_nearest_numbers_allowed_are_the_most_likely(numbers, factor):
+    before, own, after = np.array(numbers, float)
+
+    def distance(logs):
+        # Any m₋; then m₊ and m on the border, the best for it by another search.
+        def other(log):
+            expected = np.exp([logs, (logs + log + np.log(factor)) / 2, log])
+            rest = expected.sum() - sum(numbers)
+            return rest - sum(
+                n * np.log(m / n) for n, m in zip(numbers, expected, strict=True) if n
+            )
+
+        return minimize_scalar(other, bounds=(-8, 9), method="bounded").fun
+
+    best = minimize_scalar(distance, bounds=(-8, 9), method="bounded").fun
+    found = clearness(np.array([[before], [own], [after]]), np.array([factor]))
+    violated = own**2 > factor * before * after
+    assert found[0] == pytest.approx(2 * best if violated else 0, rel=1e-3, abs=1e-3)

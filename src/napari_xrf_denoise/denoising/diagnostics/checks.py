@@ -104,8 +104,9 @@ def _statistics(found: CountStatistics) -> list[str]:
     if not found.whole:
         advice = advice_for(found.fractions)
         return [f"counts are not whole numbers, so they are not Poisson counts any more; {advice}"]
-    if found.odd is not None:
-        return [str(found.odd)]
+    # Counts with gaps are often uneven, too, but the gaps say more.
+    if found.odd is not None or found.changed is not None:
+        return [str(found.odd or found.changed)]
     if not found.fano.is_poisson:
         return [
             f"counts are not Poisson: their variance over repeats is {found.fano.factor:.2f} times "

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .copies import SpectrumMarks
+from .grouped_values import GroupedValues
+from .neighbours import NeighbourPairs
 from .values import ValueCounts
 
 GROUPS = 8
@@ -36,6 +39,12 @@ class MarginalSums:
     """Number of voxels of each value; empty if counts are not whole."""
     fractions: NDArray[np.float64]
     """Some of the values above 0, if counts are not whole."""
+    grouped: GroupedValues
+    """The same of small values in each channel."""
+    pairs: NeighbourPairs
+    """How evenly neighbours split their sums; empty if counts are not whole."""
+    marks: SpectrumMarks
+    """Equal for equal spectra; of no meaning if counts are not whole."""
 
 
 class MarginalSumsTally:
@@ -52,6 +61,8 @@ class MarginalSumsTally:
         self._coarse = np.zeros((height, columns, groups), dtype=np.float32)
         self._values = ValueCounts()
         self._fractions = np.zeros(0)
+        self._grouped = GroupedValues(size)
+        self._pairs, self._marks = NeighbourPairs(shape), SpectrumMarks(shape)
 
     def add(self, rows: slice, band: NDArray[Any], whole: bool) -> None:
         """Add a band (repeat, rows, x, energy); `whole` if all counts so far are whole numbers."""
@@ -67,10 +78,22 @@ class MarginalSumsTally:
             self._coarse[rows, :, group] = np.add.reduceat(joined, self._columns, axis=1)
         if whole:
             self._values.add(band)
+            self._grouped.add(band)
+            self._pairs.add(rows, band)
+            self._marks.add(rows, band)
         elif not self._fractions.size:
             self._fractions = band[band > 0][:SAMPLE].astype(np.float64)
 
     def result(self, whole: bool) -> MarginalSums:
         """Return the sums."""
         values = self._values if whole else ValueCounts()
-        return MarginalSums(self._spectra, self._pixels, self._coarse, values, self._fractions)
+        return MarginalSums(
+            self._spectra,
+            self._pixels,
+            self._coarse,
+            values,
+            self._fractions,
+            self._grouped,
+            self._pairs,
+            self._marks,
+        )

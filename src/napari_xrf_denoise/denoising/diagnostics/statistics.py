@@ -18,7 +18,10 @@ from napari_xrf_denoise.processing.photon_units import unit_of
 from napari_xrf_denoise.spectroscopy.line_windows import Window, find_windows
 
 from .channels import find_overflow
+from .copies import Copies, find_copies
+from .grouped_values import UnevenValues, find_uneven
 from .marginal_sums import MarginalSums, MarginalSumsTally
+from .neighbours import Ties, find_ties
 from .values import OddValues, odd_values
 
 TOLERANCE = 0.05
@@ -60,6 +63,8 @@ class CountStatistics:
     energy: EnergyAxis
     odd: OddValues | None = None
     """Values that photon counts do not have, if there are any."""
+    changed: Copies | Ties | UnevenValues | None = None
+    """What else shows that the counts were changed since they were single photons, if so."""
     marginal_sums: MarginalSums | None = None
     """Sums in which `find_faults` looks for faults."""
 
@@ -81,7 +86,7 @@ class CountStatistics:
     @property
     def is_poisson(self) -> bool:
         """Whether no test speaks against Poisson counts."""
-        return self.whole and self.fano.is_poisson and self.odd is None
+        return self.whole and self.fano.is_poisson and self.odd is None and self.changed is None
 
 
 def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountStatistics:
@@ -117,11 +122,21 @@ def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountS
     size = spectrum.size
     overflow = find_overflow(spectrum)
     end = size if overflow is None else overflow
-    odd = None
+    odd, changed = None, None
     if whole:
         odd = odd_values(marginal_sums.values.without_last(size - end), unit_of(image))
+        changed = _changed(marginal_sums, overflow is not None)
     fano = moments.fano(marginal_sums.spectra[:, :end], image.repeat_kind)
-    return CountStatistics(totals, spectrum, whole, fano, image.energy, odd, marginal_sums)
+    return CountStatistics(totals, spectrum, whole, fano, image.energy, odd, changed, marginal_sums)
+
+
+def _changed(sums: MarginalSums, overflow: bool) -> Copies | Ties | UnevenValues | None:
+    """Return the fault that says most: copies and neighbours name the place, values do not."""
+    return (
+        find_copies(sums.marks)
+        or find_ties(sums.pairs, overflow=overflow)
+        or find_uneven(sums.grouped, sums.spectra.sum(axis=0), overflow=overflow)
+    )
 
 
 def _compare(band: NDArray[Any], same: NDArray[np.bool_]) -> None:

@@ -7,6 +7,10 @@ the probability p(v) = ∫ exp(-λ) λ^v / v! dG(λ). By Cauchy and Schwarz that
 
 so that no value can be rare between frequent ones. Counts that were multiplied, divided by a
 normalisation and rounded, or cut off at a largest value do not obey it.
+
+For three numbers N₋, N, N₊ of voxels, expected numbers m₋, m, m₊ that obey m² <= c m₋ m₊ and are
+nearest to them are N₋ + x, N - 2 x and N₊ + x. Numbers of independent voxels are further from all
+allowed ones, 2 Σ N ln(N / m) >= z², with a chance of about exp(-z² / 2) at most.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ BESIDE = 20
 """How often both neighbours of a missing value occur. Whatever the rate, photons leave such a gap
 with less than 5e-9, which makes two of them impossible."""
 FEWEST_GAPS = 2
+END_WIDTHS = (2, 4, 8, 16, 32)
+"""Values that are taken together where counts end."""
 ROUGHLY = 1e-3
 """How far from a whole number a fraction's multiple may be: float32 keeps 7 digits."""
 
@@ -112,6 +118,8 @@ class OddValues:
     """Whether `often` is the largest value, too frequent only because larger ones are missing."""
     unit: float = 1.0
     """Value of a count in the file, see `to_photon_counts`."""
+    width: int = 1
+    """How many values up to `often` were counted together."""
 
     def __str__(self) -> str:
         seen = (
@@ -124,6 +132,15 @@ class OddValues:
                 f"by {self.divisor} to have photon counts again, with --unit "
                 f"{self.divisor * self.unit:.6g} or "
                 f"to_photon_counts(image, {self.divisor})"
+            )
+        if self.width > 1:
+            first = self.often - self.width + 1
+            return (
+                f"counts end abruptly at {self.often}: the values {first} to {self.often} occur "
+                f"{_times(self.number)}, {self.often + 1} to {self.often + self.width} never; "
+                "larger counts went on from 0 (wrapped), or are missing, as in too narrow a type; "
+                "strong lines are wrong; read the data in a wider type, or keep these lines out of "
+                "results"
             )
         if self.cut:
             return (
@@ -151,7 +168,7 @@ def odd_values(values: ValueCounts, unit: float = 1.0) -> OddValues | None:
     exact = divisor > 1 and int(numbers[1:].sum()) >= FEWEST
     violations = _violations(numbers)
     if not violations.size and not exact and _count_gaps(numbers) < FEWEST_GAPS:
-        return None
+        return _abrupt_end(numbers, unit)
     first_gap = int(np.argmin(numbers > 0))
     often = int(violations[np.argmax(numbers[violations])]) if violations.size else first_gap - 1
     cut = not exact and violations.size == 1 and not numbers[often + 1 :].any()
@@ -174,6 +191,45 @@ def _violations(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     least = lowest_rate(numbers[value], chance)
     allowed = above * below * (value + 1) / value
     return value[least**2 > EXCESS**2 * allowed]
+
+
+def _abrupt_end(numbers: NDArray[np.int64], unit: float) -> OddValues | None:
+    """Return that values end although they are frequent, taken together, up to the largest.
+
+    The values of three adjacent blocks of width w, of which the second starts at v, obey
+
+        p₂² <= p₁ p₃ Π (v + w - 1 + m) / (v - w + m),  m = 1 ... w,
+
+    which is the inequality above for w = 1 and follows as it does from every product of two terms.
+    """
+    last = int(np.flatnonzero(numbers)[-1]) if numbers.any() else 0
+    for width in END_WIDTHS:
+        start = last - width + 1
+        if start < width or last + width > LARGEST:
+            continue
+        number = int(numbers[start : last + 1].sum())
+        before = int(numbers[start - width : start].sum())
+        steps = np.arange(1, width + 1)
+        factor = np.prod((last + steps) / (start - width + steps))
+        triple = np.array([before, number, 0], dtype=np.float64)[:, None]
+        if clearness(triple, np.array([factor]))[0] > 2 * np.log(
+            numbers.size * len(END_WIDTHS) / RARE
+        ):
+            return OddValues(last, number, last + 1, 0, 1, True, unit, width)
+    return None
+
+
+def clearness(triples: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return z² of numbers (before, own, after) against m² <= factor m₋ m₊, 0 if they obey it."""
+    before, own, after = triples
+    # (own - 2 x)² = factor (before + x) (after + x), the root between 0 and own / 2.
+    excess = own**2 - factor * before * after
+    slope = 4 * own + factor * (before + after)
+    root = np.sqrt(np.maximum(slope**2 - 4 * (4 - factor) * excess, 0))
+    moved = np.where(excess > 0, 2 * excess / np.maximum(slope + root, 1e-12), 0)
+    nearest = np.stack([before + moved, own - 2 * moved, after + moved])
+    logs = np.log(np.maximum(triples, 1) / np.where(triples > 0, nearest, 1))
+    return np.asarray(2 * (triples * logs).sum(axis=0))
 
 
 def _count_gaps(numbers: NDArray[np.int64]) -> int:
