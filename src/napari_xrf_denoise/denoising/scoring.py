@@ -5,10 +5,11 @@ What `denoise` tells of its own methods is measured here for a function that som
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
@@ -21,7 +22,14 @@ from .diagnostics.statistics import CountStatistics
 from .engine import look
 from .methods import dispatch as methods
 from .pairs import FOLD_STREAM, Counts, Photons, Source, choose_pairs
-from .quality.dose_gain import DoseGainEstimate, HeldOut, Predict, cross_score
+from .quality.dose_gain import (
+    DoseGainEstimate,
+    Fewer,
+    HeldOut,
+    Predict,
+    cross_score,
+    within_limits,
+)
 from .quality.report import QualityReport, make_report
 from .quality.user_denoiser import (
     HELD_ERRORS,
@@ -62,7 +70,8 @@ def score(
 
     The photons are split at random into as many parts as there are `folds`. The denoiser is called
     once without each part, and its result is compared with the part that it never saw. The squared
-    error found in this way is unbiased, whatever the truth and the denoiser are; see
+    error found in this way is unbiased, whatever the truth and the denoiser are. Two more calls on
+    half of the counts tell how it falls with the dose, and so what it is for all counts; see
     ``docs/score.md``.
 
     Parameters
@@ -72,13 +81,14 @@ def score(
         whole repeats are held out in place of photons.
     denoiser : callable
         Takes whole counts of shape (y, x, energy), independent Poisson counts of a share
-        ``(folds - 1) / folds`` of the dose, and returns the counts expected in the same exposure:
-        an array of the same shape, of real numbers, which may be negative. It gets a copy of its
-        own. All that it learns from data must happen inside it: a network that was trained, or
-        components that were found, on all of these counts have seen the photons that were held out.
+        ``(folds - 1) / folds`` of the dose, or of about half, and returns the counts expected in
+        the same exposure: an array of the same shape, of real numbers, which may be negative. It
+        gets a copy of its own. All that it learns from data must happen inside it: a network that
+        was trained, or components that were found, on all of these counts have seen the photons
+        that were held out.
     folds : int
-        Parts, 2 to 20. With more of them the denoiser works on nearly all counts, and the interval
-        becomes narrower; each part takes one call.
+        Parts, 2 to 20. With more of them the denoiser works on nearly all counts; each part takes
+        one call. With 2, how the error falls is not measured, and the interval is wide.
     seed : int
         Of the random split.
     checks : bool
@@ -121,7 +131,7 @@ def score(
     from all counts and used wherever a pixel resembles them, less than 5 % of the map's contrast,
     and, in a single spectrum, anything that still follows the counts.
 
-    Results are kept until all are compared: 4 bytes for each voxel and fold.
+    Results are kept until all are compared: 4 bytes for each voxel, fold and half.
 
     References
     ----------
@@ -157,17 +167,18 @@ def score(
         # First of all: what fits itself to the counts of its first call learns nothing here.
         calls.try_uniform_sample()
     results = [calls.without(part) for part in range(calls.folds)]
+    fewer = calls.from_fewer()
     told = calls.try_again(results) if checks else []
     if calls.user.changes_input:
         told.append(
             "the denoiser writes into the counts it is given, here a copy; elsewhere give it a copy"
         )
     held_out = HeldOut.of(source, seed, [_stored(result) for result in results])
-    estimate = cross_score(held_out, watch.part(0.9, 1), windows=found.windows)
+    estimate = cross_score(held_out, watch.part(0.9, 1), windows=found.windows, fewer=fewer)
     _check_possible(estimate, source, calls.user)
     faults = [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
     report = make_report(
-        estimate,
+        within_limits(estimate, calls.share),
         calls.count_ratio(results),
         methods.measured_by(source, calls.folds),
         [*given.warnings, *faults, *told],
@@ -223,15 +234,15 @@ class _Calls:
         self.folds = methods.possible_folds(source, settings.folds, 1)
         self.user = user
         self._source, self._found, self._seed = source, found, settings.seed
-        self._shares = [1 - share for share in source.part_shares(self.folds)]
+        self._shares = source.part_shares(self.folds)
         # The last two calls are of denoisers only whose results differ from call to call.
-        self._watches = iter(watch.parts(self.folds + 4 if checks else self.folds))
+        self._watches = iter(watch.parts(self.folds + 2 + 4 * checks))
         most = source.image.n_repeats * float(found.spectrum.max())
         self._kind = np.int32 if most < 2**31 else np.int64
 
     def try_uniform_sample(self) -> None:
         """Refuse a denoiser that finds this map in counts that do not hold it."""
-        image, share = self._source.image, self._shares[0]
+        image, share = self._source.image, self._share([0])
         if image.shape[1] * image.shape[2] < 2:
             return
         like = np.empty(self._source.shape, self._kind)
@@ -247,20 +258,42 @@ class _Calls:
                 "(checks=False scores it if its knowledge comes from another measurement)"
             )
 
+    @property
+    def share(self) -> float:
+        """Share of the counts that a result without one part is made of, on average."""
+        return 1 - 1 / self.folds
+
     def without(self, part: int) -> Result:
         """Return the result for the counts without one part."""
-        return self._call(self._rest(part), f"denoising without part {part + 1} of {self.folds}")
+        return self._call(self._rest([part]), f"denoising without part {part + 1} of {self.folds}")
+
+    def from_fewer(self) -> Fewer | None:
+        """Return results without the first and without the last half of the parts, if there are.
+
+        Of an odd number, both leave out the part in the middle.
+        """
+        parts = range(self.folds)
+        held = [parts[: -(-self.folds // 2)], parts[self.folds // 2 :]]
+        if len(held[0]) == 1:
+            return None
+        halves = []
+        for number, group in enumerate(held):
+            result = self._call(self._rest(group), f"denoising half {number + 1} of 2")
+            halves.append(_in_all_exposure(result, self._share(group)))
+        predictions = [halves[part not in held[0]] for part in parts]
+        used = float(np.mean([self._share(group) for group in held]))
+        return Fewer(predictions, (used, self.share, 1.0))
 
     def try_again(self, results: Sequence[Result]) -> list[str]:
         """Refuse a denoiser that ignores the counts, or remembers others; return warnings."""
         if all(are_equal(results[0], result) for result in results[1:]):
             self._check_equal_counts()
-        again = self._call(self._rest(0), "denoising the same counts again")
-        total = self._shares[0] * self._found.total
+        again = self._call(self._rest([0]), "denoising the same counts again")
+        total = self._share([0]) * self._found.total
         later = distance(results[0], again, total)
         if later <= SAME:
             return []
-        at_once = distance(again, self._call(self._rest(0), "denoising them once more"), total)
+        at_once = distance(again, self._call(self._rest([0]), "denoising them once more"), total)
         if at_once <= SAME:
             self.user.refuse(
                 "after it has seen other counts, it gives another result for the same ones (they "
@@ -282,13 +315,13 @@ class _Calls:
             sum(float(np.asarray(result[y]).sum(dtype=np.float64)) for y in range(result.shape[0]))
             for result in results
         ]
-        expected = [share * self._found.total for share in self._shares]
+        expected = [self._share([part]) * self._found.total for part in range(self.folds)]
         return float(np.mean(np.divide(sums, expected)))
 
     def _check_equal_counts(self) -> None:
         """Refuse results that are all the same, unless the counts were."""
-        first = self._rest(0)
-        if all(np.array_equal(first, self._rest(part)) for part in range(1, self.folds)):
+        first = self._rest([0])
+        if all(np.array_equal(first, self._rest([part])) for part in range(1, self.folds)):
             return
         self.user.refuse(
             f"gives the same result for {self.folds} different sets of counts; it must compute the "
@@ -301,18 +334,27 @@ class _Calls:
         watch.step(stage, 0)
         return self.user(counts)
 
-    def _rest(self, part: int) -> Counts:
-        """Return the counts without one part, newly computed, as a denoiser may change them."""
-        rest = self._source.without(part, self.folds, self._seed, FOLD_STREAM)
+    def _rest(self, held: Sequence[int]) -> Counts:
+        """Return the counts without some parts, newly computed, as a denoiser may change them."""
         kind = self._kind if self._found.whole else np.float32
-        counts = np.empty(self._source.shape, kind)
-        for rows, band in rest.bands():
-            counts[rows] = band
+        counts = np.zeros(self._source.shape, kind)
+        for rows, parts in self._source.parts(self.folds, self._seed, FOLD_STREAM):
+            for part in set(range(self.folds)).difference(held):
+                np.add(counts[rows], parts[part], out=counts[rows], casting="unsafe")
         return counts
+
+    def _share(self, held: Sequence[int]) -> float:
+        """Return the share of the counts that is left without some parts."""
+        return 1 - sum(self._shares[part] for part in held)
 
 
 def _stored(result: Result) -> Predict:
     return lambda _, rows: np.asarray(result[rows])
+
+
+def _in_all_exposure(result: Result, share: float) -> Callable[[slice], NDArray[np.float32]]:
+    """Return a result for a share of the counts, scaled to all of them, by rows."""
+    return lambda rows: np.asarray(result[rows]) * np.float32(1 / share)
 
 
 def _check_possible(estimate: DoseGainEstimate, source: Source, user: UserDenoiser) -> None:
