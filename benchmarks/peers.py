@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -50,8 +50,6 @@ def fasthyde(counts: np.ndarray, rank: int) -> np.ndarray:
     Counts are given noise of about 1 as M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36
     (2004) 203, do: divided by the roots of the mean spectrum and of the mean image.
     """
-    import bm3d
-
     weight = _keenan_kotula(counts)
     white = (counts / weight).reshape(-1, counts.shape[-1])
     _, vectors = np.linalg.eigh(white.T @ white)
@@ -59,10 +57,21 @@ def fasthyde(counts: np.ndarray, rank: int) -> np.ndarray:
     images = (white @ basis).reshape(*counts.shape[:2], rank)
     for index in range(rank):
         image = images[..., index]
-        low, span = image.min(), max(np.ptp(image), 1e-6)
-        smooth = bm3d.bm3d((image - low) / span, sigma_psd=1 / span)
-        images[..., index] = smooth * span + low
+        images[..., index] = _bm3d(image.tobytes(), image.shape, image.dtype.str)
     return np.maximum((images @ basis.T) * weight, 0)
+
+
+@lru_cache(maxsize=1024)  # other ranks begin with the same images
+def _bm3d(values: bytes, shape: tuple[int, int], kind: str) -> np.ndarray:
+    """Return an image of noise 1, denoised by BM3D in one thread; more take more time for it."""
+    import bm3d
+
+    image = np.frombuffer(values, kind).reshape(shape)
+    low, span = image.min(), max(np.ptp(image), 1e-6)
+    profile = bm3d.BM3DProfile()
+    profile.num_threads = 1
+    smooth = bm3d.bm3d((image - low) / span, sigma_psd=1 / span, profile=profile)
+    return smooth * span + low
 
 
 def _keenan_kotula(counts: np.ndarray) -> np.ndarray:
