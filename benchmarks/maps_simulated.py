@@ -9,30 +9,37 @@ one.
 
     python benchmarks/maps_simulated.py [--seeds 0 1 2 3] [--counts 60 300] [--peers] [--presets]
 
-`--peers` adds auto-denoise (minutes a map) and HyperSpy, where they are installed.
+`--peers` adds FastHyDe (PCA and BM3D, whose licence is for non-commercial use), NMF and HyperSpy,
+where bm3d, scikit-learn and hyperspy are installed, and auto-denoise (minutes a map) where that is.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from scipy.signal import savgol_filter
+import peers
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 SHAPE, CHANNELS = (96, 96), 1024
-RANKS = (5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20)
 EXCITED = 15.3
 """keV up to which the simulated excitation reaches the K lines that one would look at."""
-Result = tuple[np.ndarray, xrf.Denoised | None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method makes of a map."""
+
+    counts: np.ndarray
+    report: xrf.QualityReport | None = None
+    setting: str = ""
+    """The best one on the truth."""
 
 
 def element_pictures(counts: np.ndarray, image: xrf.SpectrumImage) -> dict[str, np.ndarray]:
@@ -85,83 +92,39 @@ class Truth:
         )
 
 
-def stack(preset: str) -> Callable[[Truth, int], Result]:
+Method = Callable[[Truth, int], Result]
+
+
+def stack(preset: str) -> Method:
     def run(truth: Truth, seed: int) -> Result:
         result = xrf.denoise(truth.image, method="stack", preset=preset, seed=seed, device="cpu")
-        return np.asarray(result.counts), result
+        return Result(np.asarray(result.counts), result.report)
 
     return run
 
 
 def default(truth: Truth, seed: int) -> Result:
     result = xrf.denoise(truth.image, seed=seed, device="cpu")
-    return np.asarray(result.counts), result
+    return Result(np.asarray(result.counts), result.report)
 
 
-def best_pca(truth: Truth, seed: int) -> Result:
-    """Poisson-weighted PCA with the rank that is nearest to the truth."""
-    results = (
-        np.asarray(xrf.denoise(truth.image, method="pca", rank=rank, folds=0, seed=seed).counts)
-        for rank in RANKS
-    )
-    return max(results, key=truth.gain), None
+def best(results: Callable[[np.ndarray], Iterator[tuple[str, np.ndarray]]]) -> Method:
+    """Of the results of all settings, take the one that is nearest to the truth."""
+
+    def run(truth: Truth, _: int) -> Result:
+        found = results(truth.image.counts[0])
+        setting, counts = max(found, key=lambda entry: truth.gain(entry[1]))
+        return Result(counts, setting=setting)
+
+    return run
 
 
-def best_gaussian(truth: Truth, _: int) -> Result:
-    """A Gaussian over y, x and energy with the widths that are nearest to the truth."""
-    results = (
-        gaussian_filter(truth.counts, (pixels, pixels, channels))
-        for pixels in (0.5, 0.7, 1.0)
-        for channels in (1.0, 2.0)
-    )
-    return max(results, key=truth.gain), None
-
-
-def best_savitzky_golay(truth: Truth, _: int) -> Result:
-    """Savitzky–Golay over energy with the window and order that are nearest to the truth."""
-    results = (
-        np.maximum(savgol_filter(truth.counts, window, order, axis=-1), 0)
-        for window in (7, 11, 15)
-        for order in (1, 3)
-    )
-    return max(results, key=truth.gain), None
+def best_of(family: peers.Family) -> Method:
+    return best(partial(peers.results, family))
 
 
 def auto_denoise(truth: Truth, seed: int) -> Result:
-    """The published program, each pixel by itself, on two thinned halves, 10 epochs.
-
-    With batches of 16 spectra: all of them in one batch, its default, are 10 steps in all and leave
-    a network that makes everything worse; of 16, 64 and all, 16 was nearest to the truth.
-    """
-    import autoden
-    import torch
-
-    np.random.seed(seed)  # noqa: NPY002  (the peer draws from NumPy's global generator)
-    torch.manual_seed(seed)
-    whole = truth.image.counts[0].reshape(-1, CHANNELS).astype(np.int64)
-    half = np.random.default_rng(seed).binomial(whole, 0.5)
-    data = 2.0 * np.stack([half, whole - half]).astype(np.float32)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        network = autoden.NetworkParamsDnCNN(n_dims=1, n_features=4, n_layers=6)
-        n2n = autoden.N2N(
-            model=network.get_model(device="cpu"), reg_val=None, batch_size=16, verbose=False
-        )
-        prepared = n2n.prepare_data(data)
-        n2n.train(*prepared, epochs=10, lower_limit=0.0, learning_rate=1e-2, restarts=1)
-        result = n2n.infer(prepared[0])
-    return np.maximum(result, 0).reshape(*SHAPE, CHANNELS), None
-
-
-def hyperspy(truth: Truth, _: int) -> Result:
-    """HyperSpy's decomposition, Poisson-weighted, with the rank that is nearest to the truth."""
-    import hyperspy.api as hs
-
-    hs.preferences.General.show_progressbar = False
-    signal = hs.signals.Signal1D(truth.counts.astype(np.float64))
-    with contextlib.redirect_stdout(io.StringIO()):
-        signal.decomposition(normalize_poissonian_noise=True, output_dimension=24)
-        results = (np.maximum(signal.get_decomposition_model(rank).data, 0) for rank in RANKS)
-        return max(results, key=truth.gain), None
+    return Result(peers.auto_denoise(truth.image.counts[0], seed))
 
 
 @dataclass
@@ -174,25 +137,29 @@ class Row:
     kept: list[tuple[float, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     reported: list[tuple[float, float, float]] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
 
-    def add(self, truth: Truth, run: Callable[[Truth, int], Result], seed: int) -> None:
+    def add(self, truth: Truth, run: Method, seed: int) -> None:
         """Run a method on a map."""
         began = time.perf_counter()
-        counts, result = run(truth, seed)
+        result = run(truth, seed)
         self.seconds.append(time.perf_counter() - began)
-        gains = truth.element_gains(counts)
-        self.cube.append(truth.gain(counts))
+        gains = truth.element_gains(result.counts)
+        self.cube.append(truth.gain(result.counts))
         self.median.append(float(np.median(list(gains.values()))))
         self.least.append(min(gains.values()))
-        self.kept.append(truth.hot_spots(counts))
-        if result is not None:
+        self.kept.append(truth.hot_spots(result.counts))
+        self.settings.append(result.setting)
+        if result.report is not None:
             self.reported.append((result.report.dose_gain, *result.report.dose_gain_interval))
 
     def text(self, name: str) -> str:
         """Return the row of the table."""
         kept = np.sum(self.kept, axis=0)
+        settings = sorted({setting for setting in self.settings if setting})
+        named = f"{name} ({' or '.join(settings)})" if settings else name
         return (
-            f"| {name} | {np.mean(self.cube):.1f} ({min(self.cube):.1f}–{max(self.cube):.1f}) "
+            f"| {named} | {np.mean(self.cube):.1f} ({min(self.cube):.1f}–{max(self.cube):.1f}) "
             f"| {np.mean(self.median):.2f} | {min(self.least):.2f} "
             f"| {kept[0] / kept[1]:.3f} | {np.median(self.seconds):.1f} |"
         )
@@ -211,16 +178,18 @@ class Row:
         )
 
 
-def methods(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Truth, int], Result]]]:
+def methods(options: argparse.Namespace) -> Iterator[tuple[str, Method]]:
     yield "**default**", default
     if options.presets:
         yield "stack, fast", stack("fast")
         yield "stack, best", stack("best")
-    yield "PCA, best rank on the truth", best_pca
-    yield "Gaussian, best on the truth", best_gaussian
-    yield "Savitzky–Golay, best on the truth", best_savitzky_golay
+    yield "PCA, best on the truth", best_of(peers.PCA)
+    yield "Gaussian, best on the truth", best_of(peers.GAUSSIAN)
+    yield "Savitzky–Golay, best on the truth", best_of(peers.SAVITZKY_GOLAY)
     if options.peers:
-        yield "HyperSpy, best rank on the truth", hyperspy
+        yield "FastHyDe, best on the truth", best_of(peers.FASTHYDE)
+        yield "NMF, Kullback–Leibler, best on the truth", best_of(peers.KL_NMF)
+        yield "HyperSpy, best on the truth", best(peers.hyperspy)
         yield "auto-denoise 1D, 10 epochs", auto_denoise
 
 

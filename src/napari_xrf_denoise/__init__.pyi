@@ -20,6 +20,7 @@ from .denoising.engine import denoise as denoise
 from .denoising.model import Model as Model
 from .denoising.quality.report import QualityReport as QualityReport
 from .denoising.result import Denoised as Denoised
+from .denoising.scoring import score as score
 from .io.api import read as read
 from .io.api import write as write
 from .processing.alignment import align_repeats as align_repeats

@@ -86,7 +86,7 @@ def largest_of_many(
     from scipy.special import ndtri
 
     # Chance of a count, and of none, in each window: the steps that its tails cannot fall below.
-    none = np.exp(-expected)
+    none = np.exp(-np.maximum(expected, 0))
     chances = []
     for above in (True, False):
         place = (departures.argmax if above else departures.argmin)(axis=1)[:, None]

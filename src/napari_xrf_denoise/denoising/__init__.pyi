@@ -6,3 +6,4 @@ from .plan import plan_run as plan_run
 from .quality.report import QualityReport as QualityReport
 from .result import Denoised as Denoised
 from .result import report_of as report_of
+from .scoring import score as score

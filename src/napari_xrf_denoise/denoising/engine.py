@@ -111,7 +111,7 @@ def denoise(
     request = {"method": method, "preset": preset, "pairs": pairs, "seed": seed, **changes}
     plan = _plan(image, request, settings)
     complete, where = plan.settings, find_device(device)
-    found = _look(image, watch.part(0, 0.05))
+    found = look(image, watch.part(0, 0.05))
     unseen = None if reference is None else _check_reference(reference, image, found)
     job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
     fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
@@ -175,7 +175,7 @@ def apply(
     given = as_input(data, energy_axis, repeat_axis).on(model.energy)
     model.check_energy(given.image.energy, given.image.name)
     where = find_device(device)
-    job = methods.Job(given.image, _look(given.image, watch.part(0, 0.1)), where)
+    job = methods.Job(given.image, look(given.image, watch.part(0, 0.1)), where)
     counts = methods.predict(model, job, watch.part(0.1, 0.7))
     report = _report(
         job,
@@ -202,7 +202,7 @@ def _plan(image: SpectrumImage, request: Mapping[str, Any], settings: Settings |
     return plan_of(settings, request["method"], image)
 
 
-def _look(image: SpectrumImage, watch: Watch) -> CountStatistics:
+def look(image: SpectrumImage, watch: Watch) -> CountStatistics:
     """Return the statistics of the counts, of which there must be some."""
     found = count_statistics(image, watch)
     if found.total == 0:

@@ -23,9 +23,9 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
-FOLD_STREAM, RANK_STREAM, HALVES_STREAM = 0, 1, 2
-"""Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, and to
-make two repeats of one for the tutorial."""
+FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM = 0, 1, 2, 3
+"""Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, to make
+two repeats of one for the tutorial, and to draw the counts of a uniform sample."""
 
 
 def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> Pairs:

@@ -13,6 +13,7 @@ from napari_xrf_denoise.denoising.quality.dose_gain import (
     cross_score,
     score_by_reference,
     spare,
+    within_limits,
 )
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
@@ -341,3 +342,25 @@ def test_parts_in_small_types_do_not_wrap_around():
     found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()
+
+
+@pytest.mark.parametrize(
+    ("fall", "gain", "interval"),
+    [
+        (20, 400 / 80, (400 / 80, 400 / 80)),  # part noise, part bias: taken as measured
+        (25, 400 / 75, (400 / 75, 400 / 75)),  # all noise: at 4/3 of the counts 3/4 of the error
+        (45, 400 / 65, (400 / 75, 400 / 55)),  # more than all of it
+        (-10, 400 / 105, (400 / 110, 400 / 100)),  # worse with more counts
+    ],
+)
+def test_a_fall_that_noise_and_bias_cannot_make_is_doubted(fall, gain, interval):
+    error, raw = np.full(10, 10.0), np.full(10, 40.0)
+    own = DoseGainEstimate(error, raw, 0.0, spared=np.full(10, fall / 10))
+    whole = DoseGainEstimate(
+        error, raw, 0.0, spared=np.full(10, fall / 10), windows=((WINDOWS[0], own),)
+    )
+    found = within_limits(whole, 0.75)
+    for score in (found, found.windows[0][1]):
+        told, limits = score.dose_gain()
+        assert told == pytest.approx(gain)
+        assert limits == pytest.approx(interval)

@@ -125,6 +125,23 @@ def test_a_line_that_is_invented_is_reported():
     assert found.spectrum[AXIS.channel(8.6)] < -6
 
 
+def test_predictions_with_noise_below_zero_are_compared_without_a_false_alarm():
+    rate = flat_map()
+    image = draw(rate + (np.arange(480).reshape(20, 24, 1) == 8 * 24 + 5) * line(5.0, 40))
+    noise = np.random.default_rng(1).normal(0, 0.3, (4, *rate.shape))
+    predictions = [
+        lambda rest, rows, part=part: (0.75 * (rate + part)[rows]).astype(np.float32)
+        for part in noise
+    ]
+    left = cross_score(HeldOut.of(Photons(image), 0, predictions), Watch()).residuals
+    assert np.isfinite(left.map).all()
+    assert np.isfinite(left.spectrum).all()
+    # Only what the predictions lack is named: 40 counts of one pixel, and of the line.
+    assert np.argmax(left.map) == 8 * 24 + 5
+    assert warns_near(left.warnings, 5.0, "pixel (y 8, x 5)")
+    assert all("near 5.0" in text or "near 4.9" in text for text in left.warnings)
+
+
 def test_a_ghost_in_one_pixel_is_reported():
     rate = flat_map()
     ghost = rate.copy()

@@ -44,7 +44,7 @@ SHIFT_ERRORS = 6.0
 
 def find_faults(found: CountStatistics, image: SpectrumImage) -> list[str]:
     """Return the problems of the counts in words; none for clean counts."""
-    faults = _few_channels(image) + _few_counts(found, image) + _statistics(found)
+    faults = _few_channels(image) + _few_counts(found, image) + statistics_faults(found)
     if found.marginal_sums is not None and found.total > 0:
         dead = find_dead_repeats(found.totals)
         unfinished = _unfinished_repeats(found.marginal_sums, dead)
@@ -99,8 +99,8 @@ def _few_counts(found: CountStatistics, image: SpectrumImage) -> list[str]:
     ]
 
 
-def _statistics(found: CountStatistics) -> list[str]:
-    """Counts that are not photon counts."""
+def statistics_faults(found: CountStatistics) -> list[str]:
+    """Return in words why counts are not photon counts, if they are not."""
     if not found.whole:
         advice = advice_for(found.fractions)
         return [f"counts are not whole numbers, so they are not Poisson counts any more; {advice}"]

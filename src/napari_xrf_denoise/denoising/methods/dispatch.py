@@ -130,9 +130,7 @@ def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
         weights, facts, losses = tutorial.train(job.image, settings, job.device, watch)
         why = "no repeats were left to score it"
         return Fitted(settings, (weights,), facts, losses=losses, measured_by=why)
-    source: Source = Photons(job.image)
-    if job.pairs == "repeats":
-        source = Repeats(job.image, job.found.totals, unit=_unit(job.found))
+    source = source_of(job.image, job.found, job.pairs)
     if isinstance(settings, PcaSettings):
         return _fit_pca(source, settings, job, watch)
     if isinstance(settings, StackSettings):
@@ -143,7 +141,7 @@ def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
 
 def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> Fitted:
     _check_pixels(source, "pca")
-    folds = _possible_folds(source, settings.folds, 1)
+    folds = possible_folds(source, settings.folds, 1)
     watches = watch.parts(folds + 3)
     rank = settings.rank or pca.find_rank(source, settings, watches[0])
     rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
@@ -163,14 +161,14 @@ def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> F
         (factors,),
         choices={"rank": rank},
         score=score,
-        measured_by=_measured_by(source, folds),
+        measured_by=measured_by(source, folds),
     )
 
 
 def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: Watch) -> Fitted:
     from .deconvolution import Candidates
 
-    folds = _possible_folds(source, settings.folds, 2)
+    folds = possible_folds(source, settings.folds, 2)
     trained = spectrum.train_members(source, settings, folds, job.device, watch.part(0, 0.5))
     score = None
     if folds:
@@ -193,7 +191,7 @@ def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: W
         choices={"line_width": trained.line_width},
         losses=trained.losses,
         score=score,
-        measured_by=_measured_by(source, folds),
+        measured_by=measured_by(source, folds),
     )
 
 
@@ -203,7 +201,7 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
     _check_pixels(source, "stack")
     if isinstance(source, Repeats) and source.image.n_repeats < 2:
         raise DataError(f"{source.image.name}: method 'stack' learns from pairs, found one repeat")
-    folds = _possible_folds(source, settings.folds, 2)
+    folds = possible_folds(source, settings.folds, 2)
     energy = source.image.energy
     scale = settings.line_width
     if scale is None:
@@ -221,10 +219,17 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots},
         losses=fit.losses,
         score=fit.score,
-        measured_by=_measured_by(source, folds),
+        measured_by=measured_by(source, folds),
         counts=fit.counts,
         worse_than_pca=network > projection,
     )
+
+
+def source_of(image: SpectrumImage, found: CountStatistics, pairs: Pairs) -> Source:
+    """Return the counts of a run, which split into photons or into whole repeats."""
+    if pairs == "repeats":
+        return Repeats(image, found.totals, unit=_unit(found))
+    return Photons(image)
 
 
 def _unit(found: CountStatistics) -> float:
@@ -246,7 +251,7 @@ def _wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
     return lambda rest, _: predict(rest)
 
 
-def _possible_folds(source: Source, folds: int, needed: int) -> int:
+def possible_folds(source: Source, folds: int, needed: int) -> int:
     """Return into how many parts the counts can go when each rest must hold `needed` repeats."""
     if isinstance(source, Photons):
         return folds
@@ -256,7 +261,8 @@ def _possible_folds(source: Source, folds: int, needed: int) -> int:
     return possible if possible > 1 and repeats - largest >= needed else 0
 
 
-def _measured_by(source: Source, folds: int) -> str:
+def measured_by(source: Source, folds: int) -> str:
+    """Return in words what scored a result."""
     if not folds:
         return "no counts could be held out"
     kind = "photon subsets" if isinstance(source, Photons) else "groups of repeats"
@@ -315,7 +321,7 @@ def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEs
         predictions = [lambda rest, rows: of_band(rest[None], rows.start)] * folds
         held_out = HeldOut.of(source, model.settings.seed, predictions)
         score = cross_score(held_out, watch, windows=job.found.windows)
-    return score, _measured_by(source, folds)
+    return score, measured_by(source, folds)
 
 
 def _predict_stack(

@@ -382,6 +382,24 @@ def _scatter(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     return np.asarray(np.mean(squares, axis=0))
 
 
+def within_limits(score: DoseGainEstimate, share: float) -> DoseGainEstimate:
+    """Return the score of predictions whose fall of the error may be no mixture of noise and bias.
+
+    From predictions of a `share` of the counts to the result, an error of nothing but bias stays,
+    and one of nothing but noise falls to this share. A measured fall (see `Fewer`) beyond these
+    limits contradicts what it was extrapolated by: the interval then spans the fall and the limit,
+    and the dose gain is that of the mean of both.
+    """
+    windows = tuple((window, within_limits(own, share)) for window, own in score.windows)
+    error, fall = float(score.error.sum()), float(score.spared.sum())
+    limit = float(np.clip(fall, 0, (1 - share) * max(error, 0)))
+    if error <= 0 or fall == limit:
+        return replace(score, windows=windows)
+    less, more = sorted((fall, limit))
+    spared = score.spared + (less - fall) / score.spared.size
+    return replace(score, spared=spared, share=1 - (more - less) / error, windows=windows)
+
+
 def score_by_reference(
     prediction: Any,
     image: SpectrumImage,

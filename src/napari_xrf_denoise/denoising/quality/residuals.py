@@ -195,11 +195,13 @@ def compare(
     noise = (len(guesses) - 1) * np.mean(spread, axis=0)
     relative = np.divide(noise, 2 * mean, out=np.zeros_like(mean), where=mean > 0)
     # Half of it belongs to the pixel's own counts, half to those that the prediction learned from.
-    reach = expected + mean.astype(np.float32)
+    reach = np.maximum(expected, 0)
+    reach += mean.astype(np.float32)
     reach *= relative.astype(np.float32)
     np.sqrt(reach, out=reach)
     reach *= np.float32(NOISE)
-    rate = np.clip(measured, expected - reach, expected + reach)
+    # What is below zero is an error of at least that size, which may as well be above.
+    rate = np.clip(measured, expected - reach, np.maximum(expected + reach, -expected))
     np.maximum(rate, 0, out=rate)
     return Comparison(measured, expected, rate, deviance_residual(measured, rate), scatter)
 
