@@ -96,11 +96,13 @@ def test_a_few_weak_pixels_together_are_named_as_an_area():
     erased = rate.copy()
     rate[9:13, 10:14] += line(9.7, 1.5)
     found = residuals_of(draw(rate), knows(erased))
-    assert warns_near(found.warnings, 9.7, "the 4 x 4 pixel area at")
+    assert warns_near(found.warnings, 9.7, "pixel area (y ")
     assert len(found.warnings) == 1
-    y, x = map(int, re.search(r"\(y (\d+), x (\d+)\)", found.warnings[0]).groups())
-    assert abs(y - 9) <= 2
-    assert abs(x - 10) <= 2
+    (place,) = found.departures
+    assert place.y.start <= 11 < place.y.stop <= 15
+    assert place.x.start <= 12 < place.x.stop <= 16
+    # 24 counts were planted.
+    assert place.missing == pytest.approx(24, abs=4 * 24**0.5)
 
 
 def test_a_line_that_is_dropped_is_named_with_the_share_that_is_left():
@@ -185,7 +187,7 @@ def test_counts_of_several_repeats_are_reported_together():
     rate[12, 7] += line(9.7, 60)
     counts = np.random.default_rng(0).poisson(rate / 2, (2, *rate.shape))
     found = residuals_of(SpectrumImage(counts, AXIS), knows(flat_map()))
-    assert any("raw counts of all repeats, but" in text for text in found.warnings)
+    assert any("raw counts of all repeats are missing" in text for text in found.warnings)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 9)])
