@@ -18,8 +18,6 @@ from .departures import energy_text
 
 AT_LINE = 0.3
 """Distance in FWHM within which departing counts are at a line of the sum spectrum."""
-SEEN = 0.01
-"""Least share of a line in its family for it to be seen."""
 Floats = NDArray[np.float64]
 
 
@@ -83,9 +81,17 @@ class LineNames:
         return ""
 
 
-def has_line(element: str | None, energy: float) -> bool:
-    """Return whether an element has a line that a detector cannot tell from an energy in keV."""
+def relative_strength(element: str | None, energy: float, other: float) -> float:
+    """Return how strong the lines of an element are at another energy in keV, relative to one.
+
+    Of the same shell; 0 where there are none that a detector cannot tell from that energy.
+    """
     if element is None:
-        return False
-    near = float(detector_fwhm(energy)) / 2
-    return any(abs(line.energy - energy) < near for line in lines(element) if line.intensity > SEEN)
+        return 0.0
+    here, there = (
+        [line for line in lines(element) if abs(line.energy - at) < float(detector_fwhm(at)) / 2]
+        for at in (energy, other)
+    )
+    shells = {line.family for line in here}
+    own = sum(line.intensity for line in here)
+    return sum(line.intensity for line in there if line.family in shells) / own if own else 0.0

@@ -51,7 +51,7 @@ class Departure:
     """Number of pixels, which may be fewer than those of all these rows and columns."""
     kind: str
     """``"pixel"``, ``"square"``, ``"part"`` (a quarter or half of the map), ``"line"``,
-    ``"diagonal"`` or ``"rim"``: where the departure is clearest."""
+    ``"diagonal"``, ``"rim"`` (of a bright region), or ``"area"``, made of several of these."""
     chance: float
     """Probability that a perfect result shows as much in any of the places that were searched
     (Bonferroni)."""
@@ -109,7 +109,7 @@ class Departure:
             return f"the {part} {where}"
         if self.pixels == height * width:
             return f"the {height} x {width} pixel area {where}"
-        if self.kind == "diagonal" and self.pixels <= 2 * max(height, width):
+        if self.kind == "diagonal":
             return f"{self.pixels} pixels along a diagonal {where}"
         return f"{self.pixels} pixels within {where}"
 

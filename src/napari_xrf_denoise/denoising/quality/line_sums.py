@@ -11,7 +11,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.poisson import deviance_residual
 
 from .departures import MOST, energy_text
-from .place_search import ALPHA, LEAST, normal_number
+from .place_search import ALPHA, LEAST, NEAR, normal_number
 
 EFFECT = 0.02
 """Share of its counts by which a line must depart in the sum of all pixels to be reported."""
@@ -20,8 +20,6 @@ NOISE = 0.5
 LEFT, GROWN = 0.7, 4.0
 """... or hold less or more than so many times its counts. Cutting off what is negative in noisy
 predictions adds up to twice the counts where there are few: by the noise of a pixel, little."""
-NEAR = 2
-"""Windows, in steps of half a line, that may show the same line."""
 
 Floats = NDArray[np.floating]
 

@@ -21,6 +21,10 @@ EFFECT = 0.1
 """Share of its counts by which a place must depart: a result that is right to a few per cent is
 not accused, however many counts show it. Quantities from XRF are rarely known to better than 5 to
 10 %."""
+JOINED = 1e-3
+"""Chance below which cells beside a place depart as well; this is no search, but one test."""
+NEAR = 2
+"""Windows, in steps of half a line, that may show the same line."""
 SCANNED = 2**19
 """Values (y, x, window) that are searched at once."""
 PIXEL = -1
@@ -82,11 +86,16 @@ def judge(
     `values` are counts, prediction, rate to compare with, in units of `scatter`, one entry a place.
     """
     counts, expected, rate = (np.asarray(part, dtype=np.float64) for part in values)
-    up, down = (tail_probability(counts, rate, above=above) for above in (True, False))
-    chance = np.where(counts > rate, up, down)
+    chance = chance_beyond(counts, rate, counts > rate)
     far = deviance_residual(counts, rate)
     hits = Hits(*where, counts, expected, far, level.anywhere(chance))
     return hits.take((chance < level.one) & matters(counts, expected, scatter))
+
+
+def chance_beyond(counts: Floats, rate: Floats, above: NDArray[np.bool_]) -> Floats:
+    """Return the chance of at least, or at most, these counts, as told for each."""
+    up, down = (tail_probability(counts, rate, above=side) for side in (True, False))
+    return np.where(above, up, down)
 
 
 def matters(counts: Floats, expected: Floats, scatter: float) -> NDArray[np.bool_]:
@@ -125,6 +134,8 @@ class PlaceSearch:
             Level.of(number, len(family) * (self.windows if index < len(shapes) else 1))
             for index, family in enumerate(self.shapes)
         ]
+        self._sizes = [family.sizes for family in self.shapes]
+        self._left_out: list[tuple[NDArray[np.bool_], int]] = []
         self._ratio = self._held()
         self._noise = np.zeros((len(self.shapes), self.windows))
         self._mean = np.zeros((len(self.shapes), self.windows))
@@ -142,22 +153,45 @@ class PlaceSearch:
         ]
         return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
 
+    def sizes(self, hits: Hits) -> Indices:
+        """Return the number of cells of each place."""
+        found = np.ones(len(hits.far), dtype=np.int64)
+        for index, sizes in enumerate(self._sizes):
+            own = hits.family == index
+            found[own] = sizes[hits.member[own]]
+        return found
+
     def leave_out(self, mask: NDArray[np.bool_], window: int) -> None:
-        """Forget the counts and the prediction of a line in some pixels."""
+        """Forget the counts and the prediction of a line in some cells."""
         self._sums[:, mask, max(0, window - 1) : window + 3] = 0
+        self._left_out.append((mask, window))
+
+    def not_left_out(self, mask: NDArray[np.bool_], window: int) -> tuple[NDArray[np.bool_], slice]:
+        """Return the cells of a place, and the half lines near its window, that are all there."""
+        first, last = max(0, window - 1), min(self.windows + 1, window + 3)
+        for gone, other in self._left_out:
+            if abs(other - window) <= NEAR:
+                mask = mask & ~gone
+        for gone, other in self._left_out:
+            if (mask & gone).any():
+                first = max(first, other + 3) if other < window else first
+                last = min(last, other - 1) if other > window else last
+        return mask, slice(first, last)
 
     def total(self, kind: int, mask: NDArray[np.bool_]) -> Floats:
         """Return sums over pixels, (half,): counts (kind 0) or their prediction (1)."""
         return np.asarray(self._sums[kind][mask].sum(axis=0, dtype=np.float64))
 
     def departs(
-        self, cells: tuple[Indices, Indices], window: int, *, lost: bool, chance: float
+        self, cells: tuple[Indices, Indices], window: int, *, lost: bool, least: float
     ) -> bool:
-        """Return whether the counts of a window in some cells are too many or few by chance."""
+        """Return whether counts in some cells depart beyond chance, by so many a cell at least."""
         own = self._sums[:2, *cells, window : window + 2].sum(axis=(1, 2), dtype=np.float64)
         counts, expected = own[:, None] / self.scatter
-        found = tail_probability(counts, expected, above=lost) < chance
-        return bool(found[0] and abs(counts - expected)[0] > EFFECT * min(counts, expected)[0])
+        size = abs(counts - expected)[0]
+        chance = tail_probability(counts, expected, above=lost)[0]
+        real = chance < JOINED and size > EFFECT * min(counts, expected)[0]
+        return bool(real and size > least * len(cells[0]))
 
     def _windows(self, kind: int, part: slice) -> Floats:
         """Return counts, predictions or their contrast in windows, (row, column, window)."""

@@ -176,7 +176,7 @@ def make_report(
         left.map if left else None,
         left.spectrum if left else None,
         left.departures if left else (),
-        left.labels if left else None,
+        left.found.labels if left else None,
     )
 
 

@@ -10,8 +10,8 @@ many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
 from .departures import Departure, sentences
 from .line_sums import line_warnings
+from .places import Found
 from .suspect_places import Comparison, SuspectPlaces
 
 Image = NDArray[np.float32]
@@ -41,10 +42,28 @@ class Residuals:
     """Departure of each channel, summed over pixels, in standard errors."""
     warnings: tuple[str, ...] = ()
     """Where departures are beyond chance and large enough to matter."""
-    departures: tuple[Departure, ...] = ()
+    found: Found = field(default=Found((0, 0)))
     """The places of these, the most important first."""
-    labels: NDArray[np.int16] | None = None
-    """For each pixel (y, x) the number of its place in this list, from 1; 0 where there is none."""
+    of_lines: tuple[str, ...] = ()
+    """The warnings about lines in the sum of all pixels."""
+    unit: str = "counts"
+
+    @property
+    def departures(self) -> tuple[Departure, ...]:
+        """What the result lacks or adds in each place."""
+        return self.found.departures
+
+    def in_result(self, result: Any, repeats: float = 1) -> Residuals:
+        """Return what a result (y, x, energy), of one of so many repeats, shows as well.
+
+        Residuals come from predictions from a part of the counts; the result uses all of them.
+        """
+        return self.told(self.found.in_result(result, repeats))
+
+    def told(self, found: Found) -> Residuals:
+        """Return the residuals with these places, and the warnings about them."""
+        places = sentences(found.departures, found.shape, self.unit)
+        return replace(self, found=found, warnings=(*self.of_lines, *places))
 
 
 class BandSums(NamedTuple):
@@ -103,21 +122,18 @@ class ResidualTally:
             np.add.reduceat(part, edges[:-1]) for part in (self._counts, self._expected)
         )
         scatter = float(self._variance.sum() / np.maximum(self._expected, 1).sum())
-        found = self._places.find(scatter)
-        reported = [
-            *line_warnings(
-                counts[:-1] + counts[1:],
-                expected[:-1] + expected[1:],
-                scatter,
-                int(np.isfinite(self._map).sum()),
-                self._energies,
-                self._axis,
-            ),
-            *sentences(found.departures, self._map.shape, self._unit),
-        ]
-        return Residuals(
-            self._map, far.astype(np.float32), tuple(reported), found.departures, found.labels
+        of_lines = line_warnings(
+            counts[:-1] + counts[1:],
+            expected[:-1] + expected[1:],
+            scatter,
+            int(np.isfinite(self._map).sum()),
+            self._energies,
+            self._axis,
         )
+        left = Residuals(
+            self._map, far.astype(np.float32), of_lines=tuple(of_lines), unit=self._unit
+        )
+        return left.told(self._places.find(scatter))
 
 
 def compare(

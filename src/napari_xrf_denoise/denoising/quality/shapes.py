@@ -57,6 +57,11 @@ class Family(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def sizes(self) -> Indices:
+        """Number of pixels of each."""
+        ...
+
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each shape, (shape, window)."""
         ...
@@ -78,6 +83,11 @@ class Rectangles:
 
     def __len__(self) -> int:
         return len(self.top)
+
+    @property
+    def sizes(self) -> Indices:
+        """Number of pixels of each."""
+        return (self.bottom - self.top) * (self.right - self.left)
 
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each rectangle, (rectangle, window)."""
@@ -111,6 +121,11 @@ class Diagonals:
     def __len__(self) -> int:
         return len(self.top)
 
+    @property
+    def sizes(self) -> Indices:
+        """Number of pixels of each."""
+        return self.length
+
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each piece, (piece, window)."""
         found = np.empty((len(self), tables.image.shape[-1]))
@@ -136,6 +151,11 @@ class Rims:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    @property
+    def sizes(self) -> Indices:
+        """Number of pixels of each."""
+        return np.array([mask.sum() for mask in self.masks], dtype=np.int64)
 
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each rim, (rim, window)."""

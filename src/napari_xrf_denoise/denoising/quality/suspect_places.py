@@ -9,7 +9,6 @@ overlaps it, told with all that is missing there, and left out of the further se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +17,23 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
-from .departure_names import LineNames, has_line
+from .departure_names import LineNames
 from .departures import Departure
 from .map_sums import MapSums
-from .place_search import JUDGED_APART, LEAST, PIXEL, Hits, Level, PlaceSearch, judge, normal_number
+from .place_search import (
+    JOINED,
+    JUDGED_APART,
+    LEAST,
+    NEAR,
+    PIXEL,
+    Hits,
+    Level,
+    PlaceSearch,
+    chance_beyond,
+    judge,
+    normal_number,
+)
+from .places import SHARED, Found, Place
 from .shapes import families
 
 MOST_PIXELS = 10**6
@@ -30,17 +42,11 @@ MOST_DEPARTURES = 30
 """Most departures that are told as data."""
 PREFILTER = 0.7
 """By how much a departure may differ from the normal number of its exact chance."""
-NEAR = 2
-"""Windows, in steps of half a line, that may show the same line."""
-GROWING = 1e-3
-"""Chance below which pixels beside a departure belong to it."""
+DENSER = 3.0
+"""How many times more counts a pixel depart where a departure is concentrated; pixels beside it
+belong to it where no more than so many times fewer do."""
 MOST_GROWING = 200
 """Shapes that are tried for that, the clearest first."""
-SHARED = 0.5
-"""Share of a place's pixels in another one from which both can have the same reason."""
-SECONDARY = 0.03
-"""Share of a line's missing counts that may be missing at other energies for the same reason: in
-the tail of its peak, its escape peak, its sum peaks."""
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -66,25 +72,6 @@ class Comparison(NamedTuple):
         return Comparison(counts, expected, rate, far, self.scatter)
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """Departures, the most important first, and where they are."""
-
-    departures: tuple[Departure, ...]
-    labels: NDArray[np.int16]
-    """For each pixel (y, x) the place of its most important departure in the list, from 1; 0
-    where there is none."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """A departure with its pixels (y, x) and its window."""
-
-    departure: Departure
-    pixels: Mask
-    window: int
-
-
 class SuspectPlaces:
     """Collects a map of shape (y, x) band by band, then finds the places that depart.
 
@@ -95,6 +82,7 @@ class SuspectPlaces:
         self, shape: tuple[int, int], partition: WindowPartition, axis: EnergyAxis, every: int = 1
     ) -> None:
         self._shape, self._every, self._names = shape, every, LineNames(partition, axis)
+        self._edges = partition.half_edges
         rows, windows = len(range(0, shape[0], every)), len(self._names.energies)
         self._sums = MapSums(rows, shape[1], windows + 1)
         self._families = families(*self._sums.values.shape[1:3], neighbours=every == 1)
@@ -126,15 +114,16 @@ class SuspectPlaces:
         """Return the departures of the map, whose counts have this variance over mean."""
         search = PlaceSearch(self._sums.values, self._families, self._bright, scatter)
         live = Hits.join([*self._pixels, search.hits(np.arange(search.windows))])
-        told: list[_Place] = []
+        told: list[Place] = []
         while len(live.far) and len(told) < MOST_DEPARTURES:
             top = live.take(np.array([np.argmax(np.abs(live.far))]))
+            top = self._concentrate(top, live, search)
             mask = self._grow(top, live, search)
             place = self._describe(top, mask, search)
-            if not _is_secondary(place, told):
-                told.append(_named_alike(place, told))
-            live = self._left(live, mask, place.window, search)
-        return self._ordered(told)
+            if place and not any(place.is_sign_of(other) for other in told):
+                told.append(place.named_like(told))
+            live = self._left(live, mask, int(top.window[0]), search)
+        return Found.of(self._shape, told)
 
     def _cells(self, hits: Hits, index: int, search: PlaceSearch) -> Cells:
         """Return rows and columns of a place in the sums."""
@@ -144,27 +133,53 @@ class SuspectPlaces:
         y, x = divmod(member, self._shape[1])
         return np.array([y // self._sums.bin]), np.array([x // self._sums.bin])
 
+    def _concentrate(self, top: Hits, live: Hits, search: PlaceSearch) -> Hits:
+        """Return the few pixels of a place in which nearly all departs, if there are such.
+
+        Where there is no background, the sum over many rare pixels is clearer than any of them.
+        """
+        like = live.take(_alike(live, top))
+        sizes = search.sizes(like)
+        while True:
+            size = float(search.sizes(top)[0])
+            density = np.abs(top.counts - top.expected) / size
+            evenly = like.expected + np.sign(top.far) * density * sizes
+            chance = chance_beyond(like.counts, np.maximum(evenly, 0), like.far > 0)
+            denser = np.abs(like.counts - like.expected) >= DENSER * density * sizes
+            better = np.flatnonzero(denser & (chance < JOINED * sizes / size) & (sizes < size))
+            mask = np.zeros(self._sums.values.shape[1:3], dtype=bool)
+            mask[self._cells(top, 0, search)] = True
+            better = better[np.argsort(-np.abs(like.far[better]))]
+            inside = (i for i in better if mask[self._cells(like, int(i), search)].mean() >= SHARED)
+            found = next(inside, None)
+            if found is None:
+                return top
+            top = like.take(np.array([found]))
+
     def _grow(self, top: Hits, live: Hits, search: PlaceSearch) -> Mask:
         """Return the cells of a departure and of what overlaps it and departs likewise."""
         mask = np.zeros(self._sums.values.shape[1:3], dtype=bool)
         mask[self._cells(top, 0, search)] = True
         window, lost = int(top.window[0]), bool(top.far[0] > 0)
-        like = live.take((np.abs(live.window - window) <= NEAR) & ((live.far > 0) == lost))
+        like = live.take(_alike(live, top))
         like = like.take(np.argsort(-np.abs(like.far))[:MOST_GROWING])
+        density = float(np.abs(top.counts - top.expected)[0] / search.sizes(top)[0])
         for index in range(len(like.far)):
             cells = self._cells(like, index, search)
             new = ~mask[cells]
             if new.any() and not new.all():
                 rest = cells[0][new], cells[1][new]
-                if search.departs(rest, window, lost=lost, chance=GROWING):
+                if search.departs(rest, window, lost=lost, least=density / DENSER):
                     mask[rest] = True
         return mask
 
-    def _describe(self, top: Hits, mask: Mask, search: PlaceSearch) -> _Place:
-        """Return all that departs at the line of a place in its cells."""
+    def _describe(self, top: Hits, mask: Mask, search: PlaceSearch) -> Place | None:
+        """Return all that departs at the line of a place in its cells, if these are new."""
         window, sign = int(top.window[0]), float(np.sign(top.far[0]))
+        mask, near = search.not_left_out(mask, window)
+        if not mask.any():
+            return None
         counts, expected = search.total(0, mask), search.total(1, mask)
-        near = slice(max(0, window - 1), window + 3)
         if sign * (counts - expected)[near].sum() < LEAST:  # another line beside it hides it
             near = slice(window, window + 2)
         name = self._names.name(window, sign * (counts - expected))
@@ -174,6 +189,8 @@ class SuspectPlaces:
             pixels[:] = False
             pixels[np.divmod(int(top.member[0]), self._shape[1])] = True
             found, predicted = (float(search.scatter * part[0]) for part in top[3:5])
+        changed = mask.sum() != search.sizes(top)[0]
+        kind = "area" if changed else "pixel" if family == PIXEL else search.shapes[family].kind
         y, x = np.nonzero(pixels)
         departure = Departure(
             name.energy,
@@ -184,10 +201,11 @@ class SuspectPlaces:
             slice(int(y.min()), int(y.max()) + 1),
             slice(int(x.min()), int(x.max()) + 1),
             len(y),
-            "pixel" if len(y) == 1 else search.shapes[family].kind if family >= 0 else "square",
+            kind,
             float(top.chance[0]),
         )
-        return _Place(departure, pixels, window)
+        edges = self._edges[near.start], self._edges[min(near.stop, len(self._edges) - 1)]
+        return Place(departure, pixels, window, slice(int(edges[0]), int(edges[1])))
 
     def _pixels_in(self, mask: Mask) -> Mask:
         """Return the pixels of the map (y, x) in some cells of the sums."""
@@ -207,39 +225,8 @@ class SuspectPlaces:
         again = np.arange(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
         return Hits.join([live, search.hits(again)])
 
-    def _ordered(self, told: list[_Place]) -> Found:
-        """Return the places with the most important first."""
-        told = sorted(told, key=lambda place: -place.departure.importance)
-        labels = np.zeros(self._shape, dtype=np.int16)
-        for index in range(len(told), 0, -1):
-            labels[told[index - 1].pixels] = index
-        return Found(tuple(place.departure for place in told), labels)
 
-
-def _is_secondary(place: _Place, told: Sequence[_Place]) -> bool:
-    """Return whether a place is but another sign of what was told.
-
-    It has the same pixels and is beside the line, at another line of its element, or has a few per
-    cent of its counts.
-    """
-    own = place.departure
-    for other in told:
-        like = other.departure.is_lost == own.is_lost
-        if not like or (place.pixels & other.pixels).sum() < SHARED * own.pixels:
-            continue
-        beside = abs(place.window - other.window) <= NEAR
-        little = abs(own.missing) < SECONDARY * abs(other.departure.missing)
-        if beside or little or has_line(other.departure.element, own.energy):
-            return True
-    return False
-
-
-def _named_alike(place: _Place, told: Sequence[_Place]) -> _Place:
-    """Return a place with the name of another one at the same line, of which there is one name."""
-    for other in told:
-        own, known = place.departure, other.departure
-        fits = own.element in (None, known.element)
-        if fits and abs(place.window - other.window) <= 1 and own.is_lost == known.is_lost:
-            named = replace(own, energy=known.energy, name=known.name, element=known.element)
-            return replace(place, departure=named)
-    return place
+def _alike(hits: Hits, top: Hits) -> Mask:
+    """Return which places depart at the same line and in the same direction."""
+    near = np.abs(hits.window - top.window[0]) <= NEAR
+    return np.asarray(near & ((hits.far > 0) == (top.far[0] > 0)))
