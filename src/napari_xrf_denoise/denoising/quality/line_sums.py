@@ -11,8 +11,10 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.poisson import deviance_residual
 
 from .departures import MOST, energy_text
-from .place_search import ALPHA, LEAST, NEAR, normal_number
+from .place_search import LEAST, NEAR, normal_number
 
+ALPHA = 0.01
+"""Chance that a perfect result is suspected in any line."""
 EFFECT = 0.02
 """Share of its counts by which a line must depart in the sum of all pixels to be reported."""
 NOISE = 0.5

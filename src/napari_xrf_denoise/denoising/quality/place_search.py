@@ -12,15 +12,19 @@ from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 
 from .shapes import Family, Tables, rims
 
-ALPHA = 0.01
-"""Chance that a perfect result is suspected in any place; as much for the lines of the whole map.
-Each family of shapes gets an equal part of it, which its shapes and windows share (Bonferroni)."""
+ALPHA = 0.005
+"""Chance that a perfect result is suspected in any place. Each family of shapes gets an equal part
+of it, which its shapes and windows share (Bonferroni): large shapes are few, and may depart by
+less. Five times the chance would find what is smaller by a quarter of a standard error."""
 LEAST = 5.0
 """Counts by which a place must depart to be reported."""
 EFFECT = 0.1
-"""Share of its counts by which a place must depart: a result that is right to a few per cent is
-not accused, however many counts show it. Quantities from XRF are rarely known to better than 5 to
-10 %."""
+"""Share of its counts by which a place must depart. Quantities from XRF are rarely known to better
+than 5 to 10 %."""
+RIGHT = 0.02
+"""Relative error of a prediction that is no departure: a result that is right to two per cent is
+accused no more often than a perfect one, however many counts show it. It is also the least error
+that `line_sums` reports."""
 JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
@@ -86,6 +90,8 @@ def judge(
     `values` are counts, prediction, rate to compare with, in units of `scatter`, one entry a place.
     """
     counts, expected, rate = (np.asarray(part, dtype=np.float64) for part in values)
+    low, high = ((1 + side * RIGHT) * expected for side in (-1, 1))
+    rate = np.clip(counts, np.minimum(rate, low), np.maximum(rate, high))
     chance = chance_beyond(counts, rate, counts > rate)
     far = deviance_residual(counts, rate)
     hits = Hits(*where, counts, expected, far, level.anywhere(chance))
@@ -142,14 +148,14 @@ class PlaceSearch:
         # The noise of the predictions is that of the whole search: later ones leave places out.
         self._measured = np.zeros(self.windows, dtype=bool)
 
-    def hits(self, windows: Indices) -> Hits:
-        """Return the places that depart in some windows, a range of indices."""
+    def hits(self, windows: slice) -> Hits:
+        """Return the places that depart in windows from the first to behind the last."""
         height, width = self._sums.shape[1:3]
-        number = max(1, SCANNED // (height * width))
+        step = max(1, SCANNED // (height * width))
         found = [
             hits
-            for first in range(int(windows[0]), int(windows[-1]) + 1, number)
-            for hits in self._scan(slice(first, min(first + number, int(windows[-1]) + 1)))
+            for first in range(windows.start, windows.stop, step)
+            for hits in self._scan(slice(first, min(first + step, windows.stop)))
         ]
         return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
 

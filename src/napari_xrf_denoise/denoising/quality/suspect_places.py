@@ -113,7 +113,7 @@ class SuspectPlaces:
     def find(self, scatter: float = 1.0) -> Found:
         """Return the departures of the map, whose counts have this variance over mean."""
         search = PlaceSearch(self._sums.values, self._families, self._bright, scatter)
-        live = Hits.join([*self._pixels, search.hits(np.arange(search.windows))])
+        live = Hits.join([*self._pixels, search.hits(slice(0, search.windows))])
         told: list[Place] = []
         while len(live.far) and len(told) < MOST_DEPARTURES:
             top = live.take(np.array([np.argmax(np.abs(live.far))]))
@@ -222,7 +222,7 @@ class SuspectPlaces:
         y, x = np.divmod(np.where(live.family == PIXEL, live.member, 0), self._shape[1])
         inside = mask[y // self._sums.bin, x // self._sums.bin]
         live = live.take(~near | ((live.family == PIXEL) & ~inside))
-        again = np.arange(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
+        again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
         return Hits.join([live, search.hits(again)])
 
 
