@@ -7,9 +7,9 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.denoising.quality.departures import Departure
 from napari_xrf_denoise.denoising.quality.places import Found, Place
 
-CR = dict(energy=5.41, name="5.41 keV (Cr Ka)", element="Cr")
-FE = dict(energy=6.40, name="6.40 keV (Fe Ka)", element="Fe")
-KB = dict(energy=7.06, name="7.06 keV", element=None)
+CR = {"energy": 5.41, "name": "5.41 keV (Cr Ka)", "element": "Cr"}
+FE = {"energy": 6.40, "name": "6.40 keV (Fe Ka)", "element": "Fe"}
+KB = {"energy": 7.06, "name": "7.06 keV", "element": None}
 
 
 def place(missing, y=(0, 4), x=(0, 4), window=60, chance=1e-9, counts=200.0, **line):

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BYTES = 2**29
-"""Most memory of the sums; of larger maps, few pixels are added up to one. 512 × 512 pixels of
-2,048 channels (about 150 half lines) are kept as they are."""
+MOST_BYTES = 2**28
+"""Most memory of the sums. In larger maps, few pixels are added up to one; 256 × 256 pixels of
+2,048 channels of 10 eV (about 240 half lines) are kept as they are."""
+KINDS = 3
+"""Counts, predictions, and their contrast."""
 Image = NDArray[np.float32]
 
 
@@ -23,10 +25,10 @@ class MapSums:
 
     def __init__(self, rows: int, width: int, halves: int) -> None:
         self.bin = 1
-        while 12 * -(-rows // self.bin) * -(-width // self.bin) * halves > MOST_BYTES:
+        while KINDS * 4 * -(-rows // self.bin) * -(-width // self.bin) * halves > MOST_BYTES:
             self.bin *= 2
         shape = -(-rows // self.bin), -(-width // self.bin), halves
-        self.values = np.zeros((3, *shape), dtype=np.float32)
+        self.values = np.zeros((KINDS, *shape), dtype=np.float32)
         self._rows = 0
 
     def add(self, counts: Image, guesses: Sequence[Image], shares: Sequence[float]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
+from napari_xrf_denoise.core.progress import Watch
 
 from .shapes import Family, Tables, rims
 
@@ -148,15 +149,14 @@ class PlaceSearch:
         # The noise of the predictions is that of the whole search: later ones leave places out.
         self._measured = np.zeros(self.windows, dtype=bool)
 
-    def hits(self, windows: slice) -> Hits:
+    def hits(self, windows: slice, watch: Watch) -> Hits:
         """Return the places that depart in windows from the first to behind the last."""
         height, width = self._sums.shape[1:3]
         step = max(1, SCANNED // (height * width))
-        found = [
-            hits
-            for first in range(windows.start, windows.stop, step)
-            for hits in self._scan(slice(first, min(first + step, windows.stop)))
-        ]
+        found: list[Hits] = []
+        for first in range(windows.start, windows.stop, step):
+            watch.step("looking for lost signal", first / windows.stop)
+            found += self._scan(slice(first, min(first + step, windows.stop)))
         return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
 
     def sizes(self, hits: Hits) -> Indices:

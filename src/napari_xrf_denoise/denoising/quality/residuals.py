@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.poisson import deviance_residual, largest_of_many
+from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
@@ -114,8 +115,8 @@ class ResidualTally:
         self._map[rows] = _largest(compared)
         self._places.add(rows, halves, shares, compared.lines())
 
-    def finish(self) -> Residuals:
-        """Return what was collected."""
+    def finish(self, watch: Watch) -> Residuals:
+        """Return what was collected, and the places that it shows."""
         far = (self._counts - self._expected) / np.sqrt(np.maximum(self._variance, 1))
         edges = self._partition.half_edges
         counts, expected = (
@@ -133,7 +134,7 @@ class ResidualTally:
         left = Residuals(
             self._map, far.astype(np.float32), of_lines=tuple(of_lines), unit=self._unit
         )
-        return left.told(self._places.find(scatter))
+        return left.told(self._places.find(watch, scatter))
 
 
 def compare(

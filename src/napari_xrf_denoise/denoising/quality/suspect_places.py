@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
 from .departure_names import LineNames
@@ -110,10 +111,10 @@ class SuspectPlaces:
         where = np.full(len(y), PIXEL), member, window
         self._pixels.append(judge(where, values, self._level, compared.scatter))
 
-    def find(self, scatter: float = 1.0) -> Found:
+    def find(self, watch: Watch, scatter: float = 1.0) -> Found:
         """Return the departures of the map, whose counts have this variance over mean."""
         search = PlaceSearch(self._sums.values, self._families, self._bright, scatter)
-        live = Hits.join([*self._pixels, search.hits(slice(0, search.windows))])
+        live = Hits.join([*self._pixels, search.hits(slice(0, search.windows), watch.part(0, 0.7))])
         told: list[Place] = []
         while len(live.far) and len(told) < MOST_DEPARTURES:
             top = live.take(np.array([np.argmax(np.abs(live.far))]))
@@ -122,7 +123,11 @@ class SuspectPlaces:
             place = self._describe(top, mask, search)
             if place and not any(place.is_sign_of(other) for other in told):
                 told.append(place.named_like(told))
-            live = self._left(live, mask, int(top.window[0]), search)
+            window = int(top.window[0])
+            search.leave_out(mask, window)
+            again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
+            live = self._others(live, mask, window)
+            live = Hits.join([live, search.hits(again, watch.part(0.7, 1))])
         return Found.of(self._shape, told)
 
     def _cells(self, hits: Hits, index: int, search: PlaceSearch) -> Cells:
@@ -215,15 +220,12 @@ class SuspectPlaces:
         pixels[:: self._every] = seen
         return pixels
 
-    def _left(self, live: Hits, mask: Mask, window: int, search: PlaceSearch) -> Hits:
-        """Return the hits that remain when a line was left out in some cells."""
-        search.leave_out(mask, window)
+    def _others(self, live: Hits, mask: Mask, window: int) -> Hits:
+        """Return the hits that do not change when a line is left out in some cells."""
         near = np.abs(live.window - window) <= NEAR
         y, x = np.divmod(np.where(live.family == PIXEL, live.member, 0), self._shape[1])
         inside = mask[y // self._sums.bin, x // self._sums.bin]
-        live = live.take(~near | ((live.family == PIXEL) & ~inside))
-        again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
-        return Hits.join([live, search.hits(again)])
+        return live.take(~near | ((live.family == PIXEL) & ~inside))
 
 
 def _alike(hits: Hits, top: Hits) -> Mask:
