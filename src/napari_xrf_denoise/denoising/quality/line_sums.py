@@ -11,10 +11,10 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.poisson import deviance_residual
 
 from .departures import MOST, energy_text
-from .place_search import LEAST, NEAR, normal_number
+from .place_search import LEAST, NEAR, chance_beyond
 
-ALPHA = 0.01
-"""Chance that a perfect result is suspected in any line."""
+ALPHA = 0.005
+"""Chance that a perfect result is suspected in any line, all windows together (Bonferroni)."""
 EFFECT = 0.02
 """Share of its counts by which a line must depart in the sum of all pixels to be reported."""
 NOISE = 0.5
@@ -38,9 +38,10 @@ def line_warnings(
 
     `counts` and `expected` (window,) are sums over so many pixels.
     """
-    far = np.abs(deviance_residual(counts / scatter, expected / scatter))
+    events, rate = counts / scatter, expected / scatter
+    far = np.abs(deviance_residual(events, rate))
     size = np.abs(counts - expected)
-    reported = far > normal_number(ALPHA / 2 / max(1, len(far)))
+    reported = chance_beyond(events, rate, counts > expected) < ALPHA / 2 / max(1, len(far))
     reported &= (size >= LEAST) & (size > EFFECT * np.minimum(counts, expected))
     noise = np.sqrt(scatter * np.maximum(counts, expected) * pixels)
     reported &= (size > NOISE * noise) | (expected < LEFT * counts) | (expected > GROWN * counts)
