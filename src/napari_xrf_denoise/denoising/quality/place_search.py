@@ -26,6 +26,10 @@ RIGHT = 0.02
 """Relative error of a prediction that is no departure: a result that is right to two per cent is
 accused no more often than a perfect one, however many counts show it. It is also the least error
 that `line_sums` reports."""
+CUT = 0.7
+"""Largest bias of noise whose negative values are cut off, in standard deviations of what remains:
+√(1/2π) of √(1/2 − 1/2π) for a normal distribution about zero. It is of one sign everywhere, so that
+it grows like the area. The totals that PCA keeps then lack elsewhere what is added."""
 JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
@@ -122,7 +126,8 @@ class PlaceSearch:
     """Searches sums (3, row, column, half) of counts, predictions and their contrast.
 
     See `MapSums`, whose values are changed by `leave_out`. `bright` are the windows of lines whose
-    regions have rims; `scatter` is the variance over mean of the counts.
+    regions have rims; `scatter` is the variance over mean of the counts, `cell` the side of a
+    cell in pixels.
     """
 
     def __init__(
@@ -131,8 +136,9 @@ class PlaceSearch:
         shapes: Sequence[Family],
         bright: Sequence[int],
         scatter: float,
+        cell: int = 1,
     ) -> None:
-        self._sums, self.scatter = sums, scatter
+        self._sums, self.scatter, self._cut = sums, scatter, CUT * cell
         self.windows = sums.shape[-1] - 1
         around = rims((window, self._windows(1, _one(window))[..., 0]) for window in bright)
         self.shapes: list[Family] = [*shapes, around] if len(around) else list(shapes)
@@ -144,8 +150,8 @@ class PlaceSearch:
         self._sizes = [family.sizes for family in self.shapes]
         self._left_out: list[tuple[NDArray[np.bool_], int]] = []
         self._ratio = self._held()
-        self._noise = np.zeros((len(self.shapes), self.windows))
-        self._mean = np.zeros((len(self.shapes), self.windows))
+        # Of each family, and last of the single cells.
+        self._noise, self._mean = np.zeros((2, len(self.shapes) + 1, self.windows))
         # The noise of the predictions is that of the whole search: later ones leave places out.
         self._measured = np.zeros(self.windows, dtype=bool)
 
@@ -213,13 +219,21 @@ class PlaceSearch:
 
     def _scan(self, part: slice) -> Iterator[Hits]:
         tables = [Tables.of(self._windows(kind, part) / self.scatter) for kind in range(3)]
+        known = bool(self._measured[part].all())
+        if not known:
+            self._measure(-1, part, tables[1].image, tables[2].image)
         for index, family in enumerate(self.shapes):
             counts, expected, noise = (family.sums(table) for table in tables)
-            if not self._measured[part].all():
-                self._noise[index, part] = (noise**2).mean(axis=0)
-                self._mean[index, part] = expected.mean(axis=0)
+            if not known:
+                self._measure(index, part, expected, noise)
             yield self._family_hits(index, part, counts, expected)
         self._measured[part] = True
+
+    def _measure(self, index: int, part: slice, expected: Floats, noise: Floats) -> None:
+        """Keep the noise of the predictions in sums over shapes (..., window)."""
+        size = expected.shape[-1]
+        self._noise[index, part] = (noise.reshape(-1, size) ** 2).mean(axis=0)
+        self._mean[index, part] = expected.reshape(-1, size).mean(axis=0)
 
     def _family_hits(self, index: int, part: slice, counts: Floats, expected: Floats) -> Hits:
         level = self._levels[index]
@@ -230,24 +244,34 @@ class PlaceSearch:
         member, window = np.nonzero(some)
         counts, expected = counts[some], expected[some]
         window += part.start
-        low, high = self._rates(index, window, expected)
+        sizes = self._sizes[index][member]
+        low, high = self._rates(index, window, expected, sizes)
         where = np.full(len(member), index), member, window
         return judge(where, [counts, expected, np.clip(counts, low, high)], level, self.scatter)
 
-    def _rates(self, index: int, window: Indices, expected: Floats) -> tuple[Floats, Floats]:
+    def _rates(
+        self, index: int, window: Indices, expected: Floats, sizes: Indices
+    ) -> tuple[Floats, Floats]:
         """Return between which rates a prediction leaves it open what the true one is.
 
-        It has noise of its own, one standard error to either side. And what a whole line lacks or
-        has too much is told by `line_sums`: no place is accused of it.
+        It has noise of its own, one standard error to either side, and cutting off what is negative
+        makes a bias of the noise of single cells. What a whole line lacks or has too much is told
+        by `line_sums`: no place is accused of it.
         """
-        mean = self._mean[index, window]
-        relative = np.divide(
-            self._noise[index, window], 2 * mean, out=np.zeros_like(mean), where=mean > 0
+        reach = np.maximum(
+            self._reach(index, window, expected),
+            self._cut * sizes * self._reach(-1, window, expected / sizes),
         )
-        reach = np.sqrt(relative * (expected + mean))
         scaled = expected * self._ratio[window]
         low = np.minimum(expected - reach, scaled)
         return np.maximum(low, 0), np.maximum(expected + reach, scaled)
+
+    def _reach(self, index: int, window: Indices, expected: Floats) -> Floats:
+        """Return the standard error of predictions, pooled over a family as a share of them."""
+        mean = self._mean[index, window]
+        relative = np.zeros_like(mean)
+        np.divide(self._noise[index, window], 2 * mean, out=relative, where=mean > 0)
+        return np.asarray(np.sqrt(relative * (expected + mean)))
 
 
 def _one(window: int) -> slice:

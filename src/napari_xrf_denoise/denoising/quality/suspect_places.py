@@ -113,7 +113,9 @@ class SuspectPlaces:
 
     def find(self, watch: Watch, scatter: float = 1.0) -> Found:
         """Return the departures of the map, whose counts have this variance over mean."""
-        search = PlaceSearch(self._sums.values, self._families, self._bright, scatter)
+        search = PlaceSearch(
+            self._sums.values, self._families, self._bright, scatter, self._sums.bin
+        )
         live = Hits.join([*self._pixels, search.hits(slice(0, search.windows), watch.part(0, 0.7))])
         told: list[Place] = []
         while len(live.far) and len(told) < MOST_DEPARTURES:
