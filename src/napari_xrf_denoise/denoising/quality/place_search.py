@@ -29,7 +29,7 @@ that `line_sums` reports."""
 CUT = 0.7
 """Largest bias of noise whose negative values are cut off, in standard deviations of what remains:
 √(1/2π) of √(1/2 − 1/2π) for a normal distribution about zero. It is of one sign everywhere, so that
-it grows like the area. The totals that PCA keeps then lack elsewhere what is added."""
+it grows like the area."""
 JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
@@ -254,16 +254,14 @@ class PlaceSearch:
     ) -> tuple[Floats, Floats]:
         """Return between which rates a prediction leaves it open what the true one is.
 
-        It has noise of its own, one standard error to either side, and cutting off what is negative
-        makes a bias of the noise of single cells. What a whole line lacks or has too much is told
-        by `line_sums`: no place is accused of it.
+        It has noise of its own, one standard error to either side; cutting off what is negative
+        turns the noise of single cells into added counts. What a whole line lacks or has too much
+        is told by `line_sums`: no place is accused of it.
         """
-        reach = np.maximum(
-            self._reach(index, window, expected),
-            self._cut * sizes * self._reach(-1, window, expected / sizes),
-        )
+        reach = self._reach(index, window, expected)
+        added = self._cut * sizes * self._reach(-1, window, expected / sizes)
         scaled = expected * self._ratio[window]
-        low = np.minimum(expected - reach, scaled)
+        low = np.minimum(expected - np.maximum(reach, added), scaled)
         return np.maximum(low, 0), np.maximum(expected + reach, scaled)
 
     def _reach(self, index: int, window: Indices, expected: Floats) -> Floats:
