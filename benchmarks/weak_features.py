@@ -132,7 +132,7 @@ def not_true(scene: Scene, outcome: Outcome) -> list[Departure]:
         true, given = (
             values[pixels, first:last].sum(dtype=float) for values in (scene.rate, outcome.counts)
         )
-        judged = one.pixels > 0.98 * pixels.sum()
+        judged = one.pixels == pixels.sum()
         if judged and (true - given) / one.missing < 1 / 3:
             wrong.append(one)
     return wrong

@@ -13,7 +13,7 @@ from napari_xrf_denoise.core.progress import Watch
 
 from .shapes import Family, Tables, rims
 
-ALPHA = 0.005
+ALPHA = 0.002
 """Chance that a perfect result is suspected in any place. Each family of shapes gets an equal part
 of it, which its shapes and windows share (Bonferroni): large shapes are few, and may depart by
 less. Five times the chance would find what is smaller by a quarter of a standard error."""
