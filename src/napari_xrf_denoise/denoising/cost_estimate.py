@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .methods.component_images import TILE
 from .methods.stack import TRAINING_PIXELS
 from .multifold_thinning import PARTS
+from .quality.map_sums import KINDS, MOST_BYTES
 from .settings import PcaSettings, Settings, SpectrumSettings, StackSettings, TutorialSettings
 
 Shape = tuple[int, int, int, int]
@@ -22,6 +23,8 @@ USUAL_RANK = 20
 """Components of a map, as long as their number is unknown."""
 TORCH_BYTES = 3.5e8
 """Memory of torch and a band of counts, for any data."""
+HALF_LINE = 8
+"""Channels of half a line, roughly."""
 START_SECONDS = 4.0
 """From the click to the first step of a training."""
 
@@ -73,14 +76,18 @@ def estimate_cost(shape: Shape, settings: Settings) -> CostEstimate:
         trained = max(1, settings.folds) * max(settings.thinnings, min(pixels, settings.pixels))
         smoothings = (trained + pixels) * channels
         return CostEstimate(1 + SECONDS_A_SMOOTHING * smoothings, TORCH_BYTES + result)
+    search = min(MOST_BYTES, KINDS * FLOAT * pixels * channels / HALF_LINE)
+    search = search if settings.folds else 0.0
     if isinstance(settings, StackSettings):
-        return _cost_of_stack(pixels, voxels, settings)
+        return _cost_of_stack(pixels, voxels, settings, search)
     assert isinstance(settings, PcaSettings)
     ways = 4 + 2 * settings.folds
-    return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result)
+    return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result + search)
 
 
-def _cost_of_stack(pixels: int, voxels: float, settings: StackSettings) -> CostEstimate:
+def _cost_of_stack(
+    pixels: int, voxels: float, settings: StackSettings, search: float
+) -> CostEstimate:
     rank = settings.rank or USUAL_RANK
     networks = max(1, settings.folds)
     products = 9 * (2 * rank * settings.features + settings.middle * settings.features**2)
@@ -88,4 +95,5 @@ def _cost_of_stack(pixels: int, voxels: float, settings: StackSettings) -> CostE
     predicted = 3 * networks * settings.thinnings * pixels
     seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)
     scores = networks * rank * FLOAT * (PARTS * min(pixels, TRAINING_PIXELS) + 3 * pixels)
-    return CostEstimate(seconds + SECONDS_A_VOXEL * (1 + networks) * voxels, TORCH_BYTES + scores)
+    seconds += SECONDS_A_VOXEL * (1 + networks) * voxels
+    return CostEstimate(seconds, TORCH_BYTES + scores + search)

@@ -327,7 +327,11 @@ def _report(
 ) -> QualityReport:
     raw = job.found.total / (job.image.n_repeats if job.image.combination == "mean" else 1)
     ratio = float(counts.sum(dtype=np.float64)) / raw
-    return make_report(score[0], ratio, score[1], warnings, losses or {}, choices)
+    found = score[0]
+    if found is not None and found.residuals is not None:
+        repeats = job.image.n_repeats if job.image.combination == "mean" else 1
+        found = replace(found, residuals=found.residuals.in_result(counts, repeats))
+    return make_report(found, ratio, score[1], warnings, losses or {}, choices)
 
 
 def _denoised(given: Input, counts: Counts, report: QualityReport, model: Model) -> Denoised:

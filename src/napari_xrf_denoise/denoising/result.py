@@ -14,6 +14,7 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .model import Model
+from .quality.departures import Departure
 from .quality.report import QualityReport, WindowScore
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def report_from_dict(content: Mapping[str, Any]) -> QualityReport:
         losses=dict(content.get("losses") or {}),
         choices=dict(content.get("choices") or {}),
         windows=tuple(_window(entry) for entry in content.get("windows") or ()),
+        departures=tuple(map(Departure.from_dict, content.get("departures") or ())),
     )
 
 

@@ -49,10 +49,11 @@ class Window:
 class WindowPartition:
     """Channels cut into cells that make up the windows: sums over few cells are fast.
 
-    `half_edges`, shape (halves + 1,), are those of `half_lines`; windows may overlap.
+    `half_edges`, shape (halves + 1,), are those of `half_lines`; the windows `lines` may overlap.
     """
 
     def __init__(self, axis: EnergyAxis, windows: Sequence[Window] = ()) -> None:
+        self.lines = tuple(windows)
         self.half_edges = half_lines(axis, windows)
         first = np.array([window.channels.start for window in windows], dtype=np.int64)
         last = np.array([window.channels.stop for window in windows], dtype=np.int64)

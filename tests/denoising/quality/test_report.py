@@ -10,6 +10,7 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate
 from napari_xrf_denoise.denoising.quality.report import QualityReport, WindowScore, make_report
 from napari_xrf_denoise.denoising.quality.residuals import Residuals
+from napari_xrf_denoise.denoising.result import report_of
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 INF = float("inf")
@@ -136,3 +137,22 @@ def test_unseen_repeats_score_lines_as_well(small_map):
     assert len(report.windows) >= 8
     assert re.search(r"Fe Ka\)\s+\d", report.table())
     assert report.residual_map is not None
+
+
+def test_what_a_result_erased_is_told_as_data_that_the_layers_confirm(small_map):
+    image, _ = small_map
+    result = xrf.denoise(image, method="pca", rank=2)
+    report = result.report
+    lost = report.departures[0]
+    assert report.departure_map.shape == image.shape[1:3]
+    assert report.departure_map.max() <= len(report.departures)
+    raw, given = (np.asarray(part, dtype=float) for part in (image.counts[0], result.counts))
+    pixels = report.departure_map == 1
+    assert pixels.sum() == lost.pixels
+    near = np.abs(image.energy.centers - lost.energy) < 0.12
+    missing = (raw - given)[pixels][:, near].sum()
+    assert lost.missing == pytest.approx(missing, rel=0.3, abs=3 * lost.counts**0.5)
+    record = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert len(record["departures"]) == len(report.departures)
+    assert "departure_map" not in record
+    assert report_of(result.image).departures == report.departures

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .departures import Departure
 from .dose_gain import DoseGainEstimate
 
 NAMED_WINDOWS = 4
@@ -82,6 +83,13 @@ class QualityReport:
     was. Not part of `as_dict`."""
     residual_spectrum: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     """The same for each channel (energy,), summed over pixels, in standard errors."""
+    departures: tuple[Departure, ...] = ()
+    """Where the result lacks or adds counts beyond chance, the most important first: squares of one
+    pixel up to half the map, lines, diagonals, and rims of bright regions. `warnings` tell a few
+    of them in words."""
+    departure_map: NDArray[np.int16] | None = field(default=None, repr=False, compare=False)
+    """For each pixel (y, x) the number of its most important departure, counted from 1; 0 where
+    there is none. None where nothing was scored. Not part of `as_dict`."""
 
     def as_dict(self, *, longest: int | None = None) -> dict[str, Any]:
         """Return the report as plain values that JSON can hold (NaN and infinity as None).
@@ -100,6 +108,7 @@ class QualityReport:
             "losses": {name: _thin_out(v, longest) for name, v in self.losses.items()},
             "choices": dict(self.choices),
             "windows": [window.as_dict() for window in self.windows],
+            "departures": [departure.as_dict() for departure in self.departures],
         }
 
     def summary(self) -> str:
@@ -166,6 +175,8 @@ def make_report(
         windows,
         left.map if left else None,
         left.spectrum if left else None,
+        left.departures if left else (),
+        left.found.labels if left else None,
     )
 
 

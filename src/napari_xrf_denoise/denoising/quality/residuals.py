@@ -10,65 +10,21 @@ many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.poisson import deviance_residual, largest_of_many
+from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
-from .suspect_places import Comparison, SuspectPlaces, line_warnings
-
-HALF = 2
-"""Pixels by which one area is beside the next."""
-SIDE = 2 * HALF
-"""Pixels of an area in y and in x."""
-
-
-class AreaSums:
-    """Adds up areas of `SIDE` by `SIDE` pixels; each shares half its pixels with the next.
-
-    `number` is that of the areas of the whole map.
-    """
-
-    def __init__(self, height: int, width: int) -> None:
-        self.number = max(0, height // HALF - 1) * max(0, width // HALF - 1)
-        self._row = 0
-        self._pixels: list[NDArray[np.float32]] = []
-        self._last: list[NDArray[np.float32]] = []
-
-    def add(self, bands: Sequence[NDArray[np.float32]]) -> tuple[int, list[NDArray[np.float32]]]:
-        """Take the next rows (rows, x, channel) of several quantities; return the complete areas.
-
-        Returns
-        -------
-        first_row : int
-            First row of the first areas.
-        areas : list of numpy.ndarray, shape (rows, columns, channel)
-            Empty arrays where no area is complete.
-        """
-        if self._pixels:
-            bands = [np.concatenate(pair) for pair in zip(self._pixels, bands, strict=True)]
-        full = bands[0].shape[0] // HALF * HALF
-        self._pixels = [band[full:] for band in bands]
-        halves = [_add_squares(band[:full]) for band in bands]
-        if self._last:
-            halves = [np.concatenate(pair) for pair in zip(self._last, halves, strict=True)]
-        self._last = [half[-1:] for half in halves]
-        first = self._row
-        self._row += HALF * max(0, halves[0].shape[0] - 1)
-        rows = [half[:-1] + half[1:] for half in halves]
-        return first, [row[:, :-1] + row[:, 1:] for row in rows]
-
-
-def _add_squares(band: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows, width, size = band.shape
-    cut = band[:, : width // HALF * HALF].reshape(rows // HALF, HALF, width // HALF, HALF, size)
-    return np.asarray(cut.sum(axis=(1, 3)))
-
+from .departures import Departure, sentences
+from .line_sums import line_warnings
+from .places import Found
+from .suspect_places import Comparison, SuspectPlaces
 
 Image = NDArray[np.float32]
 
@@ -87,6 +43,28 @@ class Residuals:
     """Departure of each channel, summed over pixels, in standard errors."""
     warnings: tuple[str, ...] = ()
     """Where departures are beyond chance and large enough to matter."""
+    found: Found = field(default=Found((0, 0)))
+    """The places of these, the most important first."""
+    of_lines: tuple[str, ...] = ()
+    """The warnings about lines in the sum of all pixels."""
+    unit: str = "counts"
+
+    @property
+    def departures(self) -> tuple[Departure, ...]:
+        """What the result lacks or adds in each place."""
+        return self.found.departures
+
+    def in_result(self, result: Any, repeats: float = 1) -> Residuals:
+        """Return what a result (y, x, energy), of one of so many repeats, shows as well.
+
+        Residuals come from predictions from a part of the counts; the result uses all of them.
+        """
+        return self.told(self.found.in_result(result, repeats))
+
+    def told(self, found: Found) -> Residuals:
+        """Return the residuals with these places, and the warnings about them."""
+        places = sentences(found.departures, found.shape, self.unit)
+        return replace(self, found=found, warnings=(*self.of_lines, *places))
 
 
 class BandSums(NamedTuple):
@@ -110,14 +88,8 @@ class ResidualTally:
         edges = partition.half_edges
         middle = (edges[2:] + edges[:-2] - 1) / 2
         self._energies = np.interp(middle, np.arange(size), self._axis.centers)
-        # Rows that are not neighbours make no areas.
-        self._areas = AreaSums(height, width) if every == 1 else AreaSums(0, 0)
-        pixels = len(range(0, height, every)) * width
-        tests = (pixels + self._areas.number) * len(middle)
-        unit = "counts" if repeats == 1 else "counts of all repeats"
-        self._places = SuspectPlaces((height, width), self._energies, self._axis, tests, unit)
-        # The lines of a single pixel say what it lacks.
-        self._looks_at_pixels = height * width > 1
+        self._places = SuspectPlaces((height, width), partition, self._axis, every)
+        self._unit = "counts" if repeats == 1 else "counts of all repeats"
 
     def add(
         self,
@@ -141,34 +113,28 @@ class ResidualTally:
         halves = [self._partition.halves(part) for part in (np.sum(cells, axis=0), *guessed)]
         compared = compare(halves[0], halves[1:], shares, scatter)
         self._map[rows] = _largest(compared)
-        if self._looks_at_pixels:
-            self._places.add(compared.lines(), rows.start, (rows.step or 1, 1), 1)
-        if self._areas.number:
-            row, areas = self._areas.add(halves)
-            if areas[0].size:  # a band of few rows may complete none
-                compared = compare(areas[0], areas[1:], shares, scatter)
-                self._places.add(compared.lines(), row, (HALF, HALF), SIDE)
+        self._places.add(rows, halves, shares, compared.lines())
 
-    def finish(self) -> Residuals:
-        """Return what was collected."""
+    def finish(self, watch: Watch) -> Residuals:
+        """Return what was collected, and the places that it shows."""
         far = (self._counts - self._expected) / np.sqrt(np.maximum(self._variance, 1))
         edges = self._partition.half_edges
         counts, expected = (
             np.add.reduceat(part, edges[:-1]) for part in (self._counts, self._expected)
         )
         scatter = float(self._variance.sum() / np.maximum(self._expected, 1).sum())
-        reported = [
-            *line_warnings(
-                counts[:-1] + counts[1:],
-                expected[:-1] + expected[1:],
-                scatter,
-                int(np.isfinite(self._map).sum()),
-                self._energies,
-                self._axis,
-            ),
-            *self._places.warnings(),
-        ]
-        return Residuals(self._map, far.astype(np.float32), tuple(reported))
+        of_lines = line_warnings(
+            counts[:-1] + counts[1:],
+            expected[:-1] + expected[1:],
+            scatter,
+            int(np.isfinite(self._map).sum()),
+            self._energies,
+            self._axis,
+        )
+        left = Residuals(
+            self._map, far.astype(np.float32), of_lines=tuple(of_lines), unit=self._unit
+        )
+        return left.told(self._places.find(watch, scatter))
 
 
 def compare(

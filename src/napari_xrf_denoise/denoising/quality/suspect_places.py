@@ -1,39 +1,56 @@
-"""Places where counts are further from a result than chance allows, in a few sentences."""
+"""Places of any size and shape where counts are further from a result than chance allows.
+
+A weak signal is lost without a trace in single pixels and shows in the sum over its own: a quarter
+of the map, a line one pixel wide. Sums over shapes of many sizes are therefore compared, in windows
+one line wide, with the sums of the prediction. The clearest departure is taken, grown by what
+overlaps it, told with all that is missing there, and left out of the further search.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
-ALPHA = 0.01
-"""Chance that a perfect result is suspected anywhere in its pixels and areas; as much for lines."""
-LEAST = 5.0
-"""Counts by which a pixel or an area must depart to be reported."""
-EFFECT = 0.2
-"""Share of its counts by which a pixel or an area must depart to be reported."""
-LINE_EFFECT = 0.02
-"""The same for a line in the sum of all pixels."""
-LINE_NOISE = 0.5
-"""A line must also depart by this share of the noise of its counts in a single raw pixel, ..."""
-LINE_LEFT, LINE_GROWN = 0.7, 4.0
-"""... or hold less or more than so many times its counts. Cutting off what is negative in noisy
-predictions adds up to twice the counts where there are few: by the noise of a pixel, little."""
-MOST = 3
-"""Energies that are named for each kind of departure."""
-MOST_PLACES = 10**6
-"""Most places that are kept: a result that is wrong everywhere needs no complete list."""
+from .departure_names import LineNames
+from .departures import Departure
+from .map_sums import MapSums
+from .place_search import (
+    JOINED,
+    JUDGED_APART,
+    LEAST,
+    NEAR,
+    PIXEL,
+    Hits,
+    Level,
+    PlaceSearch,
+    chance_beyond,
+    judge,
+    normal_number,
+)
+from .places import SHARED, Found, Place
+from .shapes import families
+
+MOST_PIXELS = 10**6
+"""Most single pixels that are kept: a result that is wrong everywhere needs no complete list."""
+MOST_DEPARTURES = 30
+"""Most departures that are told as data."""
 PREFILTER = 0.7
 """By how much a departure may differ from the normal number of its exact chance."""
-NEAR = 2
-"""Windows, in steps of half a line, that may show the same line."""
-
+DENSER = 3.0
+"""How many times more counts a pixel depart where a departure is concentrated; pixels beside it
+belong to it where no more than so many times fewer do."""
+MOST_GROWING = 200
+"""Shapes that are tried for that, the clearest first."""
 Floats = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Comparison(NamedTuple):
@@ -56,169 +73,164 @@ class Comparison(NamedTuple):
         return Comparison(counts, expected, rate, far, self.scatter)
 
 
-class _Places(NamedTuple):
-    """Squares of `side` pixels from row `y` and column `x`, and a window that departs."""
-
-    y: NDArray[np.int64]
-    x: NDArray[np.int64]
-    side: NDArray[np.int64]
-    window: NDArray[np.int64]
-    counts: Floats
-    expected: Floats
-    far: Floats
-
-    def take(self, which: NDArray[np.bool_]) -> _Places:
-        y, x, side, window = (column[which] for column in self[:4])
-        return _Places(y, x, side, window, *(column[which] for column in self[4:]))
-
-
 class SuspectPlaces:
-    """Collects places that depart beyond chance, and names the most important ones.
+    """Collects a map of shape (y, x) band by band, then finds the places that depart.
 
-    `energies` (window,) are the middles of the windows, `tests` the number of departures that will
-    be looked at: none of them shall be reported by chance. `unit` names the counts.
+    Of every so many rows one is seen.
     """
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        energies: Floats,
-        axis: EnergyAxis,
-        tests: int,
-        unit: str = "counts",
+        self, shape: tuple[int, int], partition: WindowPartition, axis: EnergyAxis, every: int = 1
     ) -> None:
-        self._shape, self._energies, self._axis, self._unit = shape, energies, axis, unit
-        self._chance = ALPHA / 2 / max(1, tests)
-        self._found: list[_Places] = []
+        self._shape, self._every, self._names = shape, every, LineNames(partition, axis)
+        self._edges = partition.half_edges
+        rows, windows = len(range(0, shape[0], every)), len(self._names.energies)
+        self._sums = MapSums(rows, shape[1], windows + 1)
+        self._families = families(*self._sums.values.shape[1:3], neighbours=every == 1)
+        self._bright = [] if every > 1 else self._names.line_windows()
+        # Rims are counted as a family, whether there are any or not.
+        self._level = Level.of(len(self._families) + JUDGED_APART, rows * shape[1] * windows)
+        # The lines of a single pixel say what it lacks.
+        self._looks_at_pixels = rows * shape[1] > 1
+        self._pixels: list[Hits] = []
 
-    def add(self, compared: Comparison, first_row: int, step: tuple[int, int], side: int) -> None:
-        """Look for departures in a band that begins at this row.
+    def add(
+        self,
+        rows: slice,
+        halves: Sequence[NDArray[np.float32]],
+        shares: Sequence[float],
+        compared: Comparison,
+    ) -> None:
+        """Add the next rows: counts and predictions (rows, x, half), and how they compare."""
+        self._sums.add(halves[0], halves[1:], shares)
+        if not self._looks_at_pixels or sum(len(h.far) for h in self._pixels) > MOST_PIXELS:
+            return
+        y, x, window = np.nonzero(np.abs(compared.far) > normal_number(self._level.one) - PREFILTER)
+        values = [part[y, x, window] for part in compared[:3]]
+        member = (rows.start // self._every + y) * self._shape[1] + x
+        where = np.full(len(y), PIXEL), member, window
+        self._pixels.append(judge(where, values, self._level, compared.scatter))
 
-        `step` is that in rows and columns from one entry to the next; `side` is the side of an
-        entry in pixels: 1, or that of an area.
+    def find(self, watch: Watch, scatter: float = 1.0) -> Found:
+        """Return the departures of the map, whose counts have this variance over mean."""
+        search = PlaceSearch(
+            self._sums.values, self._families, self._bright, scatter, self._sums.bin
+        )
+        live = Hits.join([*self._pixels, search.hits(slice(0, search.windows), watch.part(0, 0.7))])
+        told: list[Place] = []
+        while len(live.far) and len(told) < MOST_DEPARTURES:
+            top = live.take(np.array([np.argmax(np.abs(live.far))]))
+            top = self._concentrate(top, live, search)
+            mask = self._grow(top, live, search)
+            place = self._describe(top, mask, search)
+            if place and not any(place.is_sign_of(other) for other in told):
+                told.append(place.named_like(told))
+            window = int(top.window[0])
+            search.leave_out(mask, window)
+            again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
+            live = self._others(live, mask, window)
+            live = Hits.join([live, search.hits(again, watch.part(0.7, 1))])
+        return Found.of(self._shape, told)
+
+    def _cells(self, hits: Hits, index: int, search: PlaceSearch) -> Cells:
+        """Return rows and columns of a place in the sums."""
+        family, member = int(hits.family[index]), int(hits.member[index])
+        if family != PIXEL:
+            return search.shapes[family].pixels(member)
+        y, x = divmod(member, self._shape[1])
+        return np.array([y // self._sums.bin]), np.array([x // self._sums.bin])
+
+    def _concentrate(self, top: Hits, live: Hits, search: PlaceSearch) -> Hits:
+        """Return the few pixels of a place in which nearly all departs, if there are such.
+
+        Where there is no background, the sum over many rare pixels is clearer than any of them.
         """
-        if sum(len(places.y) for places in self._found) > MOST_PLACES:
-            return
-        y, x, window = np.nonzero(np.abs(compared.far) > _normal(self._chance) - PREFILTER)
-        counts, expected, rate, far = (values[y, x, window] for values in compared[:4])
-        up, down = (tail_probability(counts, rate, above=above) for above in (True, False))
-        less = np.minimum(counts, expected)
-        size = np.abs(counts - expected)
-        reported = np.where(far > 0, up, down) < self._chance
-        reported &= (size >= LEAST / compared.scatter) & (size > EFFECT * less)
-        places = _Places(
-            first_row + step[0] * y,
-            step[1] * x,
-            np.full(len(y), side),
-            window,
-            compared.scatter * counts,
-            compared.scatter * expected,
-            far,
+        like = live.take(_alike(live, top))
+        sizes = search.sizes(like)
+        while True:
+            size = float(search.sizes(top)[0])
+            density = np.abs(top.counts - top.expected) / size
+            evenly = like.expected + np.sign(top.far) * density * sizes
+            chance = chance_beyond(like.counts, np.maximum(evenly, 0), like.far > 0)
+            denser = np.abs(like.counts - like.expected) >= DENSER * density * sizes
+            better = np.flatnonzero(denser & (chance < JOINED * sizes / size) & (sizes < size))
+            mask = np.zeros(self._sums.values.shape[1:3], dtype=bool)
+            mask[self._cells(top, 0, search)] = True
+            better = better[np.argsort(-np.abs(like.far[better]))]
+            inside = (i for i in better if mask[self._cells(like, int(i), search)].mean() >= SHARED)
+            found = next(inside, None)
+            if found is None:
+                return top
+            top = like.take(np.array([found]))
+
+    def _grow(self, top: Hits, live: Hits, search: PlaceSearch) -> Mask:
+        """Return the cells of a departure and of what overlaps it and departs likewise."""
+        mask = np.zeros(self._sums.values.shape[1:3], dtype=bool)
+        mask[self._cells(top, 0, search)] = True
+        window, lost = int(top.window[0]), bool(top.far[0] > 0)
+        like = live.take(_alike(live, top))
+        like = like.take(np.argsort(-np.abs(like.far))[:MOST_GROWING])
+        density = float(np.abs(top.counts - top.expected)[0] / search.sizes(top)[0])
+        for index in range(len(like.far)):
+            cells = self._cells(like, index, search)
+            new = ~mask[cells]
+            if new.any() and not new.all():
+                rest = cells[0][new], cells[1][new]
+                if search.departs(rest, window, lost=lost, least=density / DENSER):
+                    mask[rest] = True
+        return mask
+
+    def _describe(self, top: Hits, mask: Mask, search: PlaceSearch) -> Place | None:
+        """Return all that departs at the line of a place in its cells, if these are new."""
+        window, sign = int(top.window[0]), float(np.sign(top.far[0]))
+        mask, near = search.not_left_out(mask, window)
+        if not mask.any():
+            return None
+        counts, expected = search.total(0, mask), search.total(1, mask)
+        if sign * (counts - expected)[near].sum() < LEAST:  # another line beside it hides it
+            near = slice(window, window + 2)
+        name = self._names.name(window, sign * (counts - expected))
+        found, predicted = float(counts[near].sum()), float(expected[near].sum())
+        pixels, family = self._pixels_in(mask), int(top.family[0])
+        if family == PIXEL and self._sums.bin > 1:
+            pixels[:] = False
+            pixels[np.divmod(int(top.member[0]), self._shape[1])] = True
+            found, predicted = (float(search.scatter * part[0]) for part in top[3:5])
+        changed = mask.sum() != search.sizes(top)[0]
+        kind = "area" if changed else "pixel" if family == PIXEL else search.shapes[family].kind
+        y, x = np.nonzero(pixels)
+        departure = Departure(
+            name.energy,
+            name.text,
+            name.element,
+            found,
+            found - predicted,
+            slice(int(y.min()), int(y.max()) + 1),
+            slice(int(x.min()), int(x.max()) + 1),
+            len(y),
+            kind,
+            float(top.chance[0]),
         )
-        self._found.append(places.take(reported))
+        edges = self._edges[near.start], self._edges[min(near.stop, len(self._edges) - 1)]
+        return Place(departure, pixels, window, slice(int(edges[0]), int(edges[1])))
 
-    def warnings(self) -> Iterator[str]:
-        """Yield sentences about the places, the clearest first."""
-        if not self._found:
-            return
-        found = _Places(*(np.concatenate(column) for column in zip(*self._found, strict=True)))
-        for sign, change in ((1, "lost"), (-1, "added")):
-            left = found.take(np.sign(found.far) == sign)
-            for _ in range(MOST):
-                if len(left.y) == 0:
-                    break
-                weight = np.bincount(left.window, np.abs(left.far))
-                near = np.abs(left.window - int(np.argmax(weight))) <= NEAR
-                yield self._sentence(left.take(near), change)
-                # The same squares at other energies are mostly other lines of the same element.
-                left = left.take(~near & ~self._touched(left, left.take(near)))
-            if len(left.y):
-                yield f"signal may have been {change} in further pixels at other energies"
+    def _pixels_in(self, mask: Mask) -> Mask:
+        """Return the pixels of the map (y, x) in some cells of the sums."""
+        rows, size = len(range(0, self._shape[0], self._every)), self._sums.bin
+        seen = np.repeat(np.repeat(mask, size, axis=0), size, axis=1)[:rows, : self._shape[1]]
+        pixels = np.zeros(self._shape, dtype=bool)
+        pixels[:: self._every] = seen
+        return pixels
 
-    def _sentence(self, group: _Places, change: str) -> str:
-        single = group.side == 1
-        places = group.take(single) if single.any() else group
-        top = int(np.argmax(np.abs(places.far)))
-        size = np.abs(places.counts - places.expected)
-        size = size * (np.abs(places.window - places.window[top]) <= 1)
-        energy = float(size @ self._energies[places.window] / size.sum())
-        number = len(np.unique(np.column_stack([places.y, places.x]), axis=0))
-        side, where = places.side[top], ""
-        place = f"(y {places.y[top]}, x {places.x[top]})"
-        if side > 1:
-            place = f"the {side} x {side} pixel area at {place}"
-        elif number > 1:
-            where = f" in {number} pixels"
-        else:
-            place = f"pixel {place}"
-        return (
-            f"signal may have been {change} near {energy_text(energy, self._axis)}{where}: {place} "
-            f"has {places.counts[top]:.0f} raw {self._unit}, but {places.expected[top]:.3g} after "
-            "denoising"
-        )
-
-    def _touched(self, places: _Places, group: _Places) -> NDArray[np.bool_]:
-        """Whether each of some squares shares a pixel with any of a group."""
-        marked = np.zeros(self._shape, dtype=bool)
-        for side in np.unique(group.side):
-            own = group.take(group.side == side)
-            for dy, dx in np.ndindex(side, side):
-                marked[own.y + dy, own.x + dx] = True
-        sums = np.pad(np.cumsum(np.cumsum(marked, axis=0), axis=1), ((1, 0), (1, 0)))
-        low_y, low_x = places.y, places.x
-        y, x = low_y + places.side, low_x + places.side
-        inside = sums[y, x] - sums[low_y, x] - sums[y, low_x] + sums[low_y, low_x]
-        return np.asarray(inside > 0)
+    def _others(self, live: Hits, mask: Mask, window: int) -> Hits:
+        """Return the hits that do not change when a line is left out in some cells."""
+        near = np.abs(live.window - window) <= NEAR
+        y, x = np.divmod(np.where(live.family == PIXEL, live.member, 0), self._shape[1])
+        inside = mask[y // self._sums.bin, x // self._sums.bin]
+        return live.take(~near | ((live.family == PIXEL) & ~inside))
 
 
-def line_warnings(
-    counts: Floats,
-    expected: Floats,
-    scatter: float,
-    pixels: int,
-    energies: Floats,
-    axis: EnergyAxis,
-) -> Iterator[str]:
-    """Yield sentences about lines whose sum over all pixels departs beyond chance.
-
-    `counts` and `expected` (window,) are sums over so many pixels.
-    """
-    far = np.abs(deviance_residual(counts / scatter, expected / scatter))
-    size = np.abs(counts - expected)
-    reported = far > _normal(ALPHA / 2 / max(1, len(far)))
-    reported &= (size >= LEAST) & (size > LINE_EFFECT * np.minimum(counts, expected))
-    noise = np.sqrt(scatter * np.maximum(counts, expected) * pixels)
-    reported &= (
-        (size > LINE_NOISE * noise)
-        | (expected < LINE_LEFT * counts)
-        | (expected > LINE_GROWN * counts)
-    )
-    far = np.where(reported, far, 0)
-    for _ in range(MOST):
-        if not far.any():
-            return
-        top = int(np.argmax(far))
-        energy = energy_text(float(energies[top]), axis)
-        if counts[top] > 0:
-            ratio = expected[top] / counts[top]
-            error = (scatter * max(expected[top], 1.0)) ** 0.5 / counts[top]
-            digits = int(np.clip(np.ceil(-np.log10(error)), 2, 4))
-            holds = f"{ratio:.{digits}f} ± {error:.{digits}f} of the raw counts"
-        else:
-            holds = f"{expected[top]:.0f} counts where there are none"
-        yield f"near {energy} the result holds {holds}"
-        far[max(0, top - NEAR) : top + NEAR + 1] = 0
-    if far.any():
-        yield "lines at further energies do not hold the raw counts"
-
-
-def energy_text(energy: float, axis: EnergyAxis) -> str:
-    """Return an energy in words."""
-    return f"{energy:.2f} keV" if axis.calibrated else f"channel {energy:.0f}"
-
-
-def _normal(chance: float) -> float:
-    """Return how many standard errors have this chance on one side."""
-    from scipy.special import ndtri
-
-    return float(-ndtri(chance))
+def _alike(hits: Hits, top: Hits) -> Mask:
+    """Return which places depart at the same line and in the same direction."""
+    near = np.abs(hits.window - top.window[0]) <= NEAR
+    return np.asarray(near & ((hits.far > 0) == (top.far[0] > 0)))

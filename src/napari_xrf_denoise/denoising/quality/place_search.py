@@ -1,0 +1,276 @@
+"""Sums over many shapes of a map, and which of them depart from the prediction beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
+from napari_xrf_denoise.core.progress import Watch
+
+from .shapes import Family, Tables, rims
+
+ALPHA = 0.002
+"""Chance that a perfect result is suspected in any place. Each family of shapes gets an equal part
+of it, which its shapes and windows share (Bonferroni): large shapes are few, and may depart by
+less. Five times the chance would find what is smaller by a quarter of a standard error."""
+LEAST = 5.0
+"""Counts by which a place must depart to be reported."""
+EFFECT = 0.1
+"""Share of its counts by which a place must depart. Quantities from XRF are rarely known to better
+than 5 to 10 %."""
+RIGHT = 0.02
+"""Relative error of a prediction that is no departure: a result that is right to two per cent is
+accused no more often than a perfect one, however many counts show it. It is also the least error
+that `line_sums` reports."""
+CUT = 0.7
+"""Largest bias of noise whose negative values are cut off, in standard deviations of what remains:
+√(1/2π) of √(1/2 − 1/2π) for a normal distribution about zero. It is of one sign everywhere, so that
+it grows like the area."""
+JOINED = 1e-3
+"""Chance below which cells beside a place depart as well; this is no search, but one test."""
+NEAR = 2
+"""Windows, in steps of half a line, that may show the same line."""
+SCANNED = 2**19
+"""Values (y, x, window) that are searched at once."""
+PIXEL = -1
+"""Family of the single pixels."""
+JUDGED_APART = 2
+"""Families beside the given shapes: single pixels, and rims, whether there are any or not."""
+Floats = NDArray[np.floating]
+Indices = NDArray[np.int64]
+
+
+class Hits(NamedTuple):
+    """Places and windows that depart, one entry each."""
+
+    family: Indices
+    """Index of the family of shapes, or `PIXEL`."""
+    member: Indices
+    """Index of the shape in its family."""
+    window: Indices
+    counts: Floats
+    """In units of the scatter of the counts, as is the prediction."""
+    expected: Floats
+    far: Floats
+    """As `deviance_residual` gives it."""
+    chance: Floats
+    """That a perfect result shows as much in any place of the search."""
+
+    def take(self, which: NDArray[np.bool_] | Indices) -> Hits:
+        """Return some of the entries."""
+        return Hits._make(column[which] for column in self)
+
+    @classmethod
+    def join(cls, parts: Sequence[Hits]) -> Hits:
+        """Return all entries of several."""
+        return cls._make(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+class Level(NamedTuple):
+    """Chance of a false alarm in one family of shapes."""
+
+    one: float
+    """Of each place and window, either sign."""
+    families: int
+
+    @classmethod
+    def of(cls, families: int, tests: int) -> Level:
+        """Return the level of one of so many families that have the same chance."""
+        return cls(ALPHA / families / 2 / max(1, tests), families)
+
+    def anywhere(self, chance: Floats) -> Floats:
+        """Return the chance in all places of all families, from that in one."""
+        return np.asarray(np.minimum(chance / self.one * ALPHA, 1.0))
+
+
+def judge(
+    where: tuple[Indices, Indices, Indices], values: Sequence[Floats], level: Level, scatter: float
+) -> Hits:
+    """Return the hits among places, given as family, member and window.
+
+    `values` are counts, prediction, rate to compare with, in units of `scatter`, one entry a place.
+    """
+    counts, expected, rate = (np.asarray(part, dtype=np.float64) for part in values)
+    low, high = ((1 + side * RIGHT) * expected for side in (-1, 1))
+    rate = np.clip(counts, np.minimum(rate, low), np.maximum(rate, high))
+    chance = chance_beyond(counts, rate, counts > rate)
+    far = deviance_residual(counts, rate)
+    hits = Hits(*where, counts, expected, far, level.anywhere(chance))
+    return hits.take((chance < level.one) & matters(counts, expected, scatter))
+
+
+def chance_beyond(counts: Floats, rate: Floats, above: NDArray[np.bool_]) -> Floats:
+    """Return the chance of at least, or at most, these counts, as told for each."""
+    up, down = (tail_probability(counts, rate, above=side) for side in (True, False))
+    return np.where(above, up, down)
+
+
+def matters(counts: Floats, expected: Floats, scatter: float) -> NDArray[np.bool_]:
+    """Return where departures are large enough to be reported."""
+    size = np.abs(counts - expected)
+    return (size >= LEAST / scatter) & (size > EFFECT * np.minimum(counts, expected))
+
+
+def normal_number(chance: float) -> float:
+    """Return how many standard errors have this chance on one side."""
+    from scipy.special import ndtri
+
+    return float(-ndtri(chance))
+
+
+class PlaceSearch:
+    """Searches sums (3, row, column, half) of counts, predictions and their contrast.
+
+    See `MapSums`, whose values are changed by `leave_out`. `bright` are the windows of lines whose
+    regions have rims; `scatter` is the variance over mean of the counts, `cell` the side of a
+    cell in pixels.
+    """
+
+    def __init__(
+        self,
+        sums: NDArray[np.float32],
+        shapes: Sequence[Family],
+        bright: Sequence[int],
+        scatter: float,
+        cell: int = 1,
+    ) -> None:
+        self._sums, self.scatter, self._cut = sums, scatter, CUT * cell
+        self.windows = sums.shape[-1] - 1
+        around = rims((window, self._windows(1, _one(window))[..., 0]) for window in bright)
+        self.shapes: list[Family] = [*shapes, around] if len(around) else list(shapes)
+        number = len(shapes) + JUDGED_APART
+        self._levels = [
+            Level.of(number, len(family) * (self.windows if index < len(shapes) else 1))
+            for index, family in enumerate(self.shapes)
+        ]
+        self._sizes = [family.sizes for family in self.shapes]
+        self._left_out: list[tuple[NDArray[np.bool_], int]] = []
+        self._ratio = self._held()
+        # Of each family, and last of the single cells.
+        self._noise, self._mean = np.zeros((2, len(self.shapes) + 1, self.windows))
+        # The noise of the predictions is that of the whole search: later ones leave places out.
+        self._measured = np.zeros(self.windows, dtype=bool)
+
+    def hits(self, windows: slice, watch: Watch) -> Hits:
+        """Return the places that depart in windows from the first to behind the last."""
+        height, width = self._sums.shape[1:3]
+        step = max(1, SCANNED // (height * width))
+        found: list[Hits] = []
+        for first in range(windows.start, windows.stop, step):
+            watch.step("looking for lost signal", first / windows.stop)
+            found += self._scan(slice(first, min(first + step, windows.stop)))
+        return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
+
+    def sizes(self, hits: Hits) -> Indices:
+        """Return the number of cells of each place."""
+        found = np.ones(len(hits.far), dtype=np.int64)
+        for index, sizes in enumerate(self._sizes):
+            own = hits.family == index
+            found[own] = sizes[hits.member[own]]
+        return found
+
+    def leave_out(self, mask: NDArray[np.bool_], window: int) -> None:
+        """Forget the counts and the prediction of a line in some cells."""
+        self._sums[:, mask, max(0, window - 1) : window + 3] = 0
+        self._left_out.append((mask, window))
+
+    def not_left_out(self, mask: NDArray[np.bool_], window: int) -> tuple[NDArray[np.bool_], slice]:
+        """Return the cells of a place, and the half lines near its window, that are all there."""
+        first, last = max(0, window - 1), min(self.windows + 1, window + 3)
+        for gone, other in self._left_out:
+            if abs(other - window) <= NEAR:
+                mask = mask & ~gone
+        for gone, other in self._left_out:
+            if (mask & gone).any():
+                first = max(first, other + 3) if other < window else first
+                last = min(last, other - 1) if other > window else last
+        return mask, slice(first, last)
+
+    def total(self, kind: int, mask: NDArray[np.bool_]) -> Floats:
+        """Return sums over pixels, (half,): counts (kind 0) or their prediction (1)."""
+        return np.asarray(self._sums[kind][mask].sum(axis=0, dtype=np.float64))
+
+    def departs(
+        self, cells: tuple[Indices, Indices], window: int, *, lost: bool, least: float
+    ) -> bool:
+        """Return whether counts in some cells depart beyond chance, by so many a cell at least."""
+        own = self._sums[:2, *cells, window : window + 2].sum(axis=(1, 2), dtype=np.float64)
+        counts, expected = own[:, None] / self.scatter
+        size = abs(counts - expected)[0]
+        chance = tail_probability(counts, expected, above=lost)[0]
+        real = chance < JOINED and size > EFFECT * min(counts, expected)[0]
+        return bool(real and size > least * len(cells[0]))
+
+    def _windows(self, kind: int, part: slice) -> Floats:
+        """Return counts, predictions or their contrast in windows, (row, column, window)."""
+        halves = self._sums[kind][..., part.start : part.stop + 1].astype(np.float64)
+        return np.asarray(halves[..., :-1] + halves[..., 1:])
+
+    def _held(self) -> Floats:
+        """Return the counts of each window over their prediction, in the whole map."""
+        counts, expected = self._sums[:2].sum(axis=(1, 2), dtype=np.float64)
+        counts, expected = counts[1:] + counts[:-1], expected[1:] + expected[:-1]
+        ratio = np.ones_like(counts)
+        return np.asarray(np.divide(counts, expected, out=ratio, where=expected > 0))
+
+    def _scan(self, part: slice) -> Iterator[Hits]:
+        tables = [Tables.of(self._windows(kind, part) / self.scatter) for kind in range(3)]
+        known = bool(self._measured[part].all())
+        if not known:
+            self._measure(-1, part, tables[1].image, tables[2].image)
+        for index, family in enumerate(self.shapes):
+            counts, expected, noise = (family.sums(table) for table in tables)
+            if not known:
+                self._measure(index, part, expected, noise)
+            yield self._family_hits(index, part, counts, expected)
+        self._measured[part] = True
+
+    def _measure(self, index: int, part: slice, expected: Floats, noise: Floats) -> None:
+        """Keep the noise of the predictions in sums over shapes (..., window)."""
+        size = expected.shape[-1]
+        self._noise[index, part] = (noise.reshape(-1, size) ** 2).mean(axis=0)
+        self._mean[index, part] = expected.reshape(-1, size).mean(axis=0)
+
+    def _family_hits(self, index: int, part: slice, counts: Floats, expected: Floats) -> Hits:
+        level = self._levels[index]
+        least = normal_number(level.one) ** 2 / 2
+        size = counts - expected
+        # The deviance is below 2·(n − λ)²/λ: most places need no logarithm.
+        some = matters(counts, expected, self.scatter) & (size**2 >= least * expected)
+        member, window = np.nonzero(some)
+        counts, expected = counts[some], expected[some]
+        window += part.start
+        sizes = self._sizes[index][member]
+        low, high = self._rates(index, window, expected, sizes)
+        where = np.full(len(member), index), member, window
+        return judge(where, [counts, expected, np.clip(counts, low, high)], level, self.scatter)
+
+    def _rates(
+        self, index: int, window: Indices, expected: Floats, sizes: Indices
+    ) -> tuple[Floats, Floats]:
+        """Return between which rates a prediction leaves it open what the true one is.
+
+        It has noise of its own, one standard error to either side; cutting off what is negative
+        turns the noise of single cells into added counts. What a whole line lacks or has too much
+        is told by `line_sums`: no place is accused of it.
+        """
+        reach = self._reach(index, window, expected)
+        added = self._cut * sizes * self._reach(-1, window, expected / sizes)
+        scaled = expected * self._ratio[window]
+        low = np.minimum(expected - np.maximum(reach, added), scaled)
+        return np.maximum(low, 0), np.maximum(expected + reach, scaled)
+
+    def _reach(self, index: int, window: Indices, expected: Floats) -> Floats:
+        """Return the standard error of predictions, pooled over a family as a share of them."""
+        mean = self._mean[index, window]
+        relative = np.zeros_like(mean)
+        np.divide(self._noise[index, window], 2 * mean, out=relative, where=mean > 0)
+        return np.asarray(np.sqrt(relative * (expected + mean)))
+
+
+def _one(window: int) -> slice:
+    return slice(window, window + 1)
