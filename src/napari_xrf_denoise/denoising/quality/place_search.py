@@ -262,14 +262,16 @@ class PlaceSearch:
         added = self._cut * sizes * self._reach(-1, window, expected / sizes)
         scaled = expected * self._ratio[window]
         low = np.minimum(expected - np.maximum(reach, added), scaled)
-        return np.maximum(low, 0), np.maximum(expected + reach, scaled)
+        # What is below zero is an error of at least that size, which may as well be above.
+        high = np.maximum(np.maximum(expected + reach, scaled), -expected)
+        return np.maximum(low, 0), high
 
     def _reach(self, index: int, window: Indices, expected: Floats) -> Floats:
         """Return the standard error of predictions, pooled over a family as a share of them."""
         mean = self._mean[index, window]
         relative = np.zeros_like(mean)
         np.divide(self._noise[index, window], 2 * mean, out=relative, where=mean > 0)
-        return np.asarray(np.sqrt(relative * (expected + mean)))
+        return np.asarray(np.sqrt(relative * (np.maximum(expected, 0) + mean)))
 
 
 def _one(window: int) -> slice:
