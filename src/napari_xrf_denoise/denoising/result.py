@@ -130,7 +130,8 @@ def report_from_dict(content: Mapping[str, Any]) -> QualityReport:
 
 def _window(entry: Mapping[str, Any]) -> WindowScore:
     low, high = entry["range"]
-    return WindowScore(entry["name"], float(low), float(high), *_gain(entry))
+    contrast = (_number(entry.get(key)) for key in ("contrast", "contrast_error"))
+    return WindowScore(entry["name"], float(low), float(high), *_gain(entry), *contrast)
 
 
 def _gain(entry: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:

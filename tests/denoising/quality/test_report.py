@@ -14,7 +14,7 @@ from napari_xrf_denoise.denoising.result import report_of
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 INF = float("inf")
-FE = WindowScore("6.40 keV (Fe Ka)", 6.26, 6.54, 8.0, (7.0, 9.5))
+FE = WindowScore("6.40 keV (Fe Ka)", 6.26, 6.54, 8.0, (7.0, 9.5), 0.93, 0.04)
 ZN = WindowScore("8.63 keV (Zn Ka)", 8.47, 8.79, float("nan"), (3.4, INF))
 UNKNOWN = WindowScore("2.31 keV", 2.21, 2.41, 0.9, (0.2, INF))
 
@@ -58,8 +58,11 @@ def test_a_report_is_valid_json():
         "range": [6.26, 6.54],
         "dose_gain": 8.0,
         "dose_gain_interval": [7.0, 9.5],
+        "contrast": 0.93,
+        "contrast_error": 0.04,
     }
     assert content["windows"][1]["dose_gain"] is None
+    assert content["windows"][1]["contrast"] is None
     # Maps are too large for a record.
     assert "residual_map" not in content
     assert report == report

@@ -23,6 +23,7 @@ from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Sou
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
+from .contrast import Contrasts, ContrastTally
 from .residuals import BandSums, Residuals, ResidualTally
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
@@ -59,6 +60,8 @@ class DoseGainEstimate:
     windows: tuple[tuple[Window, DoseGainEstimate], ...] = ()
     """The same for the summed counts of each line window: arrays of one entry."""
     residuals: Residuals | None = None
+    contrasts: Contrasts | None = None
+    """Of the windows, as the scored predictions keep them."""
 
     def __post_init__(self) -> None:
         if cast("NDArray[np.float64] | None", self.spared) is None:
@@ -131,6 +134,7 @@ def cross_score(
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
+    contrasts = ContrastTally(-(-height // every) * source.shape[1], len(windows), shares)
     for rows, band in held_out.parts:
         watch.step("measuring the dose gain", SCORING * rows.start / height)
         scored = slice(rows.start + -rows.start % every, rows.stop, every)
@@ -168,6 +172,7 @@ def cross_score(
             for index, guess in enumerate(guessed):
                 side.compare(index, guess, worse[index] if worse else None, shares[index])
             side.finish()
+            contrasts.add(cells, guessed)
     score = voxels.score()
     if resolved is not None:
         score = _surer(score, smooth.score(noise=resolved.noise_left(voxels.counts)))
@@ -175,6 +180,7 @@ def cross_score(
         score,
         windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
         residuals=residuals.finish(watch.part(SCORING, 1)),
+        contrasts=contrasts.finish() if windows else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .contrast import LineContrast
 from .departures import Departure
 from .dose_gain import DoseGainEstimate
 
@@ -31,6 +32,11 @@ class WindowScore:
     dose_gain: float
     dose_gain_interval: tuple[float, float]
     """Both as those of a `QualityReport`."""
+    contrast: float = float("nan")
+    """Share of the differences between pixels that is kept: the slope of the result against the
+    true counts. NaN where the counts do not tell."""
+    contrast_error: float = float("nan")
+    """Standard error of `contrast`."""
 
     @property
     def is_known(self) -> bool:
@@ -45,6 +51,8 @@ class WindowScore:
             "range": [self.low, self.high],
             "dose_gain": _finite(self.dose_gain),
             "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
+            "contrast": _finite(self.contrast),
+            "contrast_error": _finite(self.contrast_error),
         }
 
 
@@ -149,10 +157,7 @@ def make_report(
             nan, (nan, nan), count_ratio, measured_by, tuple(reported), losses, choices
         )
     gain, interval = score.dose_gain()
-    windows = tuple(
-        WindowScore(window.name, window.low, window.high, *own.dose_gain())
-        for window, own in score.windows
-    )
+    windows = _windows(score)
     if interval[1] < 1:
         reported.append("the result is further from the truth than the raw counts are")
     worse = [window for window in windows if window.dose_gain_interval[1] < 1]
@@ -163,6 +168,8 @@ def make_report(
             "maps of these lines are further from the truth than the raw counts are, by their "
             f"dose gains: {names}{more}"
         )
+    if score.contrasts is not None:
+        reported += score.contrasts.warnings([window.name for window in windows])
     left = score.residuals
     return QualityReport(
         gain,
@@ -177,6 +184,17 @@ def make_report(
         left.spectrum if left else None,
         left.departures if left else (),
         left.found.labels if left else None,
+    )
+
+
+def _windows(score: DoseGainEstimate) -> tuple[WindowScore, ...]:
+    unknown = (LineContrast(float("nan"), float("nan")),) * len(score.windows)
+    contrasts = unknown if score.contrasts is None else score.contrasts.lines
+    return tuple(
+        WindowScore(
+            window.name, window.low, window.high, *own.dose_gain(), contrast.kept, contrast.error
+        )
+        for (window, own), contrast in zip(score.windows, contrasts, strict=True)
     )
 
 
