@@ -1,6 +1,8 @@
-"""Times and sizes in words, no more exact than an estimate is."""
+"""Times, sizes and lists in words, no longer and no more exact than a reader needs."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def about_seconds(seconds: float) -> str:
@@ -19,3 +21,10 @@ def about_bytes(n_bytes: float) -> str:
     if n_bytes < 0.95e9:
         return f"about {max(0.1, n_bytes / 1e9):.1f} GB"
     return f"about {n_bytes / 1e9:.2g} GB"
+
+
+def first_of(entries: Iterable[object], most: int) -> str:
+    """Return a list such as ``"Fe, Ca and 2 more"``, with so many entries at most."""
+    words = [str(entry) for entry in entries]
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

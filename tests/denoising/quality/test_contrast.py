@@ -23,7 +23,7 @@ def contrasts(parts, predict, bands=1):
     """What is found for a function of the counts without each part, scaled to all of them."""
     whole = np.sum(parts, axis=0)
     guesses = [predict((whole - part) * FOLDS / (FOLDS - 1)) for part in parts]
-    tally = ContrastTally(whole.shape[0] * whole.shape[1], whole.shape[2], [1 / FOLDS] * FOLDS)
+    tally = ContrastTally(whole.shape[2], [1 / FOLDS] * FOLDS)
     for rows in np.array_split(np.arange(whole.shape[0]), bands):
         tally.add([part[rows] for part in parts], [guess[rows] for guess in guesses])
     return tally.finish()

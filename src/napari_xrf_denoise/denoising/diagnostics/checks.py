@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.quantities import first_of
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.detector import line_width
 from napari_xrf_denoise.spectroscopy.energy_scales import counted_channels, fit_scales
@@ -138,8 +138,8 @@ def _unusable_repeats(
     faults = []
     if dead:
         faults.append(
-            f"{_kind(image)} {_list(dead)} {'holds' if len(dead) == 1 else 'hold'} next to no "
-            "counts: not connected, or not measured; read the others alone with --repeats or "
+            f"{_kind(image)} {first_of(dead, NAMED)} {'holds' if len(dead) == 1 else 'hold'} next "
+            "to no counts: not connected, or not measured; read the others alone with --repeats or "
             "image.select(repeats=...)"
         )
     for repeat, runs in unfinished.items():
@@ -163,9 +163,9 @@ def _differing_repeats(
     if moves:
         worst = max(moves, key=lambda move: np.hypot(move.y, move.x))
         faults.append(
-            f"the sample moved: {what} {_list([usable[move.repeat] for move in moves])} shifted "
-            f"against the first, by up to {worst.y:+.1f} pixels in y and {worst.x:+.1f} in x "
-            f"({what} {usable[worst.repeat]}); combined they blur; denoise them one by one, or "
+            f"the sample moved: {what} {first_of((usable[m.repeat] for m in moves), NAMED)} "
+            f"shifted against the first, by up to {worst.y:+.1f} pixels in y and {worst.x:+.1f} in "
+            f"x ({what} {usable[worst.repeat]}); combined they blur; denoise them one by one, or "
             "shift them by whole pixels first"
         )
         return faults, []
@@ -219,10 +219,9 @@ def _energy_scales(
         for i in np.argsort(-np.abs(shifts[:, place]))
         if clear[i, place]
     ]
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return [
         f"energy scales differ: near {axis.centers[places[place]]:.3g} {axis.unit} lines lie off "
-        f"their common place by channels ({', '.join(named[:NAMED])}{more}), so combined lines are "
+        f"their common place by channels ({first_of(named, NAMED)}), so combined lines are "
         "wider; align them with --align or align_repeats(image), which moves whole photons"
     ]
 
@@ -308,12 +307,6 @@ def _channels(spectrum: NDArray[np.float64], image: SpectrumImage) -> list[str]:
 def _kind(image: SpectrumImage) -> str:
     """Return the name of one repeat of this kind."""
     return {"scan": "repeat", "frame": "frame", "detector": "detector element"}[image.repeat_kind]
-
-
-def _list(numbers: Sequence[int]) -> str:
-    """Return numbers in words, the first few of many."""
-    text = ", ".join(str(number) for number in numbers[:NAMED])
-    return text if len(numbers) <= NAMED else f"{text} and {len(numbers) - NAMED} more"
 
 
 def _times(factor: float) -> str:

@@ -14,16 +14,17 @@ Am. J. Psychol. 15 (1904) 72 (correlations without the noise of both).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.quantities import first_of
 from napari_xrf_denoise.denoising.pairs import Counts
 
-BLOCKS = 17
+SETS = 17
 """Sets of pixels that are left out in turn, for the error of what is found (jackknife). They are
 spread evenly, since it is the noise of pixels that matters and not how the sample varies: a prime
 number does so in maps of nearly all widths."""
@@ -57,6 +58,9 @@ class LineContrast:
         return self.kept < KEPT - CLEAR * self.error
 
 
+UNKNOWN = LineContrast(float("nan"), float("nan"))
+
+
 class Likeness(NamedTuple):
     """Correlation of the maps of two lines."""
 
@@ -82,110 +86,98 @@ class Contrasts:
         flat = [pair for pair in zip(names, self.lines, strict=True) if pair[1].is_flattened]
         if flat:
             flat.sort(key=lambda pair: pair[1].kept)
-            told = [f"{name} {own.kept:.2f} ± {own.error:.2f}" for name, own in flat[:NAMED]]
+            told = [f"{name} {own.kept:.2f} ± {own.error:.2f}" for name, own in flat]
             yield (
                 "differences between pixels are flattened in the maps of these lines, by the share "
-                f"that is kept: {', '.join(told)}{_more(flat)}; sums over regions are more reliable"
+                f"that is kept: {first_of(told, NAMED)}; sums over regions are more reliable"
             )
         if self.unlike:
             told = [
-                f"{names[one]} and {names[other]}: {pair.result:.2f} instead of "
+                f"{names[pair.lines[0]]} and {names[pair.lines[1]]}: {pair.result:.2f} instead of "
                 f"{pair.counts:.2f} ± {pair.error:.2f}"
-                for pair in self.unlike[:NAMED]
-                for one, other in [pair.lines]
+                for pair in self.unlike
             ]
             yield (
                 "maps of these lines are not as alike as the counts are, by their correlations: "
-                f"{', '.join(told)}{_more(self.unlike)}"
+                f"{first_of(told, NAMED)}"
             )
-
-
-def _more(told: Sequence[object]) -> str:
-    return f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
 
 
 class ContrastTally:
     """Adds up products of held-out counts, the others and predictions, for sets of pixels.
 
-    `pixels` is the number of all that will be added, `shares` those of the held-out parts.
+    `shares` are those of the held-out parts.
     """
 
-    def __init__(self, pixels: int, windows: int, shares: Sequence[float]) -> None:
-        self._shares = np.asarray(shares)
-        self._number = min(BLOCKS, pixels)
+    def __init__(self, windows: int, shares: Sequence[float]) -> None:
+        self._shares = shares
         self._done = 0
-        blocks = (self._number, len(shares))
-        self._sums = np.zeros((*blocks, 3, windows))
-        self._products = np.zeros((*blocks, 3, windows, windows))
-        self._sizes = np.zeros(self._number)
+        self._sizes = np.zeros(SETS)
+        self._sums = np.zeros((SETS, len(shares), 3, windows))
+        self._products = np.zeros((SETS, len(shares), 3, windows, windows))
 
     def add(self, held: Sequence[Counts], guesses: Sequence[Counts]) -> None:
         """Add pixels: counts (rows, x, window) of each part, and predictions of all without it."""
         size = held[0].shape[-1]
         parts = [part.reshape(-1, size).astype(np.float64) for part in held]
         whole = np.sum(parts, axis=0)
-        block = (self._done + np.arange(len(whole))) % self._number
-        self._done += len(whole)
-        for number in np.unique(block):
-            own = block == number
-            self._sizes[number] += np.count_nonzero(own)
-            for index, (part, guess) in enumerate(zip(parts, guesses, strict=True)):
-                share = self._shares[index]
-                kinds = np.stack(
-                    [
-                        (whole[own] - part[own]) / (1 - share),
-                        part[own] / share,
-                        guess.reshape(-1, size)[own],
-                    ]
-                )
-                self._sums[number, index] += kinds.sum(axis=1)
-                rest, unseen, predicted = kinds
+        for index, (part, guess, share) in enumerate(
+            zip(parts, guesses, self._shares, strict=True)
+        ):
+            kinds = np.stack([(whole - part) / (1 - share), part / share, guess.reshape(-1, size)])
+            for number in range(SETS):
+                own = kinds[:, (number - self._done) % SETS :: SETS]
+                rest, unseen, predicted = own
+                self._sums[number, index] += own.sum(axis=1)
                 self._products[number, index] += (
                     rest.T @ unseen,
                     predicted.T @ unseen,
                     predicted.T @ predicted,
                 )
+        self._sizes += [len(whole[(n - self._done) % SETS :: SETS]) for n in range(SETS)]
+        self._done += len(whole)
 
     def finish(self) -> Contrasts:
         """Return what is known of all lines."""
-        size = self._sums.shape[-1]
-        if self._number < 2 or not size:
-            return Contrasts((LineContrast(np.nan, np.nan),) * size, ())
-        signal, signal_error = self._jackknife(lambda c: np.einsum("...ii->...i", c[..., 0, :, :]))
-        certain = signal > CERTAIN * signal_error
-        kept, kept_error = self._jackknife(_slopes)
-        lines = tuple(
-            LineContrast(float(one), float(error)) if known else LineContrast(np.nan, np.nan)
-            for one, error, known in zip(kept, kept_error, certain, strict=True)
-        )
-        return Contrasts(lines, self._unlike(certain))
-
-    def _unlike(self, certain: NDArray[np.bool_]) -> tuple[Likeness, ...]:
-        counts, _ = self._jackknife(lambda c: _correlations(c[..., 0, :, :]))
-        result, _ = self._jackknife(lambda c: _correlations(c[..., 2, :, :]))
-        _, error = self._jackknife(
-            lambda c: _correlations(c[..., 2, :, :]) - _correlations(c[..., 0, :, :])
-        )
-        far = np.abs(result - counts)
-        told = (far > DIFFERENT) & (far > CERTAIN * error) & np.outer(certain, certain)
-        pairs = [
-            Likeness((one, other), *(float(v[one, other]) for v in (result, counts, error)))
-            for one, other in np.argwhere(np.triu(told, 1)).tolist()
-        ]
-        return tuple(sorted(pairs, key=lambda pair: -abs(pair.result - pair.counts)))
-
-    def _jackknife(self, statistic: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
-        """Return a statistic of covariances and its standard error.
-
-        B. Efron and C. Stein, Ann. Stat. 9 (1981) 586.
-        """
-        sizes, sums, products = self._sizes, self._sums, self._products
-        whole = statistic(_covariances(sizes.sum(), sums.sum(axis=0), products.sum(axis=0)))
-        left_out = (whole_of.sum(axis=0) - whole_of for whole_of in (sizes, sums, products))
+        filled = self._sizes > 0
+        if np.count_nonzero(filled) < 2:
+            return Contrasts((UNKNOWN,) * self._sums.shape[-1], ())
+        sums = [part[filled] for part in (self._sizes, self._sums, self._products)]
+        whole = _covariances(*(part.sum(axis=0) for part in sums))
         with np.errstate(invalid="ignore", divide="ignore"):
-            without = statistic(_covariances(*left_out))
-        spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
-        return whole, np.sqrt(spread * (self._number - 1) / self._number)
+            without = _covariances(*(part.sum(axis=0) - part for part in sums))
+        signal = np.diagonal(whole[0], axis1=-2, axis2=-1)
+        certain = signal > CERTAIN * _error(np.diagonal(without[:, 0], axis1=-2, axis2=-1))
+        lines = tuple(
+            LineContrast(float(kept), float(error)) if known else UNKNOWN
+            for kept, error, known in zip(
+                _slopes(whole), _error(_slopes(without)), certain, strict=True
+            )
+        )
+        return Contrasts(lines, _unlike(whole, without, certain))
+
+
+def _unlike(whole: Floats, without: Floats, certain: NDArray[np.bool_]) -> tuple[Likeness, ...]:
+    """Return the pairs of lines whose correlations differ, given all covariances."""
+    counts, result = _correlations(whole[0]), _correlations(whole[2])
+    error = _error(_correlations(without[:, 2]) - _correlations(without[:, 0]))
+    far = np.abs(result - counts)
+    told = (far > DIFFERENT) & (far > CERTAIN * error) & np.outer(certain, certain)
+    pairs = [
+        Likeness((one, other), *(float(v[one, other]) for v in (result, counts, error)))
+        for one, other in np.argwhere(np.triu(told, 1)).tolist()
+    ]
+    return tuple(sorted(pairs, key=lambda pair: -abs(pair.result - pair.counts)))
+
+
+def _error(without: Floats) -> Floats:
+    """Return the standard error of a statistic, given it without each set of pixels.
+
+    B. Efron and C. Stein, Ann. Stat. 9 (1981) 586.
+    """
+    number = len(without)
+    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    return np.asarray(np.sqrt(spread * (number - 1) / number))
 
 
 def _covariances(sizes: Floats, sums: Floats, products: Floats) -> Floats:
@@ -200,13 +192,15 @@ def _covariances(sizes: Floats, sums: Floats, products: Floats) -> Floats:
 
 
 def _slopes(covariances: Floats) -> Floats:
-    signal, along = (np.einsum("...ii->...i", covariances[..., k, :, :]) for k in (0, 1))
+    signal, along = (
+        np.diagonal(covariances[..., kind, :, :], axis1=-2, axis2=-1) for kind in (0, 1)
+    )
     return np.asarray(np.divide(along, signal, out=np.full_like(along, np.nan), where=signal > 0))
 
 
 def _correlations(covariances: Floats) -> Floats:
     """Return correlations of lines; those without positive variances are 0."""
-    own = np.einsum("...ii->...i", covariances)
+    own = np.diagonal(covariances, axis1=-2, axis2=-1)
     both = (covariances + np.swapaxes(covariances, -1, -2)) / 2
     scale = np.sqrt(np.maximum(own[..., :, None], 0) * np.maximum(own[..., None, :], 0))
     return np.asarray(np.divide(both, scale, out=np.zeros_like(both), where=scale > 0))

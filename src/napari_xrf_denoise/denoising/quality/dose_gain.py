@@ -134,7 +134,7 @@ def cross_score(
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
-    contrasts = ContrastTally(-(-height // every) * source.shape[1], len(windows), shares)
+    contrasts = ContrastTally(len(windows), shares)
     for rows, band in held_out.parts:
         watch.step("measuring the dose gain", SCORING * rows.start / height)
         scored = slice(rows.start + -rows.start % every, rows.stop, every)

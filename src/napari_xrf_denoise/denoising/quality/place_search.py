@@ -75,12 +75,11 @@ class Level(NamedTuple):
 
     one: float
     """Of each place and window, either sign."""
-    families: int
 
     @classmethod
     def of(cls, families: int, tests: int) -> Level:
         """Return the level of one of so many families that have the same chance."""
-        return cls(ALPHA / families / 2 / max(1, tests), families)
+        return cls(ALPHA / families / 2 / max(1, tests))
 
     def anywhere(self, chance: Floats) -> Floats:
         """Return the chance in all places of all families, from that in one."""

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .contrast import LineContrast
+from napari_xrf_denoise.core.quantities import first_of
+
+from .contrast import NAMED, UNKNOWN
 from .departures import Departure
 from .dose_gain import DoseGainEstimate
 
-NAMED_WINDOWS = 4
-"""Windows that a warning names."""
 LOOSE = 100
 """Upper over lower end of an interval from which only the lower one is reported."""
 
@@ -162,11 +162,10 @@ def make_report(
         reported.append("the result is further from the truth than the raw counts are")
     worse = [window for window in windows if window.dose_gain_interval[1] < 1]
     if worse:
-        names = ", ".join(f"{w.name} {w.dose_gain:.2f}" for w in worse[:NAMED_WINDOWS])
-        more = f" and {len(worse) - NAMED_WINDOWS} more" if len(worse) > NAMED_WINDOWS else ""
+        names = first_of([f"{window.name} {window.dose_gain:.2f}" for window in worse], NAMED)
         reported.append(
             "maps of these lines are further from the truth than the raw counts are, by their "
-            f"dose gains: {names}{more}"
+            f"dose gains: {names}"
         )
     if score.contrasts is not None:
         reported += score.contrasts.warnings([window.name for window in windows])
@@ -188,7 +187,7 @@ def make_report(
 
 
 def _windows(score: DoseGainEstimate) -> tuple[WindowScore, ...]:
-    unknown = (LineContrast(float("nan"), float("nan")),) * len(score.windows)
+    unknown = (UNKNOWN,) * len(score.windows)
     contrasts = unknown if score.contrasts is None else score.contrasts.lines
     return tuple(
         WindowScore(

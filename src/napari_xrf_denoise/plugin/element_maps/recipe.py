@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, SettingsError
+from napari_xrf_denoise.core.quantities import first_of
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.processing.element_maps import (
     background_windows,
@@ -173,6 +174,4 @@ def _of_one(recipe: MapRecipe, axis: EnergyAxis, chosen: set[str]) -> str:
 
 def _named(groups: Sequence[XrayLine]) -> str:
     names = [f"{in_greek(f'{one.element} {one.name}')} ({one.energy:.2f} keV)" for one in groups]
-    more = len(names) - MOST_NAMED
-    shown = ", ".join(names[:MOST_NAMED])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return first_of(names, MOST_NAMED)
