@@ -7,7 +7,10 @@ turn by turn; where a peer has settings (rank, widths), the best are chosen on t
 user could do. Our own dose gain, as the report tells it without truth, is compared with the true
 one.
 
-    python benchmarks/maps_simulated.py [--seeds 0 1 2 3] [--counts 60 300] [--peers] [--presets]
+    python benchmarks/maps_simulated.py [--maps mosaic] [--seeds 0 1 2 3] [--counts 60 300]
+                                        [--peers] [--fasthyde] [--presets]
+
+`--maps mosaic` takes maps that are made in another way (`mosaic.py`).
 
 `--peers` adds FastHyDe (PCA and BM3D, whose licence is for non-commercial use), NMF and HyperSpy,
 where bm3d, scikit-learn and hyperspy are installed, and auto-denoise (minutes a map) where that is.
@@ -23,6 +26,7 @@ from functools import partial
 
 import numpy as np
 import peers
+from mosaic import simulate_mosaic
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
@@ -30,6 +34,9 @@ from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 SHAPE, CHANNELS = (96, 96), 1024
 EXCITED = 15.3
 """keV up to which the simulated excitation reaches the K lines that one would look at."""
+
+
+Simulate = Callable[..., tuple[xrf.SpectrumImage, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,10 @@ def element_pictures(counts: np.ndarray, image: xrf.SpectrumImage) -> dict[str, 
 class Truth:
     """A simulated map, and how near to it a result is."""
 
-    def __init__(self, counts_per_pixel: float, seed: int) -> None:
-        self.image, self.rate = xrf.simulate_map(
+    def __init__(
+        self, counts_per_pixel: float, seed: int, simulate: Simulate = xrf.simulate_map
+    ) -> None:
+        self.image, self.rate = simulate(
             SHAPE, n_channels=CHANNELS, counts_per_pixel=counts_per_pixel, seed=seed
         )
         self.counts = self.image.counts[0].astype(np.float32)
@@ -93,6 +102,7 @@ class Truth:
 
 
 Method = Callable[[Truth, int], Result]
+KINDS: dict[str, Simulate] = {"usual": xrf.simulate_map, "mosaic": simulate_mosaic}
 
 
 def stack(preset: str) -> Method:
@@ -153,6 +163,14 @@ class Row:
         if result.report is not None:
             self.reported.append((result.report.dose_gain, *result.report.dose_gain_interval))
 
+    def last(self) -> str:
+        """Return what was reached on the last map."""
+        told = "told {:.1f} ({:.1f}–{:.1f})".format(*self.reported[-1]) if self.reported else ""
+        return (
+            f"cube {self.cube[-1]:.1f}, median {self.median[-1]:.2f}, least {self.least[-1]:.2f}, "
+            f"{self.seconds[-1]:.0f} s {told}"
+        )
+
     def text(self, name: str) -> str:
         """Return the row of the table."""
         kept = np.sum(self.kept, axis=0)
@@ -161,7 +179,7 @@ class Row:
         return (
             f"| {named} | {np.mean(self.cube):.1f} ({min(self.cube):.1f}–{max(self.cube):.1f}) "
             f"| {np.mean(self.median):.2f} | {min(self.least):.2f} "
-            f"| {kept[0] / kept[1]:.3f} | {np.median(self.seconds):.1f} |"
+            f"| {kept[0] / max(kept[1], 1):.3f} | {np.median(self.seconds):.1f} |"
         )
 
     def coverage(self) -> str:
@@ -183,6 +201,9 @@ def methods(options: argparse.Namespace) -> Iterator[tuple[str, Method]]:
     if options.presets:
         yield "stack, fast", stack("fast")
         yield "stack, best", stack("best")
+    if options.fasthyde:
+        yield "FastHyDe, best on the truth", best_of(peers.FASTHYDE)
+        return
     yield "PCA, best on the truth", best_of(peers.PCA)
     yield "Gaussian, best on the truth", best_of(peers.GAUSSIAN)
     yield "Savitzky–Golay, best on the truth", best_of(peers.SAVITZKY_GOLAY)
@@ -197,13 +218,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
     parser.add_argument("--counts", type=float, nargs="+", default=[300.0, 60.0])
+    parser.add_argument("--maps", choices=KINDS, default="usual")
+    parser.add_argument("--fasthyde", action="store_true", help="no other peer than FastHyDe")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--presets", action="store_true")
     options = parser.parse_args()
     for counts in options.counts:
         rows: dict[str, Row] = {}
         for seed in options.seeds:
-            truth = Truth(counts, seed)
+            truth = Truth(counts, seed, KINDS[options.maps])
             for name, run in methods(options):
                 try:
                     rows.setdefault(name, Row()).add(truth, run, seed)
@@ -211,7 +234,7 @@ def main() -> None:
                     rows.pop(name, None)
                     print(f"{name} is left out: {error}")
             for name, row in rows.items():
-                print(f"  seed {seed} {name}: cube {row.cube[-1]:.1f}", flush=True)
+                print(f"  seed {seed} {name}: {row.last()}", flush=True)
         print(f"\n{counts:g} counts a pixel, {len(options.seeds)} maps")
         print("| method | cube | elements, median | least | hot spots | s |")
         print("|---|---|---|---|---|---|")

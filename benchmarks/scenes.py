@@ -299,7 +299,7 @@ def weak_step(seed: int) -> Scene:
 
 
 def contrasts(seed: int) -> Scene:
-    """Smooth Ca and Zn, white K and Cu, strong Fe and Ti, a grain of Ni ("t4")."""
+    """Smooth Ca and Zn, white K and Cu (each pixel for itself), strong Fe and Ti, a grain of Ni."""
     scene = Composer("contrasts", seed)
     rng = scene.rng
     strong = smooth(rng, 0.4)
@@ -308,8 +308,7 @@ def contrasts(seed: int) -> Scene:
     scene.add("Ca", 13 * smooth(rng, 0.31))
     scene.add("Zn", 5 * smooth(rng, 0.3))
     for element in ("K", "Cu"):
-        white = np.maximum(rng.standard_normal(SHAPE) * 0.3 + 1, 0)
-        scene.add(element, 9 * white)
+        scene.add(element, 9 * rng.gamma(2, 0.5, SHAPE))
     scene.plant("grain of Ni 15", "Ni", disc(30, 15, 3.8, 15))
     return scene.finish()
 

@@ -54,3 +54,16 @@ def cut_into_bands(monkeypatch):
         monkeypatch.setattr(SpectrumImage, "blocks", blocks)
 
     return cut
+
+
+@pytest.fixture
+def spoiled_networks(monkeypatch):
+    """Make every network of the stack erase nearly all that it sees."""
+    module = "napari_xrf_denoise.denoising.methods.components.component_training"
+
+    def measure(network, *_):
+        network.signal.fill_(0.05)
+        network.noise.fill_(1.0)
+
+    monkeypatch.setattr(f"{module}.measure_shares", measure)
+    monkeypatch.setattr(f"{module}.measure_leftovers", lambda *_: None)

@@ -23,18 +23,19 @@ def test_a_map_is_nearer_to_the_truth_and_keeps_its_counts(small_map, dose_gain)
 
 @pytest.mark.slow
 def test_auto_takes_the_stack_for_a_map_and_its_components_where_the_network_is_worse(
-    small_map, dose_gain
+    small_map, dose_gain, request
 ):
     image, truth = small_map
     # Few photons a pixel: there the neighbours have more to tell.
     dim, dim_truth = xrf.simulate_map(shape=(32, 32), n_channels=256, counts_per_pixel=20, seed=4)
-    taken = xrf.denoise(dim, steps=100, features=24, middle=1)
+    taken = xrf.denoise(dim, steps=100, features=24)
     components = xrf.denoise(dim, method="pca", folds=0)
     assert dose_gain(taken.counts, dim_truth) > dose_gain(components.counts, dim_truth)
     assert taken.report.choices["method"] == "stack"
     assert "pixels" in taken.report.choices["why"]
     assert taken.model.settings.method == "stack"
-    untrained = {"folds": 2, "steps": 1, "features": 8, "middle": 1}
+    request.getfixturevalue("spoiled_networks")
+    untrained = {"folds": 2, "steps": 1, "features": 8}
     left = xrf.denoise(image, **untrained)
     assert left.report.choices["method"] == left.model.settings.method == "pca"
     assert "held-out counts" in left.report.choices["why"]

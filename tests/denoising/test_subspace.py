@@ -7,7 +7,7 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.denoising.methods.deconvolution import line_width
 from napari_xrf_denoise.denoising.subspace import (
     Subspace,
-    certain_rank,
+    certain_vectors,
     leading_vectors,
     resolved_vectors,
     weights,
@@ -35,24 +35,18 @@ def spectrum_of_lines(width):
     return 0.02 + sum(height * line(share * size, width) for share, height in places.items())
 
 
-def independent_halves(rate, rng):
-    """Weighted counts of two halves of a measurement of pixels (pixels, energy)."""
-    weight = weights(rate.mean(axis=0) / 2, 1e-2)
-    return [rng.poisson(rate / 2) / weight for _ in range(2)]
-
-
 def found_rank(rate, seed, most=12):
-    halves = independent_halves(rate, np.random.default_rng(seed))
-    first, second = (half.T @ half for half in halves)
-    both = halves[0] + halves[1]
-    return certain_rank(
-        [first, second],
-        [second, first],
-        both.T @ both,
-        [half.sum(axis=0) for half in halves],
-        most,
-        len(rate),
-    )
+    """Number of components that are certain in two halves of a measurement of pixels."""
+    rng = np.random.default_rng(seed)
+    weight = weights(rate.mean(axis=0) / 2, 1e-2)
+    one, two = (rng.poisson(rate / 2) / weight for _ in range(2))
+    both = (one.T @ two + two.T @ one) / 2
+    noise = np.diag(rate.sum(axis=0) / 2 / weight**2)
+    known = [leading_vectors(half.T @ half, half.sum(axis=0), 1) for half in (one, two)]
+    grams = [half.T @ half for half in (one, two)]
+    found = certain_vectors(known, grams, [both, both], [noise, noise], len(rate), most)
+    assert found[0].shape == found[1].shape
+    return found[0].shape[1]
 
 
 WIDTHS = {
@@ -204,6 +198,17 @@ def test_one_component_is_the_mean_and_nothing_counted_gives_a_vector_as_well():
     np.testing.assert_allclose(vectors, (mean / np.linalg.norm(mean))[:, None])
     empty = leading_vectors(np.zeros((20, 20)), np.zeros(20), 3)
     np.testing.assert_allclose(empty.T @ empty, np.eye(3), atol=1e-12)
+
+
+def test_further_vectors_are_what_those_that_are_known_leave():
+    spectra = low_rank(5, 40)
+    gram, mean = spectra.T @ spectra, spectra.sum(axis=0)
+    two = leading_vectors(gram, mean, 2)
+    five = leading_vectors(gram, two, 5)
+    np.testing.assert_allclose(five[:, :2], two)
+    np.testing.assert_allclose(five.T @ five, np.eye(5), atol=1e-10)
+    assert lost(spectra.T, five) < 1e-12
+    np.testing.assert_array_equal(leading_vectors(gram, five, 3), five)
 
 
 def test_scores_times_spectra_are_the_counts_of_a_map_in_the_subspace():

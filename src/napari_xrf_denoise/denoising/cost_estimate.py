@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .methods.component_images import TILE
+from .methods.components.component_images import TILE
 from .methods.stack import TRAINING_PIXELS
 from .multifold_thinning import PARTS
 from .quality.map_sums import KINDS, MOST_BYTES
@@ -90,7 +90,8 @@ def _cost_of_stack(
 ) -> CostEstimate:
     rank = settings.rank or USUAL_RANK
     networks = max(1, settings.folds)
-    products = 9 * (2 * rank * settings.features + settings.middle * settings.features**2)
+    # Weights of the network, times the share of the map's pixels that each is applied to.
+    products = 30 * rank * settings.features + 16 * settings.features**2
     trained = 3 * networks * settings.steps * min(pixels, TILE**2)
     predicted = 3 * networks * settings.thinnings * pixels
     seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)

@@ -245,8 +245,7 @@ def _networks(settings: Settings) -> str:
     elif isinstance(settings, StackSettings | SpectrumSettings):
         number = max(1, settings.folds)
         networks = "one network" if number == 1 else f"{number} networks"
-        most = "up to " if isinstance(settings, StackSettings) else ""
-        words.append(f"{networks} of {settings.features} features, {most}{settings.steps} steps")
+        words.append(f"{networks} of {settings.features} features, {settings.steps} steps")
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
 

@@ -209,11 +209,10 @@ class StackSettings(SubspaceSettings):
     # The counts are split into 16 parts.
     folds: Annotated[int, _folds(16)] = setting(4, FOLDS)
     line_width: Width | None = setting(None, LINE_WIDTH)
-    steps: Count = setting(
-        300, "Maximum number of training steps per network; held-out counts stop it earlier."
+    steps: Count = setting(300, "Number of training steps per network.")
+    features: Count = setting(
+        32, "Number of channels in the hidden layers at full size; coarser ones have more."
     )
-    features: Count = setting(48, "Number of channels in the hidden layers.")
-    middle: Count = setting(2, "Number of convolutions between the first and the last.")
     learning_rate: Share = setting(2e-2, LEARNING_RATE)
     thinnings: Count = setting(
         8, "Number of random halves of the counts whose predictions are averaged."
@@ -230,7 +229,7 @@ _PRESETS: dict[str, dict[str, tuple[type[Settings], dict[str, Any]]]] = {
     "stack": {
         "fast": (StackSettings, {"folds": 2, "steps": 150}),
         "balanced": (StackSettings, {}),
-        "best": (StackSettings, {"steps": 900, "features": 64}),
+        "best": (StackSettings, {"steps": 900, "features": 48}),
     },
     "pca": {
         "fast": (PcaSettings, {"folds": 2}),

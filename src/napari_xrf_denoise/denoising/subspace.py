@@ -19,6 +19,8 @@ Matrix = NDArray[np.float64]
 NARROW = 0.8
 """Width of the Gaussians that add up to spectra, and their distance, over that of a line. A line is
 itself a sum of them to 2e-7 of its square; finer ones would only carry noise."""
+NOTHING = 1e-15
+"""Part of a unit vector that is none."""
 OUTLIER = 6.0
 """Standard errors by which a channel must stand out of all such sums to get a vector of its own."""
 CERTAIN = 4.0
@@ -112,48 +114,51 @@ def resolved_vectors(width: Matrix, mean: Matrix, weight: Matrix, pixels: int) -
     )
     if len(outliers):
         vectors, _ = np.linalg.qr(np.hstack([vectors, np.eye(size)[:, outliers]]))
+    # Products of the smallest numbers that there are take many times as long as others.
+    vectors[np.abs(vectors) < NOTHING] = 0
     return vectors
 
 
-def leading_vectors(gram: Matrix, first: Matrix, rank: int) -> Matrix:
-    """Return orthonormal vectors (size, at most rank): a given one, then the components it leaves.
+def leading_vectors(gram: Matrix, known: Matrix, rank: int) -> Matrix:
+    """Return orthonormal vectors (size, at most rank): known ones, then the components they leave.
 
-    The mean spectrum comes first, whatever the counts: at a few counts a pixel the eigenvectors
+    The mean spectrum is known first, whatever the counts: at a few counts a pixel the eigenvectors
     are noise, and a projection on them alone would lose most of the counts.
 
     Parameters
     ----------
     gram : numpy.ndarray, shape (size, size)
         Sum over pixels of products of weighted channels or coordinates.
-    first : numpy.ndarray, shape (size,)
-        The weighted mean spectrum.
+    known : numpy.ndarray, shape (size,) or (size, number)
+        The weighted mean spectrum, of any length, or orthonormal vectors.
     """
-    size = len(first)
-    length = np.linalg.norm(first)
-    # If all of a few photons were held out, any spectrum will do.
-    first = first / length if length > 0 else np.full(size, size**-0.5)
-    number = min(rank, size) - 1
-    if number == 0:
-        return first[:, None]
-    along = gram @ first
-    rest = gram - np.outer(along, first) - np.outer(first, along)
-    rest += float(first @ along) * np.outer(first, first)
-    if size >= LARGE and KRYLOV_STEPS * (number + KRYLOV_SPARE) < size:
-        basis = _krylov(rest, number + KRYLOV_SPARE, first)
+    size = len(known)
+    if known.ndim == 1:
+        length = np.linalg.norm(known)
+        # If all of a few photons were held out, any spectrum will do.
+        known = (known / length if length > 0 else np.full(size, size**-0.5))[:, None]
+    number = min(rank, size) - known.shape[1]
+    if number <= 0:
+        return known
+    along = gram @ known
+    rest = gram - along @ known.T - known @ along.T
+    rest += known @ (known.T @ along) @ known.T
+    if size >= LARGE and KRYLOV_STEPS * (number + KRYLOV_SPARE) + known.shape[1] < size:
+        basis = _krylov(rest, number + KRYLOV_SPARE, known)
         _, vectors = np.linalg.eigh(basis.T @ rest @ basis)
         vectors = basis @ vectors
     else:
         # Pixels that are too few or too alike leave nothing else, and further vectors would hold
-        # the mean once more: it becomes the last of all.
-        rest -= (np.trace(gram) or 1.0) * np.outer(first, first)
+        # the known ones once more: those become the last of all.
+        rest -= (np.trace(gram) or 1.0) * (known @ known.T)
         _, vectors = np.linalg.eigh(rest)
-    return np.column_stack([first, vectors[:, : -number - 1 : -1]])
+    return np.column_stack([known, vectors[:, : -number - 1 : -1]])
 
 
 def _krylov(matrix: Matrix, number: int, without: Matrix) -> Matrix:
     """Return orthonormal vectors whose span holds the leading eigenvectors of a matrix.
 
-    All are orthogonal to a unit vector, which the matrix takes to zero.
+    All are orthogonal to some others (size, known), which the matrix takes to zero.
 
     Block Krylov iteration from random vectors: C. Musco and C. Musco, NeurIPS 28 (2015) 1396. NumPy
     lets other threads run meanwhile, so that a window stays alive; SciPy's ARPACK does not.
@@ -163,48 +168,52 @@ def _krylov(matrix: Matrix, number: int, without: Matrix) -> Matrix:
     for _ in range(KRYLOV_STEPS):
         block, _ = np.linalg.qr(matrix @ block)
         blocks.append(block)
-    basis: Matrix = np.linalg.qr(np.hstack([without[:, None], *blocks]))[0]
-    return basis[:, 1:]
+    basis: Matrix = np.linalg.qr(np.hstack([without, *blocks]))[0]
+    return basis[:, without.shape[1] :]
 
 
-def certain_rank(
+def certain_vectors(
+    known: Sequence[Matrix],
     seen: Sequence[Matrix],
-    unseen: Sequence[Matrix],
-    whole: Matrix,
-    first: Sequence[Matrix],
+    shared: Sequence[Matrix],
+    noise: Sequence[Matrix],
+    number: int,
     most: int,
-    pixels: int,
-) -> int:
-    """Return how many components have more signal than noise could mimic.
+) -> list[Matrix]:
+    """Return known vectors and the components that have more signal than noise could mimic.
 
     Components are taken from a part of the counts. Their scores in it and in the other counts have
-    independent noise, so that the sum of products over all pixels is signal alone; its variance
-    follows from the squares of both. Components are kept up to the first that is not certain: the
-    following are mixed with noise, and single pixels among them are kept by other means.
+    independent noise, so that the sum of products over all pixels is signal alone; given the first,
+    its variance is the sum of their squares times the noise of the others. Components are kept up
+    to the first that is not certain: the following are mixed with noise.
 
     Parameters
     ----------
-    seen, unseen : sequence of numpy.ndarray, each of shape (size, size)
-        For each split of the counts, the Gram matrices of the part from which components are
-        taken, and of the rest.
-    whole : numpy.ndarray, shape (size, size)
-        Gram matrix of all counts.
-    first : sequence of numpy.ndarray, each of shape (size,)
-        Weighted sum spectrum of the part from which components are taken.
+    known : sequence of numpy.ndarray, each of shape (size, number of vectors)
+        For each split of the counts, vectors that are kept already.
+    seen : sequence of numpy.ndarray, each of shape (size, size)
+        Gram matrix of the part from which components are taken.
+    shared : sequence of numpy.ndarray, each of shape (size, size)
+        Sum over pixels of the products of this part with the rest.
+    noise : sequence of numpy.ndarray, each of shape (size, size)
+        Covariance of the noise of the rest, summed over pixels.
+    number : int
+        Number of pixels, or of groups of pixels.
     most : int
-        Largest rank.
+        Largest number of vectors.
     """
-    signal, variance = np.zeros(most), np.zeros(most)
-    for own, other, mean in zip(seen, unseen, first, strict=True):
-        vectors = leading_vectors(own, mean, most)
-        along = [_along(vectors, gram) for gram in (whole, own, other)]
-        signal += (along[0] - along[1] - along[2]) / 2
-        variance += np.maximum(along[1] * along[2], LEAST_EIGENVALUE)
-    # Sums of squares over pixels, multiplied, are the variance of sums of products times pixels.
-    uncertain = np.flatnonzero(signal[1:] < CERTAIN * np.sqrt(variance[1:] / pixels))
-    return 1 + (int(uncertain[0]) if len(uncertain) else most - 1)
+    tried = [leading_vectors(own, kept, most) for own, kept in zip(seen, known, strict=True)]
+    first = known[0].shape[1]
+    signal, variance = np.zeros((2, tried[0].shape[1] - first))
+    for vectors, own, both, other in zip(tried, seen, shared, noise, strict=True):
+        further = vectors[:, first:]
+        signal += _along(further, both)
+        variance += np.maximum(_along(further, own) * _along(further, other), LEAST_EIGENVALUE)
+    uncertain = np.flatnonzero(signal < CERTAIN * np.sqrt(variance / number))
+    rank = first + (int(uncertain[0]) if len(uncertain) else len(signal))
+    return [vectors[:, :rank] for vectors in tried]
 
 
 def _along(vectors: Matrix, gram: Matrix) -> Matrix:
-    """Return the sum over pixels of squared scores along each vector."""
+    """Return the sum over pixels of products of scores along each vector."""
     return np.asarray(np.einsum("ir,ir->r", vectors, gram @ vectors))

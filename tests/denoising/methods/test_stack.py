@@ -11,7 +11,8 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core import progress
 from napari_xrf_denoise.core.errors import Cancelled, DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
-from napari_xrf_denoise.denoising.methods import component_training, stack, stack_members
+from napari_xrf_denoise.denoising.methods import stack, stack_members
+from napari_xrf_denoise.denoising.methods.components import component_training
 from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
 QUICK = {
@@ -19,7 +20,6 @@ QUICK = {
     "folds": 2,
     "steps": 20,
     "features": 8,
-    "middle": 1,
     "thinnings": 2,
     "line_width": 1.0,
 }
@@ -63,7 +63,7 @@ def test_a_map_is_nearer_to_the_truth_than_by_its_components_alone(dose_gain):
     ratios = []
     for seed in range(2):
         image, truth = simulated(seed)
-        options = {"folds": 0, "features": 24, "middle": 1, "steps": 200}
+        options = {"folds": 0, "features": 24, "steps": 200}
         result = xrf.denoise(image, method="stack", **options)
         components = xrf.denoise(image, method="pca", folds=0)
         gains = [dose_gain(found.counts, truth) for found in (result, components)]

@@ -124,9 +124,9 @@ def test_whole_numbers_stay_within_the_limits_of_the_setting(form, qtbot):
 
 
 def test_a_change_that_a_field_cannot_show_leaves_the_preset_in_it(form):
-    form.show_settings(StackSettings(), {"steps": -3, "middle": "two", "pairs": "twins"})
+    form.show_settings(StackSettings(), {"steps": -3, "features": "two", "pairs": "twins"})
     assert form["steps"].value == StackSettings().steps
-    assert form["middle"].value == StackSettings().middle
+    assert form["features"].value == StackSettings().features
     assert form["pairs"].value == "auto"
     assert form.heard == []
 

@@ -173,7 +173,7 @@ def test_pairs_are_said_as_chosen(raw, small_map):
 @pytest.mark.parametrize(
     ("method", "preset", "words"),
     [
-        ("stack", "balanced", ["Up to 48 components; 4 networks of 48 features, up to 300 steps."]),
+        ("stack", "balanced", ["Up to 48 components; 4 networks of 32 features, 300 steps."]),
         ("pca", "fast", ["Method: PCA (chosen by you).", "Up to 48 components."]),
         ("spectrum", "balanced", ["2 networks of 8 features, 100 steps."]),
         ("spectrum", "tutorial", ["One network of 6 layers, 4 features, 10000 epochs."]),

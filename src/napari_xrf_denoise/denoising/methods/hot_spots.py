@@ -4,7 +4,8 @@ A network that learns from neighbours takes a single bright pixel for noise, and
 components has no place for an element in three pixels only. But photons that cannot be there by
 chance are no noise. Where a window one line wide holds far more counts than the result of any of
 the eight neighbours, beyond what the Poisson distribution allows, there is a line; nothing is known
-of it but its own counts, and those replace the result there, in the shape of a line.
+of it but its own counts. Where the result does not account for them, they replace it there, in the
+shape of a line.
 
 Of the pixels found, a set share at most is false: Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B
 57 (1995) 289.
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.poisson import tail_probability
 from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.subspace import Matrix
 
@@ -31,6 +33,8 @@ CANDIDATE = 1e-3
 """Chance above which a pixel is not looked at again."""
 FURTHER_LINE = 1e-5
 """Chance below which a further line of a pixel that was found is kept as well."""
+EXPLAINED = 0.05
+"""Chance above which counts may as well be those of the result: it is nearer to the truth then."""
 FAR_MORE = 1.5
 """Least counts over those of the neighbours: at many counts, every hill is certain."""
 LEAST_COUNTS = 3
@@ -110,7 +114,7 @@ class SpotFinder:
         self._windows = LineWindows.of(width)
         self._chance: list[Matrix] = []
         self._places: list[NDArray[np.intp]] = []
-        self._found: list[tuple[Matrix, Spectra, Spectra]] = []
+        self._found: list[tuple[NDArray[np.bool_], Spectra, Spectra]] = []
 
     def add(
         self,
@@ -146,9 +150,13 @@ class SpotFinder:
         flat = counts.reshape(-1, size)
         self._places.append(places + rows.start * across)
         self._chance.append(least[places])
-        for place, own in zip(places, np.maximum(result, 0), strict=True):
+        result = np.maximum(result, 0)
+        here, own_sums = counted.reshape(-1, counted.shape[-1])[places], self._windows.sums(result)
+        explained = _explained(here, np.maximum(exposure * own_sums, LEAST_RATE))
+        for place, own, there in zip(places, result, explained, strict=True):
             counted_here = (flat[place] / exposure).astype(np.float32)
-            self._found.append((chance[place].astype(np.float32), counted_here, own))
+            certain = (chance[place] < FURTHER_LINE) & ~there
+            self._found.append((certain, counted_here, own))
         self._drop_unlikely()
 
     def finish(self) -> HotSpots:
@@ -161,14 +169,14 @@ class SpotFinder:
         limit = FALSE_SHARE * np.arange(1, len(order) + 1) / (self._shape[0] * self._shape[1])
         passed = np.flatnonzero(chance[order] <= limit)
         real = np.sort(order[: passed[-1] + 1]) if len(passed) else order[:0]
+        real = np.array([index for index in real if self._found[index][0].any()], dtype=np.intp)
         rows = [self._restore(*self._found[index]) for index in real]
         return HotSpots(places[real], np.array(rows, dtype=np.float32).reshape(-1, size))
 
-    def _restore(self, chance: Matrix, counts: Spectra, result: Spectra) -> Matrix:
+    def _restore(self, certain: NDArray[np.bool_], counts: Spectra, result: Spectra) -> Matrix:
         """Return a pixel's spectrum with its certain lines as they were counted."""
         windows = self._windows
         spectrum = result.astype(np.float64)
-        certain = chance < FURTHER_LINE
         while certain.any():
             # Of all windows that a strong line is in, the one in its middle holds most of it; by
             # chance they are alike, far below what a number can hold.
@@ -178,7 +186,7 @@ class SpotFinder:
             line = windows.line(best, excess)
             spectrum = np.maximum(spectrum + excess[part].sum() / line[part].sum() * line, 0)
             near = np.abs(windows.centers - windows.centers[best])
-            certain &= near >= 2 * HALF_WIDTH * windows.width[best]
+            certain = certain & (near >= 2 * HALF_WIDTH * windows.width[best])
         return spectrum
 
     def _drop_unlikely(self) -> None:
@@ -189,6 +197,12 @@ class SpotFinder:
         kept = np.sort(np.argsort(chance)[:MOST_CANDIDATES])
         self._places, self._chance = [places[kept]], [chance[kept]]
         self._found = [self._found[index] for index in kept]
+
+
+def _explained(counted: NDArray[Any], result: Matrix) -> NDArray[np.bool_]:
+    """Return where the result itself accounts for what was counted, in each direction."""
+    above, below = (tail_probability(counted, result, above=side) for side in (True, False))
+    return np.asarray(np.minimum(above, below) > EXPLAINED / 2)
 
 
 def _largest_neighbour(picture: Spectra) -> Spectra:

@@ -30,7 +30,8 @@ from napari_xrf_denoise.denoising.quality.dose_gain import (
 from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
-from .component_images import TILE, Scores, find_subspaces
+from .components.component_images import TILE, Scores
+from .components.component_search import find_subspaces
 from .hot_spots import HotSpots, SpotFinder
 from .stack_members import (
     StackJob,
@@ -125,14 +126,17 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
     """Find the subspace of the counts without each fold, and train a network in it."""
     from napari_xrf_denoise.denoising.parallel import run_parallel
 
-    from .component_training import Training, train_network
+    from .components.component_training import Training, divide, train_network
     from .deconvolution import line_width
 
     source, partition, settings = job.source, job.partition, job.settings
     spectrum = job.found.spectrum / source.unit
     width = line_width(job.energy, job.scale)
+    # What judges a network must not have a part in the choice of its components: they would look
+    # more certain than they are.
+    groups = [divide(parts)[0] for parts in job.rests or [job.everything]]
     subspaces, resolved = find_subspaces(
-        partition, job.held_out, width, spectrum, settings, watch.part(0, 0.08)
+        partition, groups, width, spectrum, settings, watch.part(0, 0.08)
     )
     height, across, _ = source.shape
     places = _tile_places(height, across, settings.seed)
@@ -143,7 +147,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
         space = subspaces[member]
         training = Training(
             [tile[:, member * space.rank : (member + 1) * space.rank] for tile in tiles],
-            space.synthesis,
+            space,
             partition.shares,
             parts,
             settings,
@@ -167,7 +171,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
 
 def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     """Predict from all parts, from those without each fold, and from still fewer."""
-    from .component_training import input_size
+    from .components.component_training import input_size
 
     everything, rests = job.everything, job.rests
     size = input_size(rests[0] if rests else everything)

@@ -18,12 +18,12 @@ from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Source
 from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
 
-from .component_images import Scores, strips, subsets
+from .components.component_images import Scores, strips, subsets
 
 if TYPE_CHECKING:
     import torch
 
-    from .component_network import ComponentNetwork
+    from .components.component_network import ComponentNetwork
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -101,7 +101,7 @@ def load_member(member: Tensors, device: torch.device) -> tuple[Subspace, Compon
     ValueError, KeyError
         If tensors are missing or do not fit together.
     """
-    from .component_training import load_network
+    from .components.component_training import load_network
 
     subspace = subspace_of(member)
     weights = {
@@ -131,7 +131,8 @@ def component_images(
     """
     from napari_xrf_denoise.denoising.parallel import run_parallel
 
-    from .component_training import predict_components
+    from .components.component_network import GRID, REACH
+    from .components.component_training import predict_components
 
     partition, settings, device = job.partition, job.settings, job.device
     height, across, _ = job.source.shape
@@ -143,13 +144,13 @@ def component_images(
         subsets(parts, size, settings.thinnings, np.random.default_rng(settings.seed + number))
         for number, (_, parts) in enumerate(tasks)
     ]
-    reach = max(network.reach for _, network in loaded)
-    least = max(2 * reach, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
-    for strip in strips(partition.bands(), subspaces, height, least=least, margin=reach):
+    least = max(2 * REACH, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
+    for strip in strips(partition.bands(), subspaces, height, least=least, margin=REACH, grid=GRID):
         calls = [
             partial(
                 predict_components,
                 loaded[member][1],
+                subspaces[member],
                 np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
                 partition.shares,
                 own,

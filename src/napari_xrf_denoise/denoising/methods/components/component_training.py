@@ -16,12 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.denoising.methods.spectrum_networks import load_weights
 from napari_xrf_denoise.denoising.settings import StackSettings
+from napari_xrf_denoise.denoising.subspace import Subspace
 
 from .component_images import TILE, Scores, subsets
 from .component_network import ComponentNetwork
-from .learning_rate import WarmupStableDecay
-from .spectrum_networks import load_weights
+from .learning_rate import learning_rate
+from .outlying_pixels import mended, outlying
+from .signal_shares import measure_leftovers, measure_shares, with_leftovers
 
 Weights = Mapping[str, NDArray[np.float32]]
 Losses = dict[str, list[float]]
@@ -40,8 +43,7 @@ class Training:
 
     tiles: list[Scores]
     """Component images (parts, components, y, x) of every part."""
-    synthesis: NDArray[np.float32]
-    """Spectra (components, energy): scores times these are counts."""
+    subspace: Subspace
     shares: NDArray[np.float64]
     """Share of the counts of each part."""
     parts: list[int]
@@ -68,45 +70,50 @@ class Trained:
 
 def input_size(parts: list[int]) -> int:
     """Return how many of a training's parts a network sees; the others are its target."""
-    return max(1, len(divide(parts)[0]) // 2)
+    return half_of(divide(parts)[0])
 
 
 def train_network(
     training: Training, show: Callable[[Scores], Preview | None], watch: Watch
 ) -> Trained:
-    """Train a network on pairs of halves, and keep it as it was when it predicted best.
+    """Train a network on pairs of halves; `show` turns scores of the first tile into a preview.
 
-    It stops once counts that it does not learn from show that it gets no better; where there are
-    too few parts to keep one for that, it takes all its steps. `show` turns scores of the first
-    tile into a preview.
+    If counts that it did not learn from show that it predicts no better than the filter that it
+    began as, that one is left.
     """
     settings, member, device = training.settings, training.member, training.device
     rng = np.random.default_rng([settings.seed, member])
     generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
     learned, unseen = divide(training.parts)
-    images = [torch.from_numpy(np.ascontiguousarray(tile)).to(device) for tile in training.tiles]
     share = torch.from_numpy(training.shares.astype(np.float32)).to(device)
-    network = ComponentNetwork(images[0].shape[1], settings.features, settings.middle, generator)
-    network = network.to(device)
+    mixing = variances_of(training.subspace, device)
+    images = []
+    for tile in training.tiles:
+        image = torch.from_numpy(np.ascontiguousarray(tile)).to(device)
+        whole = _full(image, share, learned)
+        images.append(mended(image, outlying(whole, float(share[learned].sum()), mixing)))
+    network = ComponentNetwork(images[0].shape[1], settings.features, generator).to(device)
+    with torch.inference_mode():
+        _measure_shares(network, images, share, learned, unseen)
+    pixels = sum(image[0, 0].numel() for image in images)
     optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, fused=device.type in ("cpu", "cuda")
+        network.weight_groups(pixels), settings.learning_rate, fused=device.type in ("cpu", "cuda")
     )
-    schedule = WarmupStableDecay(settings.steps)
     losses: Losses = {"training": [], "held-out": []}
-    state = None
     every = max(1, settings.steps // CHECKS)
-    judge = _Judge(images, training.synthesis, share, learned, unseen)
-    while not schedule.over:
+    judge = _Judge(images, training.subspace.synthesis, share, learned, unseen)
+    untrained = judge.loss(judge.predict(network))
+    for step in range(settings.steps):
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * schedule.rate
-        seen, wanted = _pair(images, share, learned, rng)
-        loss = (network(seen) - wanted).square().mean()
+            group["lr"] = settings.learning_rate * learning_rate(step, settings.steps)
+        seen, wanted, exposure = _pair(images, share, learned, rng)
+        loss = (network(seen, exposure) - wanted).square().mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        schedule.step()
-        if schedule.steps % every and not schedule.over:
-            watch.step("training", schedule.fraction)
+        done = (step + 1) / settings.steps
+        if (step + 1) % every and done < 1:
+            watch.step("training", done)
             continue
         losses["training"].append(float(loss.detach()))
         figures = {f"training, network {member + 1}": losses["training"][-1]}
@@ -115,12 +122,10 @@ def train_network(
             losses["held-out"].append(judge.loss(guess))
             figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
             figures[f"dose gain, network {member + 1}"] = judge.gain(guess, training.raw_error)
-            if schedule.judge(losses["held-out"][-1]):
-                state = {name: value.clone() for name, value in network.state_dict().items()}
-        watch.step("training", schedule.fraction, figures, partial(show, guess[0].cpu().numpy()))
-    if state is not None:
-        network.load_state_dict(state)
-    errors = judge.errors(network.eval(), settings.thinnings)
+        watch.step("training", done, figures, partial(show, guess[0].cpu().numpy()))
+    if judge.loss(judge.predict(network)) > untrained:
+        network.add_nothing()
+    errors = judge.finish(network.eval(), settings.thinnings)
     weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     return Trained(weights, losses, errors)
 
@@ -131,16 +136,21 @@ def divide(parts: list[int]) -> tuple[list[int], list[int]]:
     return (parts[:-1], parts[-1:]) if enough else (parts, [])
 
 
+def half_of(learned: list[int]) -> int:
+    """Return how many parts a network sees; it predicts the others."""
+    return (len(learned) + 1) // 2
+
+
 def _pair(
     images: list[torch.Tensor],
     share: torch.Tensor,
     parts: list[int],
     rng: np.random.Generator,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return scores of both halves, at the full rate, each of shape (batch, rank, y, x)."""
     whole = images[int(rng.integers(len(images)))]
     height, width = (min(size, TILE) for size in whole.shape[2:])
-    seen, wanted = [], []
+    seen, wanted, exposure = [], [], []
     for _ in range(min(16, max(1, FULL_BATCH // (height * width)))):
         y, x = (
             int(rng.integers(size - part + 1))
@@ -148,7 +158,8 @@ def _pair(
         )
         tile = whole[:, :, y : y + height, x : x + width]
         order = rng.permutation(parts)
-        number = max(1, len(parts) // 2)
+        number = half_of(parts)
+        exposure.append(float(share[order[:number]].sum()))
         pair = torch.stack([_full(tile, share, order[:number]), _full(tile, share, order[number:])])
         flips = [axis for axis in (2, 3) if rng.random() < 0.5]
         pair = pair.flip(flips) if flips else pair
@@ -156,7 +167,22 @@ def _pair(
             pair = pair.transpose(2, 3)
         seen.append(pair[0])
         wanted.append(pair[1])
-    return torch.stack(seen), torch.stack(wanted)
+    return torch.stack(seen), torch.stack(wanted), torch.tensor(exposure, device=share.device)
+
+
+def _measure_shares(
+    network: ComponentNetwork,
+    images: list[torch.Tensor],
+    share: torch.Tensor,
+    learned: list[int],
+    unseen: list[int],
+) -> None:
+    """Make a network the Wiener filter that it begins as."""
+    halves = learned[: half_of(learned)], learned[half_of(learned) :]
+    groups = (*halves, learned, unseen) if unseen else (*halves, *halves)
+    one, two, mine, other = ([_full(tile, share, group) for tile in images] for group in groups)
+    exposures = [float(share[group].sum()) for group in groups]
+    measure_shares(network, (one, two), (mine, other), exposures)
 
 
 def _full(
@@ -183,11 +209,12 @@ class _Judge:
         unseen: list[int],
     ) -> None:
         self._images, self._share, self._learned = images, share, learned
-        self._half = learned[: max(1, len(learned) // 2)]
+        self._half = learned[: half_of(learned)]
         self.is_there = bool(unseen)
         if not unseen:
             return
         self._unseen = [_full(tile, share, unseen) for tile in images]
+        self._unseen_exposure = float(share[unseen].sum())
         self._metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
         halves = learned[: len(learned) // 2], learned[len(learned) // 2 :]
         first, second, self._exposure = (float(share[half].sum()) for half in (*halves, learned))
@@ -201,12 +228,19 @@ class _Judge:
     def predict(self, network: ComponentNetwork) -> list[torch.Tensor]:
         """Return the scores that a network predicts from half of its parts."""
         network.eval()
-        guess = [network(_full(tile, self._share, self._half)[None])[0] for tile in self._images]
+        guess = [
+            network(
+                _full(tile, self._share, self._half)[None], self._share[self._half].sum()[None]
+            )[0]
+            for tile in self._images
+        ]
         network.train()
         return guess
 
     def loss(self, guess: list[torch.Tensor]) -> float:
-        """Return the mean squared error of a score against the unseen counts."""
+        """Return the mean squared error of a score against the unseen counts, or NaN."""
+        if not self.is_there:
+            return float("nan")
         pairs = zip(guess, self._unseen, strict=True)
         errors = sum(float((one - other).square().sum()) for one, other in pairs)
         return errors / sum(one.numel() for one in guess)
@@ -221,17 +255,27 @@ class _Judge:
         return raw_error / error if error > 0 else float("nan")
 
     @torch.inference_mode()
-    def errors(self, network: ComponentNetwork, thinnings: int) -> tuple[float, float]:
-        """Return the squared errors, in counts, of a network and of the projection of all counts.
+    def finish(self, network: ComponentNetwork, thinnings: int) -> tuple[float, float]:
+        """Tell a network what it leaves, and return the squared errors of it and the projection.
 
-        The projection of all of them has less noise than that of the parts that were learned from,
-        while a network was trained for those.
+        In counts. The projection of all of them has less noise than that of the parts that were
+        learned from, while a network was trained for those.
         """
         if not self.is_there:
             return float("nan"), float("nan")
         parts = self._learned
-        chosen = subsets(parts, max(1, len(parts) // 2), thinnings, np.random.default_rng(0))
+        chosen = subsets(parts, half_of(parts), thinnings, np.random.default_rng(0))
         guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._images]
+        whole = [_full(tile, self._share, parts) for tile in self._images]
+        left, unseen = (
+            [one - other for one, other in zip(images, guess, strict=True)]
+            for images in (whole, self._unseen)
+        )
+        measure_leftovers(network, left, unseen, self._exposure, self._unseen_exposure)
+        guess = [
+            with_leftovers(network, one, other, self._exposure)
+            for one, other in zip(guess, whole, strict=True)
+        ]
         projected = self._projection - self._noise * (1 / self._exposure - 1)
         return self._from_unseen(guess), projected
 
@@ -254,7 +298,7 @@ def _mean_prediction(
 ) -> torch.Tensor:
     total = torch.zeros_like(tile[0])
     for subset in chosen:
-        total += network(_full(tile, share, subset)[None])[0]
+        total += network(_full(tile, share, subset)[None], share[subset].sum()[None])[0]
     return total / len(chosen)
 
 
@@ -266,11 +310,11 @@ def load_network(weights: Weights, device: torch.device) -> ComponentNetwork:
     ValueError
         If tensors are missing, have another shape, or hold variances below 0.
     """
-    if any(np.any(weights[name] < 0) for name in weights if name.endswith("running_var")):
+    powers = ("running_var", "signal", "noise")
+    if any(np.any(weights[name] < 0) for name in weights if name.endswith(powers)):
         raise ValueError("variances below 0")
-    kernels = [name for name in weights if weights[name].ndim == 4]
-    features, rank = weights[kernels[0]].shape[:2]
-    network = ComponentNetwork(rank, features, len(kernels) - 2)
+    last = weights["out.weight"]
+    network = ComponentNetwork(last.shape[0], last.shape[1])
     load_weights(network, weights)
     return network.to(device).eval()
 
@@ -278,6 +322,7 @@ def load_network(weights: Weights, device: torch.device) -> ComponentNetwork:
 @torch.inference_mode()
 def predict_components(
     network: ComponentNetwork,
+    subspace: Subspace,
     scores: Scores,
     shares: NDArray[np.float64],
     chosen: list[list[int]],
@@ -287,9 +332,23 @@ def predict_components(
     """Return the mean prediction (components, y, x), at the full rate, for subsets of the parts.
 
     `scores` are the component images (parts, components, y, x); each subset has as many parts as
-    the network was trained with.
+    the network was trained with. Pixels that stand out of their neighbours stay as they are.
     """
     images = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     watch.step("computing the result", 0)
-    return _mean_prediction(network, images, share, chosen).cpu().numpy()
+    parts = sorted({part for subset in chosen for part in subset})
+    whole = _full(images, share, parts)
+    places = outlying(whole, float(share[parts].sum()), variances_of(subspace, device))
+    images = mended(images, places)
+    found = _mean_prediction(network, images, share, chosen)
+    exposure = float(share[parts].sum())
+    found = with_leftovers(network, found, _full(images, share, parts), exposure)
+    found[:, places] = whole[:, places]
+    return found.cpu().numpy()
+
+
+def variances_of(subspace: Subspace, device: torch.device) -> torch.Tensor:
+    """Return the matrix that turns scores into the variances of scores, of Poisson counts."""
+    mixing = subspace.synthesis.astype(np.float64) @ subspace.analysis.astype(np.float64) ** 2
+    return torch.from_numpy(mixing.astype(np.float32)).to(device)

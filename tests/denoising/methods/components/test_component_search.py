@@ -1,13 +1,11 @@
-"""From counts to score images: subspaces of a map, strips of scores, subsets of parts."""
-
-from collections import Counter
+"""Which spectra a map consists of: what is certain in pixels, or only in sums of many."""
 
 import numpy as np
 import pytest
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.methods.component_images import find_subspaces, strips, subsets
+from napari_xrf_denoise.denoising.methods.components.component_search import find_subspaces
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.settings import StackSettings
@@ -34,9 +32,15 @@ def photons(rate, seed=0):
 
 def found(source, folds=0, rank=None, most=12):
     partition = PhotonPartition.of(source, 0, 0)
+    everything = list(range(partition.number))
+    rests = (
+        [[part for part in everything if part not in fold] for fold in partition.folds(folds)]
+        if folds
+        else []
+    )
     subspaces, _ = find_subspaces(
         partition,
-        partition.folds(folds) if folds else [],
+        rests if folds else [everything],
         WIDTH,
         source.image.sum_spectrum(),
         StackSettings(rank=rank, max_rank=most),
@@ -85,7 +89,7 @@ def test_each_subspace_is_made_without_its_own_fold():
     spike = np.eye(CHANNELS)[60]
     kept = [spike @ s.analysis @ s.synthesis @ spike for s in found(source, folds=4, rank=4)]
     assert kept[0] < 0.3
-    assert min(kept[1:]) > 0.6
+    assert min(kept[1:]) > 0.5
 
 
 def test_subspaces_do_not_depend_on_the_size_of_blocks(cut_into_bands):
@@ -98,69 +102,27 @@ def test_subspaces_do_not_depend_on_the_size_of_blocks(cut_into_bands):
         )
 
 
-@pytest.fixture
-def projecting():
-    """A partition of a map of any height, two subspaces, and the scores of all its parts."""
-
-    def make(height):
-        source = photons(mixture(3)[:height])
-        subspaces = found(photons(mixture(3)), folds=2)
-        partition = PhotonPartition.of(source, 1, 0)
-        ((_, band),) = partition.bands()
-        parts = np.stack([band.dense([part]) for part in range(partition.number)]).astype(float)
-        matrix = np.hstack([subspace.analysis for subspace in subspaces])
-        return partition, subspaces, parts @ matrix
-
-    return make
+WEAK = {
+    "a quarter": (slice(0, 24), slice(0, 24), 3.0),
+    "a row": (slice(20, 21), slice(0, 48), 10.0),
+    "a column": (slice(0, 48), slice(20, 21), 10.0),
+}
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 24])
-@pytest.mark.parametrize(("least", "margin"), [(1, 0), (1, 4), (3, 2), (8, 3), (100, 4)])
-def test_strips_hold_every_row_once_with_its_neighbours(projecting, rows, least, margin):
-    height = 23
-    partition, subspaces, scores = projecting(height)
-    row = 8 * 24 * CHANNELS  # bytes in float64
-    covered = []
-    for strip in strips(partition.bands(rows * row), subspaces, height, least=least, margin=margin):
-        covered += range(strip.rows.start, strip.rows.stop)
-        assert strip.above == min(margin, strip.rows.start)
-        seen = slice(strip.rows.start - strip.above, min(height, strip.rows.stop + margin))
-        assert strip.scores.shape[1] == seen.stop - seen.start
-        np.testing.assert_allclose(strip.scores, scores[:, seen], rtol=1e-4, atol=1e-3)
-        picture = np.moveaxis(strip.scores[0], 2, 0)
-        inner = np.moveaxis(scores[0, strip.rows], 2, 0)
-        np.testing.assert_allclose(strip.inner(picture), inner, rtol=1e-4, atol=1e-3)
-        assert strip.rows.stop == height or strip.rows.stop - strip.rows.start >= least
-    assert covered == list(range(height))
+@pytest.mark.parametrize("where", WEAK)
+def test_what_is_weak_but_extended_is_found_in_sums_of_pixels(where):
+    rate = np.full((48, 48, CHANNELS), 100 / CHANNELS)
+    line = np.exp(-0.5 * ((np.arange(CHANNELS) - 60) / 4) ** 2)
+    y, x, counts = WEAK[where]
+    rate[y, x] += counts * line / line.sum()
+    kept = [float(held(line, found(photons(rate, seed), 4)[0])) for seed in range(3)]
+    assert np.median(kept) > 0.5
+    # One pixel alone does not show it.
+    alone = found(photons(rate), 4, rank=2)[0]
+    assert held(line, alone) < 0.4
 
 
-def test_strips_are_as_small_as_they_may_be(projecting):
-    partition, subspaces, _ = projecting(24)
-    row = 8 * 24 * CHANNELS
-    found = list(strips(partition.bands(row), subspaces, 24, least=4, margin=2))
-    assert [strip.rows.stop - strip.rows.start for strip in found] == [4] * 6
-
-
-def test_a_map_of_one_row_is_one_strip(projecting):
-    partition, subspaces, scores = projecting(1)
-    (strip,) = strips(partition.bands(), subspaces, 1, least=8, margin=4)
-    assert (strip.rows, strip.above) == (slice(0, 1), 0)
-    np.testing.assert_allclose(strip.scores, scores, rtol=1e-4, atol=1e-3)
-
-
-@pytest.mark.parametrize("number", [1, 3, 8, 24])
-@pytest.mark.parametrize("size", [1, 5, 11])
-def test_subsets_hold_every_part_about_equally_often(number, size):
-    parts = [1, 2, 4, 5, 6, 8, 9, 11, 12, 13, 15]
-    chosen = subsets(parts, size, number, np.random.default_rng(0))
-    assert len(chosen) == number
-    assert all(len(set(subset)) == size and set(subset) <= set(parts) for subset in chosen)
-    often = Counter(part for subset in chosen for part in subset)
-    mean = number * size / len(parts)
-    assert all(abs(often[part] - mean) <= 2 for part in parts)
-
-
-def test_subsets_of_another_seed_are_others():
-    parts = list(range(16))
-    one, other = (subsets(parts, 8, 4, np.random.default_rng(seed)) for seed in (0, 1))
-    assert one != other
+def held(line, subspace):
+    """Share of a line, beside the mean spectrum, that a subspace holds."""
+    beside = line - line.mean()
+    return beside @ subspace.analysis @ subspace.synthesis @ beside / (beside @ beside)

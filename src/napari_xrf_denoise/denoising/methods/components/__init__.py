@@ -1,0 +1,1 @@
+"""Spectral components of a map, and the networks that denoise their images."""

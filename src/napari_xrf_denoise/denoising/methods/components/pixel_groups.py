@@ -1,0 +1,65 @@
+"""Sums over groups of neighbouring pixels: squares, pieces of rows, of columns and of diagonals.
+
+What is weak in a pixel but extends over many is certain in their sum: it grows with the number of
+pixels, its noise with the root of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pictures = NDArray[np.float32]
+"""Values of several kinds, shape (y, x, kinds)."""
+
+
+class PixelGroup(NamedTuple):
+    """A rectangle of pixels; in a slanted one each row begins so many pixels further right."""
+
+    rows: int
+    columns: int
+    slant: int = 0
+
+    def sums(self, pictures: Pictures) -> Pictures:
+        """Return the sums over all groups, side by side, that fit in; shape (groups, kinds)."""
+        if self.slant:
+            # What leaves at one side comes in at the other: those groups consist of two pieces.
+            pictures = np.stack(
+                [np.roll(row, -self.slant * y, axis=0) for y, row in enumerate(pictures)]
+            )
+        height, width, kinds = pictures.shape
+        down, across = height // self.rows, width // self.columns
+        cut = pictures[: down * self.rows, : across * self.columns]
+        blocks = cut.reshape(down, self.rows, across, self.columns, kinds)
+        sums: Pictures = blocks.sum(axis=(1, 3)).reshape(down * across, kinds)
+        return sums
+
+
+GROUPS = (
+    *(PixelGroup(side, side) for side in (1, 2, 4, 8, 12, 24)),
+    *(PixelGroup(1, length) for length in (8, 24)),
+    *(PixelGroup(length, 1) for length in (8, 24)),
+    *(PixelGroup(8, 1, slant) for slant in (1, -1)),
+)
+STRIP = 24
+"""Rows that all groups fit in without a rest."""
+
+
+def in_strips(bands: Iterator[Pictures]) -> Iterator[Pictures]:
+    """Yield bands (rows, x, kinds) cut anew: each but the last has as many rows as a strip."""
+    held: list[Pictures] = []
+    for band in bands:
+        held.append(band)
+        if sum(len(part) for part in held) < STRIP:
+            continue
+        whole = np.concatenate(held)
+        end = len(whole) // STRIP * STRIP
+        for start in range(0, end, STRIP):
+            yield whole[start : start + STRIP]
+        held = [whole[end:]]
+    left = np.concatenate(held)
+    if len(left):
+        yield left
