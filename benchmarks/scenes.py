@@ -10,9 +10,10 @@ program.
     scene = SCENES["quarters"](seed=0)
     kept(scene.features[0], result.counts)
 
-or, to see all features with the share of their counts that the raw counts hold,
+or, to see all features with the share of their counts that raw counts and a result hold, and the
+slope of the pictures of elements against the truth,
 
-    python benchmarks/scenes.py [--seeds 0 1 2]
+    python benchmarks/scenes.py [--seeds 0 1 2] [--preset balanced] [--scenes quarters lines]
 """
 
 from __future__ import annotations
@@ -327,21 +328,51 @@ SCENES: dict[str, Callable[[int], Scene]] = {
 """Each by name: a function of the seed."""
 
 
+def slopes(scene: Scene, result: Array) -> dict[str, float]:
+    """Return the slope of the picture of each element, in a result, against the truth."""
+    found = {}
+    for element in scene.fields:
+        if element in ("Pb", "Ba"):
+            continue
+        true, own = (
+            np.ravel(xrf.element_map(scene.image.replace(counts=counts[None]), element))
+            for counts in (scene.rate, result)
+        )
+        if true.std() > 0:
+            found[element] = float(np.polyfit(true, own, 1)[0])
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    seeds = parser.parse_args().seeds
-    print(f"{'scene':<12} {'feature':<28} {'counts':>7} {'raw kept':>9} {'raw sigma':>9}")
-    for name, make in SCENES.items():
-        scenes = [make(seed) for seed in seeds]
+    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=list(SCENES))
+    parser.add_argument("--preset", help="denoise with this preset, and tell what is kept")
+    options = parser.parse_args()
+    print(f"{'scene':<12} {'feature':<28} {'counts':>7} {'raw kept':>9} {'raw sigma':>9}   kept")
+    for name in options.scenes:
+        scenes = [SCENES[name](seed) for seed in options.seeds]
         mean = np.mean([scene.rate.sum() / scene.rate[..., 0].size for scene in scenes])
         print(f"{name:<12} {f'{mean:.0f} counts a pixel':<28}")
+        results: list[Array] = []
+        if options.preset:
+            runs = [xrf.denoise(scene.image, preset=options.preset) for scene in scenes]
+            results = [np.asarray(run.counts) for run in runs]
         for copies in zip(*(scene.features for scene in scenes), strict=True):
             pairs = list(zip(copies, (scene.counts for scene in scenes), strict=True))
             share = np.mean([kept(own, counts) for own, counts in pairs])
             sigma = np.mean([own.significance(counts) for own, counts in pairs])
             own = copies[0]
-            print(f"{'':<12} {own.name:<28} {own.counts:>7.0f} {share:>9.2f} {sigma:>9.1f}")
+            line = f"{'':<12} {own.name:<28} {own.counts:>7.0f} {share:>9.2f} {sigma:>9.1f}"
+            shares = [
+                f"{kept(own, result):.2f}" for own, result in zip(copies, results, strict=False)
+            ]
+            print(line, " ", " ".join(shares), flush=True)
+        if results and name == "contrasts":
+            all_slopes = [slopes(*pair) for pair in zip(scenes, results, strict=True)]
+            for element in all_slopes[0]:
+                text = " ".join(f"{own[element]:.2f}" for own in all_slopes)
+                print(f"{'':<12} slope of {element}: {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -94,12 +94,10 @@ class _Predicted:
     """Component images of each member, from all parts."""
     few: list[list[int]]
     """For each fold, still fewer parts than are left without it."""
-    from_few: list[Scores]
-    """Component images of each member from those."""
-    spots: list[HotSpots]
-    """Of the result, and of the prediction without each fold."""
     counts: list[FactoredCounts]
-    """The result, and the prediction without each fold."""
+    """The result, the prediction without each fold, and that from few parts."""
+    spots: NDArray[np.intp]
+    """Pixels of the result, flat, whose lines are as they were counted."""
 
 
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
@@ -117,7 +115,7 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
         predicted.size / job.partition.number,
         learned.losses,
         score,
-        len(predicted.spots[0].places),
+        len(predicted.spots),
         (float(errors[0]), float(errors[1])),
     )
 
@@ -180,39 +178,35 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     tasks = [(index, everything) for index in range(number)]
     tasks += [*enumerate(rests), *enumerate(few)]
     images = component_images(job, learned.members, tasks, size, watch.part(0, 0.6))
-    whole, without, from_few = (images[number * k : number * (k + 1)] for k in range(3))
+    whole, held_out = images[:number], images[number:]
     factors = [_mean_factors(whole, learned.subspaces)]
-    factors += [(s, space.synthesis) for s, space in zip(without, learned.subspaces, strict=False)]
-    spots = _find_spots(job, [everything, *rests], factors, watch.part(0.6, 1))
+    spaces = [*learned.subspaces, *learned.subspaces]
+    factors += [(own, space.synthesis) for own, space in zip(held_out, spaces, strict=False)]
+    groups = [everything, *rests, *few]
+    spots = _find_spots(job, groups, factors, watch.part(0.6, 1))
     total = _total(job)
     counts = [_counts(own, spot, total) for own, spot in zip(factors, spots, strict=True)]
-    return _Predicted(size, whole, few, from_few, spots, counts)
+    return _Predicted(size, whole, few, counts, spots[0].places)
 
 
 def _estimate_gain(
     job: StackJob, learned: _Learned, predicted: _Predicted, watch: Watch
 ) -> DoseGainEstimate:
     """Score the result by the folds that were held out."""
-    partition, subspaces = job.partition, learned.subspaces
-    total = _total(job)
-    from_few = [
-        _counts((scores, space.synthesis), spots, total)
-        for scores, space, spots in zip(
-            predicted.from_few, subspaces, predicted.spots[1:], strict=True
-        )
-    ]
+    partition, subspaces, folds = job.partition, learned.subspaces, job.folds
+    scored, from_few = predicted.counts[1 : folds + 1], predicted.counts[folds + 1 :]
     most = predicted.size * job.settings.thinnings
     used = _used_shares(partition, (predicted.few, job.rests, [job.everything]), most)
     fewer = Fewer([partial(_rows, counts) for counts in from_few], used)
     score = score_stack(
         partition,
-        predicted.counts[1:],
+        scored,
         watch,
         windows=job.found.windows,
         resolved=learned.resolved,
         fewer=fewer if used[0] < used[1] else None,
     )
-    return spare(score, member_bands(job.source, predicted.whole, subspaces))
+    return spare(score, member_bands(job.source, predicted.whole, subspaces, predicted.spots))
 
 
 def predict_stack(

@@ -166,14 +166,23 @@ def component_images(
 
 
 def member_bands(
-    source: Source, images: Sequence[Scores], subspaces: Sequence[Subspace]
+    source: Source,
+    images: Sequence[Scores],
+    subspaces: Sequence[Subspace],
+    spots: NDArray[np.intp],
 ) -> Iterator[list[Scores]]:
-    """Yield what each member predicts from all counts, band by band."""
+    """Yield what each member predicts from all counts, band by band.
+
+    In `spots`, flat, the result is none of them: there they are all 0.
+    """
     height, across, size = source.shape
     unit = np.float32(source.unit)
     step = max(1, STRIP_BYTES // (4 * across * size * len(images)))
+    used = np.ones((height, across, 1), np.float32)
+    used.reshape(-1)[spots] = 0
     for start in range(0, height, step):
+        rows = slice(start, start + step)
         yield [
-            np.maximum(image[start : start + step] @ subspace.synthesis, 0) * unit
+            np.maximum((image[rows] * used[rows]) @ subspace.synthesis, 0) * unit
             for image, subspace in zip(images, subspaces, strict=True)
         ]

@@ -101,18 +101,13 @@ def test_losses_are_reported_at_some_two_dozen_checks_and_fall():
     assert 12 * 0.9 < min(losses["held-out"]) < 12 * 1.1 + 1
 
 
-def test_a_network_that_learned_nothing_is_left_for_the_filter_that_it_began_as():
-    # Noise alone, and far too much training: whatever it adds is wrong.
+def test_of_noise_alone_a_network_learns_next_to_nothing():
     shares = np.full(12, 1 / 12)
-    tile = drawn((6, 6))[0] - shares[:, None, None, None] * smooth_scores((6, 6))
+    tile = drawn((16, 16))[0] - shares[:, None, None, None] * smooth_scores((16, 16))
     tile = tile.astype(np.float32)
-    trained = train(tile, shares, steps=400, learning_rate=0.1)
-    losses = trained.losses["held-out"]
-    added = np.abs(trained.weights["out.weight"]).max()
-    if losses[-1] > losses[0]:
-        assert added == 0
-    # Of the noise of all counts, 1, the mean of all pixels would keep a 36th.
-    assert mean_square(prediction(trained, tile, shares)) < 0.5
+    # Far more steps than such a map needs.
+    guess = prediction(train(tile, shares, steps=300), tile, shares)
+    assert mean_square(guess) < 0.1  # the noise of all counts is 1
 
 
 def test_errors_are_in_counts_and_distinguish_a_good_network_from_the_components_alone():

@@ -72,10 +72,6 @@ class ComponentNetwork(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 bound = layer.weight[0].numel() ** -0.5
                 nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-        self.add_nothing()
-
-    def add_nothing(self) -> None:
-        """Make the network the filter alone."""
         for weights in self.out.parameters():
             nn.init.zeros_(weights)
 

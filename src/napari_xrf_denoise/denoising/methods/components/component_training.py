@@ -76,11 +76,7 @@ def input_size(parts: list[int]) -> int:
 def train_network(
     training: Training, show: Callable[[Scores], Preview | None], watch: Watch
 ) -> Trained:
-    """Train a network on pairs of halves; `show` turns scores of the first tile into a preview.
-
-    If counts that it did not learn from show that it predicts no better than the filter that it
-    began as, that one is left.
-    """
+    """Train a network on pairs of halves; `show` turns scores of the first tile into a preview."""
     settings, member, device = training.settings, training.member, training.device
     rng = np.random.default_rng([settings.seed, member])
     generator = torch.Generator().manual_seed(settings.seed + 1000 * member)
@@ -102,7 +98,6 @@ def train_network(
     losses: Losses = {"training": [], "held-out": []}
     every = max(1, settings.steps // CHECKS)
     judge = _Judge(images, training.subspace.synthesis, share, learned, unseen)
-    untrained = judge.loss(judge.predict(network))
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * learning_rate(step, settings.steps)
@@ -123,8 +118,6 @@ def train_network(
             figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
             figures[f"dose gain, network {member + 1}"] = judge.gain(guess, training.raw_error)
         watch.step("training", done, figures, partial(show, guess[0].cpu().numpy()))
-    if judge.loss(judge.predict(network)) > untrained:
-        network.add_nothing()
     errors = judge.finish(network.eval(), settings.thinnings)
     weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     return Trained(weights, losses, errors)
@@ -209,7 +202,6 @@ class _Judge:
         unseen: list[int],
     ) -> None:
         self._images, self._share, self._learned = images, share, learned
-        self._half = learned[: half_of(learned)]
         self.is_there = bool(unseen)
         if not unseen:
             return
@@ -225,22 +217,16 @@ class _Judge:
         self._projection = self._from_unseen([_full(tile, share, learned) for tile in images])
 
     @torch.inference_mode()
-    def predict(self, network: ComponentNetwork) -> list[torch.Tensor]:
-        """Return the scores that a network predicts from half of its parts."""
+    def predict(self, network: ComponentNetwork, thinnings: int = 1) -> list[torch.Tensor]:
+        """Return the scores that a network predicts from halves of its parts, and their mean."""
         network.eval()
-        guess = [
-            network(
-                _full(tile, self._share, self._half)[None], self._share[self._half].sum()[None]
-            )[0]
-            for tile in self._images
-        ]
+        chosen = subsets(self._learned, half_of(self._learned), thinnings, np.random.default_rng(0))
+        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._images]
         network.train()
         return guess
 
     def loss(self, guess: list[torch.Tensor]) -> float:
-        """Return the mean squared error of a score against the unseen counts, or NaN."""
-        if not self.is_there:
-            return float("nan")
+        """Return the mean squared error of a score against the unseen counts."""
         pairs = zip(guess, self._unseen, strict=True)
         errors = sum(float((one - other).square().sum()) for one, other in pairs)
         return errors / sum(one.numel() for one in guess)
@@ -263,10 +249,8 @@ class _Judge:
         """
         if not self.is_there:
             return float("nan"), float("nan")
-        parts = self._learned
-        chosen = subsets(parts, half_of(parts), thinnings, np.random.default_rng(0))
-        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._images]
-        whole = [_full(tile, self._share, parts) for tile in self._images]
+        guess = self.predict(network, thinnings)
+        whole = [_full(tile, self._share, self._learned) for tile in self._images]
         left, unseen = (
             [one - other for one, other in zip(images, guess, strict=True)]
             for images in (whole, self._unseen)
