@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scenes import fwhm
+from scenes import spectrum_of
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
-from scipy.special import ndtr
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.spectroscopy.xray_lines import lines
 
 ELEMENTS = (
     "Si", "P", "S", "Cl", "K", "Ca", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "As",
@@ -57,15 +55,6 @@ def simulate_mosaic(
         metadata={"elements": [str(element) for element in elements], "hot_spots": []},
     )
     return image, rate.astype(np.float32)
-
-
-def spectrum_of(element: str, axis: xrf.EnergyAxis) -> NDArray[np.float64]:
-    """Return the K lines of an element (energy,), summing to 1."""
-    shape = np.zeros(axis.size)
-    for line in lines(element, "K"):
-        sigma = fwhm(line.energy) / (2 * np.sqrt(2 * np.log(2)))
-        shape += line.intensity * np.diff(ndtr((axis.borders - line.energy) / sigma))
-    return np.asarray(shape / shape.sum())
 
 
 def grains(shape: tuple[int, int], rng: np.random.Generator) -> Picture:

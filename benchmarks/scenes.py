@@ -123,15 +123,15 @@ def fwhm(energy: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def spectrum_of(element: str) -> NDArray[np.float64]:
+def spectrum_of(element: str, axis: xrf.EnergyAxis = AXIS) -> NDArray[np.float64]:
     """Return the lines of an element (energy,), of K or for heavy ones of L, summing to 1."""
     from scipy.special import ndtr
 
     family = "L" if element in ("Pb", "Ba") else "K"
-    shape = np.zeros(AXIS.size)
+    shape = np.zeros(axis.size)
     for line in lines(element, family):
         sigma = fwhm(line.energy) / (2 * np.sqrt(2 * np.log(2)))
-        shape += line.intensity * np.diff(ndtr((AXIS.borders - line.energy) / sigma))
+        shape += line.intensity * np.diff(ndtr((axis.borders - line.energy) / sigma))
     return np.asarray(shape / shape.sum())
 
 

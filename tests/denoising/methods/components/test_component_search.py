@@ -7,40 +7,21 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods.components.component_search import find_subspaces
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
-from napari_xrf_denoise.denoising.pairs import Photons, Repeats
+from napari_xrf_denoise.denoising.pairs import Repeats
 from napari_xrf_denoise.denoising.settings import StackSettings
+from tests.helpers.mixtures import CHANNELS, mixture, photons
 
-CHANNELS = 120
 WIDTH = np.full(CHANNELS, 4.0)
-
-
-def mixture(components, side=24, counts=300):
-    """Rate of a map whose pixels are random mixtures of spectra of one line each."""
-    rng = np.random.default_rng(components)
-    channels = np.arange(CHANNELS)
-    places = np.linspace(15, 105, components)
-    spectra = np.exp(-0.5 * ((channels - places[:, None]) / 4) ** 2) + 0.02
-    spectra /= spectra.sum(axis=1, keepdims=True)
-    shares = rng.dirichlet(np.ones(components), side * side)
-    return (counts * shares @ spectra).reshape(side, side, CHANNELS)
-
-
-def photons(rate, seed=0):
-    counts = np.random.default_rng(seed).poisson(rate)
-    return Photons(SpectrumImage(counts[None].astype(np.uint16)))
 
 
 def found(source, folds=0, rank=None, most=12):
     partition = PhotonPartition.of(source, 0, 0)
     everything = list(range(partition.number))
-    rests = (
-        [[part for part in everything if part not in fold] for fold in partition.folds(folds)]
-        if folds
-        else []
-    )
+    left_out = partition.folds(folds) if folds else [[]]
+    groups = [[part for part in everything if part not in fold] for fold in left_out]
     subspaces, _ = find_subspaces(
         partition,
-        rests if folds else [everything],
+        groups,
         WIDTH,
         source.image.sum_spectrum(),
         StackSettings(rank=rank, max_rank=most),

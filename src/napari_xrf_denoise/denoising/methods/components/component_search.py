@@ -65,11 +65,10 @@ def find_subspaces(
     vectors = resolved_vectors(width, mean, weight, pixels)
     matrix = np.ascontiguousarray(vectors / weight[:, None], dtype=np.float32)
     most = min(settings.max_rank, vectors.shape[1], pixels)
-    search = _Search(partition, groups, matrix, spectrum)
+    search = _Search(partition, groups, matrix, spectrum, settings.rank)
     search.read(watch)
-    return [Subspace.of(vectors @ own, weight) for own in search.vectors(most, settings.rank)], (
-        Subspace.of(vectors, weight)
-    )
+    subspaces = [Subspace.of(vectors @ own, weight) for own in search.vectors(most)]
+    return subspaces, Subspace.of(vectors, weight)
 
 
 class _Search:
@@ -81,8 +80,9 @@ class _Search:
         groups: list[list[int]],
         matrix: NDArray[np.float32],
         spectrum: Matrix,
+        rank: int | None,
     ) -> None:
-        self._partition, self._matrix = partition, matrix
+        self._partition, self._matrix, self._rank = partition, matrix, rank
         self._asked = len(groups)
         # Components are counted where enough is left to judge them by.
         self._splits = list(groups)
@@ -94,20 +94,22 @@ class _Search:
             self._judged = list(range(self._asked, len(self._splits)))
         else:
             self._judged = list(range(self._asked)) if partition.number > 1 else []
+        # A rank that was given is that of the components of single pixels.
+        self._kinds = GROUPS if rank is None and self._judged else GROUPS[:1]
         noise = matrix.T.astype(np.float64) * spectrum @ matrix
         self._noise = [noise * (1 - shares[split].sum()) for split in self._splits]
         size, number = matrix.shape[1], len(self._splits)
         self._totals = np.zeros((number, size))
         # In single precision: a few hundred coordinates squared, for each split and kind of group.
-        self._seen, self._shared = np.zeros((2, len(GROUPS), number, size, size), np.float32)
-        self._numbers = np.zeros(len(GROUPS), int)
+        self._seen, self._shared = np.zeros((2, len(self._kinds), number, size, size), np.float32)
+        self._numbers = np.zeros(len(self._kinds), int)
 
     def read(self, watch: Watch) -> None:
         """Add up products of all pixels and groups of pixels."""
         size = self._matrix.shape[1]
-        held: list[list[Pictures]] = [[] for _ in GROUPS]
+        held: list[list[Pictures]] = [[] for _ in self._kinds]
         for strip in in_strips(self._projected(watch)):
-            for own, index, group in zip(held, range(len(GROUPS)), GROUPS, strict=True):
+            for index, (own, group) in enumerate(zip(held, self._kinds, strict=True)):
                 own.append(group.sums(strip).reshape(-1, len(self._splits) + 1, size))
                 if sum(map(len, own)) >= BATCH:
                     self._add(index, own)
@@ -137,8 +139,9 @@ class _Search:
             found = [band.project(split, self._matrix) for split in (*self._splits, everything)]
             yield np.stack(found, axis=1).reshape(rows.stop - rows.start, across, -1)
 
-    def vectors(self, most: int, rank: int | None) -> list[Matrix]:
+    def vectors(self, most: int) -> list[Matrix]:
         """Return the vectors of each group, as many as are certain or as are asked for."""
+        rank = self._rank
         bases = [
             leading_vectors(gram, total, 1 if rank is None else min(rank, most))
             for gram, total in zip(self._seen[0], self._totals, strict=True)

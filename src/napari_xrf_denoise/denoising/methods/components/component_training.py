@@ -322,12 +322,10 @@ def predict_components(
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     watch.step("computing the result", 0)
     parts = sorted({part for subset in chosen for part in subset})
-    whole = _full(images, share, parts)
-    places = outlying(whole, float(share[parts].sum()), variances_of(subspace, device))
-    images = mended(images, places)
-    found = _mean_prediction(network, images, share, chosen)
-    exposure = float(share[parts].sum())
-    found = with_leftovers(network, found, _full(images, share, parts), exposure)
+    whole, exposure = _full(images, share, parts), float(share[parts].sum())
+    places = outlying(whole, exposure, variances_of(subspace, device))
+    found = _mean_prediction(network, mended(images, places), share, chosen)
+    found = with_leftovers(network, found, mended(whole[None], places)[0], exposure)
     found[:, places] = whole[:, places]
     return found.cpu().numpy()
 

@@ -35,10 +35,10 @@ def measure_shares(
     exposures : sequence of float
         Share of all counts that each of these four is from.
     """
+    first, second, own, others = exposures
+    levels = [[pyramid(image[None]) for image in images] for images in (*halves, *pair)]
     for kind in (0, 1):
-        levels = [[pyramid(image[None])[kind] for image in images] for images in (*halves, *pair)]
-        one, two, mine, other = levels
-        first, second, own, others = exposures
+        one, two, mine, other = ([level[kind] for level in images] for images in levels)
         noise = _mean([_minus(u, v) for u, v in zip(one, two, strict=True)], squared=True)
         noise = (noise / (1 / first + 1 / second)).clamp(min=LEAST_NOISE)
         network.noise[1 - kind] = noise
