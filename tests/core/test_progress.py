@@ -14,6 +14,18 @@ def test_parts_fill_their_share_of_the_whole():
     assert seen == [pytest.approx(0.5)]
 
 
+def test_progress_never_goes_back(monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr("napari_xrf_denoise.core.progress.time.monotonic", lambda: next(now))
+    seen = []
+    watch = Watch(lambda progress: seen.append(progress.fraction))
+    search, again = watch.part(0, 0.6), watch.part(0.6, 1)
+    search.step("searching", 0.5)
+    for fraction in (0.0, 0.5, 0.1, 1.0):
+        again.step("searching again", fraction)
+    assert seen == [0.3, 0.6, 0.8, 0.8, 1.0]
+
+
 def test_the_end_is_always_reported():
     seen = []
     watch = Watch(seen.append)

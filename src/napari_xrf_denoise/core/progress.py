@@ -56,11 +56,20 @@ class Progress:
     preview: Preview | None = field(default=None, compare=False)
 
 
+@dataclass
+class _Told:
+    """What a run has told of its progress so far, in all of its parts."""
+
+    began: float = field(default_factory=time.monotonic)
+    last: float = -1.0
+    furthest: float = 0.0
+
+
 class Watch:
     """Reports the progress of a run, or of a part of it, and cancels it on request.
 
     `on_progress` is called with a `Progress` at most about 20 times a second and once at the end,
-    `should_stop` at every step.
+    `should_stop` at every step. Progress never goes back, even if a part does its work again.
     """
 
     def __init__(
@@ -68,8 +77,7 @@ class Watch:
     ) -> None:
         self._on_progress = on_progress
         self._should_stop = should_stop
-        self._began = time.monotonic()
-        self._last = -1.0
+        self._told = _Told()
         self._low, self._span = 0.0, 1.0
 
     def part(self, start: float, stop: float) -> Watch:
@@ -100,11 +108,11 @@ class Watch:
         if self._on_progress is None:
             return
         now = time.monotonic()
-        whole = min(1.0, self._low + self._span * fraction)
-        if whole < 1.0 and now - self._last < 0.05:
+        whole = max(self._told.furthest, min(1.0, self._low + self._span * fraction))
+        if whole < 1.0 and now - self._told.last < 0.05:
             return
-        self._last = now
-        elapsed = now - self._began
+        self._told.furthest, self._told.last = whole, now
+        elapsed = now - self._told.began
         left = elapsed * (1 - whole) / whole if whole > 0.02 and elapsed > 0.5 else None
         shown = None if preview is None else preview()
         self._on_progress(Progress(stage, whole, left, figures or {}, shown))

@@ -160,7 +160,8 @@ class PlaceSearch:
         step = max(1, SCANNED // (height * width))
         found: list[Hits] = []
         for first in range(windows.start, windows.stop, step):
-            watch.step("looking for lost signal", first / windows.stop)
+            done = (first - windows.start) / (windows.stop - windows.start)
+            watch.step("looking for lost signal", done)
             found += self._scan(slice(first, min(first + step, windows.stop)))
         return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
 

@@ -129,7 +129,8 @@ class SuspectPlaces:
             search.leave_out(mask, window)
             again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
             live = self._others(live, mask, window)
-            live = Hits.join([live, search.hits(again, watch.part(0.7, 1))])
+            done = 0.7 + 0.3 * len(told) / MOST_DEPARTURES
+            live = Hits.join([live, search.hits(again, watch.part(done, 1))])
         return Found.of(self._shape, told)
 
     def _cells(self, hits: Hits, index: int, search: PlaceSearch) -> Cells:
