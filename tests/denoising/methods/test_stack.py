@@ -73,7 +73,7 @@ def test_a_map_is_nearer_to_the_truth_than_by_its_components_alone(dose_gain):
 
 @pytest.fixture(scope="module")
 def patch_of_another():
-    """A map of one spectrum, its counts, and a patch of pixels that have a faint line of their own."""
+    """A map of one spectrum, and a patch of pixels that have a faint line of their own."""
     channels = np.arange(160)
     base, line = (np.exp(-0.5 * ((channels - at) / 3) ** 2) for at in (110, 50))
     mask = np.zeros((24, 24), dtype=bool)
