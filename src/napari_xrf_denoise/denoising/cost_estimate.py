@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .methods.components import component_search
 from .methods.components.component_images import TILE
+from .methods.components.pixel_groups import GROUPS
 from .methods.stack import TRAINING_PIXELS
 from .multifold_thinning import PARTS
 from .quality.map_sums import KINDS, MOST_BYTES
@@ -23,6 +25,8 @@ USUAL_RANK = 20
 """Components of a map, as long as their number is unknown."""
 TORCH_BYTES = 3.5e8
 """Memory of torch and a band of counts, for any data."""
+COORDINATES = 600
+"""Coordinates in which components are searched: lines that the detector can resolve in 20 keV."""
 HALF_LINE = 8
 """Channels of half a line, roughly."""
 START_SECONDS = 4.0
@@ -79,14 +83,14 @@ def estimate_cost(shape: Shape, settings: Settings) -> CostEstimate:
     search = min(MOST_BYTES, KINDS * FLOAT * pixels * channels / HALF_LINE)
     search = search if settings.folds else 0.0
     if isinstance(settings, StackSettings):
-        return _cost_of_stack(pixels, voxels, settings, search)
+        return _cost_of_stack(pixels, channels, voxels, settings, search)
     assert isinstance(settings, PcaSettings)
     ways = 4 + 2 * settings.folds
     return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result + search)
 
 
 def _cost_of_stack(
-    pixels: int, voxels: float, settings: StackSettings, search: float
+    pixels: int, channels: int, voxels: float, settings: StackSettings, search: float
 ) -> CostEstimate:
     rank = settings.rank or USUAL_RANK
     networks = max(1, settings.folds)
@@ -97,4 +101,7 @@ def _cost_of_stack(
     seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)
     scores = networks * rank * FLOAT * (PARTS * min(pixels, TRAINING_PIXELS) + 3 * pixels)
     seconds += SECONDS_A_VOXEL * (1 + networks) * voxels
+    products = 2.0 * FLOAT * len(GROUPS) * (networks + 1) * min(COORDINATES, channels) ** 2
+    # The search for components is over when that for lost signal begins.
+    search = max(search, min(float(component_search.MOST_BYTES), products))
     return CostEstimate(seconds, TORCH_BYTES + scores + search)

@@ -7,6 +7,7 @@ from napari_xrf_denoise.denoising.methods.components.pixel_groups import (
     GROUPS,
     STRIP,
     PixelGroup,
+    evenly,
     in_strips,
 )
 
@@ -54,3 +55,13 @@ def test_bands_are_cut_into_strips_that_groups_fit_in(rows):
     strips = list(in_strips(whole[start : start + rows] for start in range(0, 60, rows)))
     assert [len(strip) for strip in strips] == [STRIP, STRIP, 60 - 2 * STRIP]
     np.testing.assert_array_equal(np.concatenate(strips), whole)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5, 12, 99])
+def test_where_not_all_fit_in_groups_of_all_sizes_stay(most):
+    chosen = evenly(GROUPS, most)
+    assert len(chosen) == max(1, min(most, len(GROUPS)))
+    assert chosen[0] == PixelGroup(1, 1)
+    assert len(set(chosen)) == len(chosen)
+    places = [GROUPS.index(group) for group in chosen]
+    assert np.ptp(np.diff(places)) <= 1 if len(places) > 2 else places == sorted(places)

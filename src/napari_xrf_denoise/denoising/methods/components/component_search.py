@@ -25,7 +25,7 @@ from napari_xrf_denoise.denoising.subspace import (
     weights,
 )
 
-from .pixel_groups import GROUPS, Pictures, in_strips
+from .pixel_groups import GROUPS, Pictures, evenly, in_strips
 
 LEFT = 0.15
 """Share of the counts that must be left to judge components by; they are counted otherwise."""
@@ -33,6 +33,8 @@ RANK_PARTS = 4
 """In how many parts the counts go then, each of which is left out in turn."""
 BATCH = 512
 """Groups whose products are added up at once: of fewer, adding costs more than multiplying."""
+MOST_BYTES = 2**29
+"""Most memory of these products; of more coordinates, fewer kinds of groups are searched."""
 FURTHER = 8
 """Most components that the sums over a kind of groups add."""
 
@@ -94,11 +96,13 @@ class _Search:
             self._judged = list(range(self._asked, len(self._splits)))
         else:
             self._judged = list(range(self._asked)) if partition.number > 1 else []
+        size, number = matrix.shape[1], len(self._splits)
         # A rank that was given is that of the components of single pixels.
-        self._kinds = GROUPS if rank is None and self._judged else GROUPS[:1]
+        searched = rank is None and self._judged
+        fit = MOST_BYTES // (2 * number * size**2 * np.dtype(np.float32).itemsize)
+        self._kinds = evenly(GROUPS, fit) if searched else GROUPS[:1]
         noise = matrix.T.astype(np.float64) * spectrum @ matrix
         self._noise = [noise * (1 - shares[split].sum()) for split in self._splits]
-        size, number = matrix.shape[1], len(self._splits)
         self._totals = np.zeros((number, size))
         # In single precision: a few hundred coordinates squared, for each split and kind of group.
         self._seen, self._shared = np.zeros((2, len(self._kinds), number, size, size), np.float32)

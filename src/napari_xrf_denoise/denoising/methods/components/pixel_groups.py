@@ -6,7 +6,7 @@ pixels, its noise with the root of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,8 +44,15 @@ GROUPS = (
     *(PixelGroup(length, 1) for length in (8, 24)),
     *(PixelGroup(8, 1, slant) for slant in (1, -1)),
 )
+"""From single pixels to larger groups."""
 STRIP = 24
 """Rows that all groups fit in without a rest."""
+
+
+def evenly(groups: Sequence[PixelGroup], most: int) -> list[PixelGroup]:
+    """Return at most so many of the groups, the first among them and the others evenly spread."""
+    number = max(1, min(most, len(groups)))
+    return [groups[index * len(groups) // number] for index in range(number)]
 
 
 def in_strips(bands: Iterator[Pictures]) -> Iterator[Pictures]:
