@@ -101,7 +101,7 @@ def _cost_of_stack(
     seconds = START_SECONDS + SECONDS_A_PRODUCT * products * (trained + predicted)
     scores = networks * rank * FLOAT * (PARTS * min(pixels, TRAINING_PIXELS) + 3 * pixels)
     seconds += SECONDS_A_VOXEL * (1 + networks) * voxels
-    products = 2.0 * FLOAT * len(GROUPS) * (networks + 1) * min(COORDINATES, channels) ** 2
+    grams = 2.0 * FLOAT * len(GROUPS) * (networks + 1) * min(COORDINATES, channels) ** 2
     # The search for components is over when that for lost signal begins.
-    search = max(search, min(float(component_search.MOST_BYTES), products))
+    search = max(search, min(float(component_search.MOST_BYTES), grams))
     return CostEstimate(seconds, TORCH_BYTES + scores + search)
