@@ -16,6 +16,7 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import (
     FOLD_STREAM,
     Counts,
@@ -40,6 +41,7 @@ from napari_xrf_denoise.denoising.settings import (
 )
 
 from . import pca, spectrum, stack, tutorial
+from .pca_folds import fit_folds
 from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
@@ -142,20 +144,14 @@ def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
 def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> Fitted:
     _check_pixels(source, "pca")
     folds = possible_folds(source, settings.folds, 1)
-    watches = watch.parts(folds + 3)
-    rank = settings.rank or pca.find_rank(source, settings, watches[0])
+    rank = settings.rank or pca.find_rank(source, settings, watch.part(0, 0.15))
     rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
-    factors = pca.fit_pca(source, settings, rank, watches[1])
+    factors = pca.fit_pca(source, settings, rank, watch.part(0.15, 0.2))
     score = None
     if folds:
-        rests = [source.without(part, folds, settings.seed, FOLD_STREAM) for part in range(folds)]
-        fits = [
-            pca.fit_pca(rest, settings, rank, own)
-            for rest, own in zip(rests, watches[2:-1], strict=True)
-        ]
-        predictions = [_wherever(partial(pca.predict_pca, own)) for own in fits]
-        held_out = HeldOut.of(source, settings.seed, predictions)
-        score = cross_score(held_out, watches[-1], windows=job.found.windows)
+        partition = PhotonPartition.of(source, settings.seed, FOLD_STREAM)
+        held_out = fit_folds(partition, folds, rank, settings, watch.part(0.2, 0.6))
+        score = held_out.score(job.found.windows, watch.part(0.6, 1))
     return Fitted(
         settings,
         (factors,),
