@@ -46,6 +46,29 @@ def test_auto_takes_the_stack_for_a_map_and_its_components_where_the_network_is_
     assert not any("method='pca'" in warning for warning in taken.report.warnings)
 
 
+def test_a_small_map_of_shuffled_pixels_is_left_to_the_components(dose_gain):
+    # Neighbours say nothing of a pixel here: networks have little to learn and much to get wrong.
+    _, truth = xrf.simulate_map(shape=(16, 16), n_channels=256, counts_per_pixel=1000, seed=3)
+    rng = np.random.default_rng(0)
+    rate = rng.permutation(truth.reshape(256, -1)).reshape(truth.shape)
+    image = SpectrumImage(rng.poisson(rate)[None].astype(np.uint16))
+    result = xrf.denoise(image, preset="fast")
+    networks = xrf.denoise(image, method="stack", preset="fast")
+    assert result.report.choices["method"] == "pca"
+    assert "squared error of PCA is lower" in result.report.choices["why"]
+    assert dose_gain(result.counts, rate) > 1.1 * dose_gain(networks.counts, rate)
+
+
+def test_a_smooth_map_is_left_to_the_networks():
+    ramp = np.linspace(0.2, 1, 20)[:, None, None]
+    lines = np.exp(-0.5 * ((np.arange(120) - 40) / 4) ** 2) + 0.02
+    rate = np.broadcast_to(5 * ramp * lines + np.roll(lines, 40), (20, 20, 120))
+    image = SpectrumImage(np.random.default_rng(0).poisson(rate)[None].astype(np.uint16))
+    result = xrf.denoise(image, preset="fast")
+    assert result.report.choices["method"] == "stack"
+    assert "squared error of PCA is higher" in result.report.choices["compared"]
+
+
 def test_spectra_are_nearer_to_the_truth_and_keep_their_counts(four_spectra, dose_gain):
     image, truth = four_spectra
     result = xrf.denoise(image)

@@ -250,9 +250,10 @@ def _warnings(job: methods.Job, fitted: methods.Fitted | None = None) -> list[st
         *map(str, job.image.metadata.get("warnings", ())),
         *find_faults(job.found, job.image),
     ]
-    if fitted is not None and fitted.worse_than_pca:
+    if fitted is not None and fitted.is_behind_pca:
         warnings.append(
-            "held-out counts score the components alone (method='pca') better than this result"
+            "held-out counts score the components alone (method='pca') better than this result: "
+            f"{fitted.lead_of_pca}"
         )
     return warnings
 
@@ -272,7 +273,7 @@ def _choices(plan: RunPlan, fitted: methods.Fitted, job: methods.Job) -> dict[st
     """Return all that was decided for a run."""
     why = plan.why
     if fitted.settings is not plan.settings:
-        why = f"held-out counts score it better than {plan.method!r}"
+        why = f"held-out counts score it better than {plan.method!r}: {fitted.lead_of_pca}"
     choices = {
         "method": fitted.settings.method,
         "why": why,

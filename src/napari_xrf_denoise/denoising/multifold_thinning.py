@@ -103,6 +103,16 @@ class PhotonPartition:
         """Return the parts of each fold; interleaved, so that a slow drift is in all alike."""
         return [list(range(self.number))[first::number] for first in range(number)]
 
+    def fold_shares(self, number: int) -> list[float]:
+        """Return the share of the counts of each fold."""
+        return [float(self.shares[fold].sum()) for fold in self.folds(number)]
+
+    def fold_bands(self, number: int) -> Iterator[tuple[slice, list[Counts]]]:
+        """Yield (rows, each fold's values there, of shape (rows, x, energy))."""
+        folds = self.folds(number)
+        for rows, band in self.bands():
+            yield rows, [in_values(band.dense(fold), self.source.unit) for fold in folds]
+
     def without(self, fold: list[int]) -> list[int]:
         """Return the parts that are left without those of a fold."""
         return [part for part in range(self.number) if part not in fold]

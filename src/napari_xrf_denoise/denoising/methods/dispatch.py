@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,10 +25,10 @@ from napari_xrf_denoise.denoising.pairs import (
     Source,
     add_repeats,
 )
+from napari_xrf_denoise.denoising.quality.comparison import Lead, compare
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     HeldOut,
-    Predict,
     cross_score,
 )
 from napari_xrf_denoise.denoising.settings import (
@@ -41,7 +41,7 @@ from napari_xrf_denoise.denoising.settings import (
 )
 
 from . import pca, spectrum, stack, tutorial
-from .pca_folds import fit_folds
+from .pca_folds import fit_folds, wherever
 from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ SCORED_PIXELS = 2048
 """About so many spectra score a network that looks at each alone; more add little."""
 FIRST_FIT = 17 / 18
 """Share of the time of `fit_best` for the method that was planned; PCA is fast."""
+COMPARING = 0.97
+"""Share of the time of a fit of `stack` after which it is compared with PCA."""
+COMPARED_PIXELS = 2**12
+"""Most pixels of a map whose networks are compared with PCA. With more to learn from, they were not
+behind it by more than 1 %, even where every pixel is a mixture of its own (docs/score.md)."""
 
 PredictBand = Callable[[Counts, int], NDArray[np.float32]]
 """Turns a band (repeat, rows, x, energy) and its first row into the result's counts."""
@@ -107,17 +112,23 @@ class Fitted:
     measured_by: str = "no counts were held out"
     counts: FactoredCounts | None = None
     """The result (1, y, x, energy) of all repeats together, where it came with the fit."""
-    worse_than_pca: bool = False
-    """Whether held-out counts prefer the components alone."""
+    lead_of_pca: Lead | None = None
+    """By how much PCA is nearer to the truth, where held-out counts tell."""
+
+    @property
+    def is_behind_pca(self) -> bool:
+        """Whether it is a result of networks, and held-out counts prefer the components alone."""
+        lead = self.lead_of_pca
+        return isinstance(self.settings, StackSettings) and lead is not None and lead.is_certain
 
 
 def fit_best(job: Job, settings: Settings, watch: Watch, *, insist: bool = False) -> Fitted:
     """Fit a method, or PCA where held-out counts score it better, unless one insists."""
     fitted = fit(job, settings, watch.part(0, FIRST_FIT))
-    if insist or not fitted.worse_than_pca:
+    if insist or not fitted.is_behind_pca:
         return fitted
-    alone = PcaSettings(settings.seed, settings.pairs, settings.folds)
-    return fit(job, alone, watch.part(FIRST_FIT, 1))
+    alone = fit(job, _pca_settings(settings), watch.part(FIRST_FIT, 1))
+    return replace(alone, lead_of_pca=fitted.lead_of_pca)
 
 
 def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
@@ -171,7 +182,7 @@ def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: W
         candidates = Candidates(source.image.energy, trained.line_width, job.device)
         networks = [spectrum.load_network(weights, job.device) for weights in trained.members]
         predictions = [
-            _wherever(partial(spectrum.predict_spectra, [network], candidates))
+            wherever(partial(spectrum.predict_spectra, [network], candidates))
             for network in networks
         ]
         score = cross_score(
@@ -204,21 +215,43 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         whole = np.rint(job.found.spectrum / source.unit).astype(np.int64)
         scale = find_scale(whole, energy, settings.seed, job.device)
     fit = stack.fit_stack(
-        StackJob(source, settings, folds, job.found, energy, scale, job.device), watch
+        StackJob(source, settings, folds, job.found, energy, scale, job.device),
+        watch.part(0, COMPARING),
     )
+    lead = _lead_of_pca(source, settings, fit, watch.part(COMPARING, 1))
     rank = int(fit.members[0]["synthesis"].shape[0])
-    network, projection = fit.errors
+    choices: dict[str, Any] = {"rank": rank, "line_width": scale, "hot_spots": fit.spots}
+    if lead is not None:
+        choices["compared"] = f"by held-out counts, {lead}"
     return Fitted(
         settings,
         fit.members,
         facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
-        choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots},
+        choices=choices,
         losses=fit.losses,
         score=fit.score,
         measured_by=measured_by(source, folds),
         counts=fit.counts,
-        worse_than_pca=network > projection,
+        lead_of_pca=lead,
     )
+
+
+def _lead_of_pca(
+    source: Source, settings: StackSettings, fit: stack.Fit, watch: Watch
+) -> Lead | None:
+    """Compare the finished result of a small map with that of PCA."""
+    if fit.score is None or source.shape[0] * source.shape[1] > COMPARED_PIXELS:
+        return None
+    alone = _pca_settings(settings)
+    rank = pca.find_rank(source, alone, watch.part(0, 0.2))
+    partition, folds = partition_of(source, settings), len(fit.guesses)
+    rival = fit_folds(partition, folds, rank, alone, watch.part(0.2, 0.7))
+    held_out = stack.held_out_of(partition, fit.guesses)
+    return compare(held_out, fit.score, rival.predictions, rival.fewer, watch.part(0.7, 1))
+
+
+def _pca_settings(settings: Settings) -> PcaSettings:
+    return PcaSettings(settings.seed, settings.pairs, settings.folds)
 
 
 def source_of(image: SpectrumImage, found: CountStatistics, pairs: Pairs) -> Source:
@@ -240,11 +273,6 @@ def _check_pixels(source: Source, method: str) -> None:
             f"{source.image.name}: method {method!r} compares pixels and needs at least 2, found "
             "1; use method='spectrum'"
         )
-
-
-def _wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
-    """Return a prediction that is the same in whatever rows the counts are."""
-    return lambda rest, _: predict(rest)
 
 
 def possible_folds(source: Source, folds: int, needed: int) -> int:

@@ -7,7 +7,7 @@ the better the more counts there are. Predictions from fewer counts tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition, in_values
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
     HeldOut,
+    Predict,
     cross_score,
     within_limits,
 )
@@ -36,28 +37,21 @@ class PcaFolds:
     """What PCA predicts without each fold of the counts."""
 
     partition: PhotonPartition
-    folds: list[list[int]]
-    """Parts of each."""
     fits: list[Factors]
     """Factors of the counts without each fold."""
     fewer: Fewer | None
     """Predictions from half of these, where they go in halves."""
 
     @property
-    def shares(self) -> list[float]:
-        """Share of the counts that each fold holds."""
-        return [float(self.partition.shares[fold].sum()) for fold in self.folds]
+    def predictions(self) -> list[Predict]:
+        """For each fold, the prediction from the others."""
+        return [wherever(partial(predict_pca, fit)) for fit in self.fits]
 
     def score(self, windows: Sequence[Window], watch: Watch) -> DoseGainEstimate:
         """Return the score of the PCA of all counts."""
-
-        def parts() -> Iterator[tuple[slice, list[Counts]]]:
-            unit = self.partition.source.unit
-            for rows, band in self.partition.bands():
-                yield rows, [in_values(band.dense(fold), unit) for fold in self.folds]
-
-        predictions = [lambda rest, _, fit=fit: predict_pca(fit, rest) for fit in self.fits]
-        held_out = HeldOut(self.partition.source, parts(), self.shares, predictions)
+        partition, number = self.partition, len(self.fits)
+        bands, shares = partition.fold_bands(number), partition.fold_shares(number)
+        held_out = HeldOut(partition.source, bands, shares, self.predictions)
         score = cross_score(held_out, watch, windows=windows, fewer=self.fewer)
         # Components that are lost in few counts are found in more: the error falls faster then.
         return score if self.fewer is None else within_limits(score, self.fewer.shares[1])
@@ -67,8 +61,7 @@ def fit_folds(
     partition: PhotonPartition, number: int, rank: int, settings: PcaSettings, watch: Watch
 ) -> PcaFolds:
     """Fit PCA to the counts without each fold, and to the first half of their parts."""
-    folds = partition.folds(number)
-    rests = [partition.without(fold) for fold in folds]
+    rests = [partition.without(fold) for fold in partition.folds(number)]
     halves = [rest[: len(rest) // 2] for rest in rests]
     fits, few = [], []
     for rest, half, own in zip(rests, halves, watch.part(0, 0.8).parts(number), strict=True):
@@ -83,7 +76,7 @@ def fit_folds(
         ]
         guesses = _in_all_exposure(partition, halves, few, watch.part(0.8, 1))
         fewer = Fewer([partial(_rows, guess) for guess in guesses], (used[0], used[1], 1.0))
-    return PcaFolds(partition, folds, fits, fewer)
+    return PcaFolds(partition, fits, fewer)
 
 
 def _in_all_exposure(
@@ -101,6 +94,11 @@ def _in_all_exposure(
     return [
         FactoredCounts(image, fit["synthesis"]) for image, fit in zip(images, fits, strict=True)
     ]
+
+
+def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
 
 
 def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:

@@ -249,7 +249,7 @@ class _Side:
         part = self._held[index]
         self._departure += _departure(guess, part, self._whole, share)
         if fewer is not None:
-            self._gap += _gap(fewer, guess, part, share)
+            self._gap += gap(fewer, guess, part, share)
 
     def finish(self) -> None:
         """Add everything to the tally."""
@@ -333,7 +333,7 @@ def _departure(guess: Counts, part: Counts, whole: Counts, share: float) -> NDAr
     return np.asarray(distance.sum(axis=(0, 1), dtype=np.float64))
 
 
-def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
+def gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
     """Return by how much another prediction is further from the truth, and how far from this one.
 
     Both squared and summed over pixels: shape (2, channels). Written as `_departure` is.
