@@ -122,7 +122,7 @@ def denoise(
         job,
         counts,
         score,
-        warnings=[*given.warnings, *_warnings(job, fitted)],
+        warnings=[*given.warnings, *_warnings(job, model), *_behind_pca(fitted)],
         choices=_choices(plan, fitted, job),
         losses=fitted.losses,
     )
@@ -181,7 +181,7 @@ def apply(
         job,
         counts,
         _score_model(model, job, watch.part(0.7, 1)),
-        warnings=[*_warnings(job), *_other_level(model, job)],
+        warnings=[*_warnings(job, model), *_other_level(model, job)],
         choices={"method": model.settings.method, "why": "a model that was trained before"},
     )
     watch.step("done", 1)
@@ -244,18 +244,29 @@ def _fingerprint(found: CountStatistics) -> str:
     return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]
 
 
-def _warnings(job: methods.Job, fitted: methods.Fitted | None = None) -> list[str]:
-    """Return the problems of the counts, and of the method on them, in words."""
+def _warnings(job: methods.Job, model: Model) -> list[str]:
+    """Return the problems of the counts, and of a model's method on them, in words."""
     warnings = [
         *map(str, job.image.metadata.get("warnings", ())),
         *find_faults(job.found, job.image),
     ]
-    if fitted is not None and fitted.is_behind_pca:
+    if model.facts.get("raw"):
         warnings.append(
-            "held-out counts score the components alone (method='pca') better than this result: "
-            f"{fitted.lead_of_pca}"
+            "held-out counts put the smoothed spectra further from the truth than the raw counts, "
+            "so that the result is the raw counts; measure longer, or take a map of more pixels "
+            "and method='stack'"
         )
     return warnings
+
+
+def _behind_pca(fitted: methods.Fitted) -> list[str]:
+    """Return a warning where the components alone are nearer to the truth than networks."""
+    if not fitted.is_behind_pca:
+        return []
+    return [
+        "held-out counts score the components alone (method='pca') better than this result: "
+        f"{fitted.lead_of_pca}"
+    ]
 
 
 def _other_level(model: Model, job: methods.Job) -> list[str]:

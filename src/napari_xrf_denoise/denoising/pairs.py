@@ -23,9 +23,10 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
-FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM = 0, 1, 2, 3
+FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM, FEWER_STREAM = 0, 1, 2, 3, 4
 """Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, to make
-two repeats of one for the tutorial, and to draw the counts of a uniform sample."""
+two repeats of one for the tutorial, to draw the counts of a uniform sample, and to halve what is
+left without held-out counts."""
 
 
 def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> Pairs:

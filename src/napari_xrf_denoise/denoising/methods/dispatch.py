@@ -30,6 +30,7 @@ from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     HeldOut,
     cross_score,
+    wherever,
 )
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
@@ -41,15 +42,14 @@ from napari_xrf_denoise.denoising.settings import (
 )
 
 from . import pca, spectrum, stack, tutorial
-from .pca_folds import fit_folds, wherever
+from .pca_folds import fit_folds
+from .spectrum_score import FoldPredictions, is_behind_raw, of_raw_counts
 from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
     import torch
 
 
-SCORED_PIXELS = 2048
-"""About so many spectra score a network that looks at each alone; more add little."""
 FIRST_FIT = 17 / 18
 """Share of the time of `fit_best` for the method that was planned; PCA is fast."""
 COMPARING = 0.97
@@ -177,24 +177,23 @@ def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: W
 
     folds = possible_folds(source, settings.folds, 2)
     trained = spectrum.train_members(source, settings, folds, job.device, watch.part(0, 0.5))
+    facts = {"line_width": trained.line_width, "unit": source.unit, "raw": False}
     score = None
     if folds:
         candidates = Candidates(source.image.energy, trained.line_width, job.device)
         networks = [spectrum.load_network(weights, job.device) for weights in trained.members]
-        predictions = [
-            wherever(partial(spectrum.predict_spectra, [network], candidates))
-            for network in networks
-        ]
-        score = cross_score(
-            HeldOut.of(source, settings.seed, predictions),
-            watch.part(0.5, 1),
-            every=max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS),
-            windows=job.found.windows,
-        )
+
+        def make(part: int, counts: Source) -> spectrum.Predictor:
+            return spectrum.Predictor.of([networks[part]], candidates, counts, settings.seed)
+
+        predictions = FoldPredictions(source, folds, settings.seed, make)
+        score = predictions.score(job.found.windows, watch.part(0.5, 1))
+        if is_behind_raw(score):
+            facts["raw"], score = True, of_raw_counts(score)
     return Fitted(
         settings,
         trained.members,
-        facts={"line_width": trained.line_width},
+        facts=facts,
         choices={"line_width": trained.line_width},
         losses=trained.losses,
         score=score,
@@ -340,9 +339,16 @@ def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEs
         partition = partition_of(source, model.settings)
         windows = job.found.windows
         score = stack.score_stack(partition, guesses, watch.part(0.5, 1), windows=windows)
+    elif isinstance(model.settings, SpectrumSettings):
+        predict_others = FoldPredictions(
+            source, folds, model.settings.seed, lambda _, rest: _predictor(model, rest, job.device)
+        )
+        score = predict_others.score(job.found.windows, watch)
+        if model.facts["raw"]:
+            score = of_raw_counts(score)
     else:
-        of_band = _predict_band(model, job.image.select(repeats=0), job.device)
-        predictions = [lambda rest, rows: of_band(rest[None], rows.start)] * folds
+        factors = dict(model.members[0])
+        predictions = [wherever(partial(pca.predict_pca, factors))] * folds
         held_out = HeldOut.of(source, model.settings.seed, predictions)
         score = cross_score(held_out, watch, windows=job.found.windows)
     return score, measured_by(source, folds)
@@ -375,11 +381,19 @@ def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.devic
     if isinstance(settings, PcaSettings):
         factors = dict(model.members[0])
         return lambda band, _: pca.predict_pca(factors, _total(band)) * scale
+    if model.facts["raw"]:
+        return lambda band, _: _total(band).astype(np.float32) * scale
+    predict = _predictor(model, Photons(image, float(model.facts["unit"])), device)
+    return lambda band, _: predict(_total(band)) * scale
+
+
+def _predictor(model: LearnedModel, source: Source, device: torch.device) -> spectrum.Predictor:
+    """Return the predictor of a model for these counts."""
     from .deconvolution import Candidates
 
     networks = [spectrum.load_network(weights, device) for weights in model.members]
     candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
-    return lambda band, _: spectrum.predict_spectra(networks, candidates, _total(band)) * scale
+    return spectrum.Predictor.of(networks, candidates, source, model.settings.seed)
 
 
 def check_members(model: LearnedModel) -> None:

@@ -7,7 +7,7 @@ the better the more counts there are. Predictions from fewer counts tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
-from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
     HeldOut,
     Predict,
     cross_score,
+    wherever,
     within_limits,
 )
 from napari_xrf_denoise.denoising.settings import PcaSettings
@@ -94,11 +94,6 @@ def _in_all_exposure(
     return [
         FactoredCounts(image, fit["synthesis"]) for image, fit in zip(images, fits, strict=True)
     ]
-
-
-def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
-    """Return a prediction that is the same in whatever rows the counts are."""
-    return lambda rest, _: predict(rest)
 
 
 def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:

@@ -30,6 +30,12 @@ Predict = Callable[[Counts, slice], NDArray[np.float32]]
 """Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
 expected in the same exposure."""
 
+
+def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
+
+
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
 TRAINED = 1.5
