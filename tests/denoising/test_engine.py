@@ -353,3 +353,53 @@ def test_an_array_whose_energies_seem_to_lie_elsewhere_gives_a_warning():
     assert any("give energy_axis=0" in warning for warning in warnings)
     right = xrf.denoise(counts, energy_axis=0, method="pca", preset="fast").report.warnings
     assert not any("energy_axis" in warning for warning in right)
+
+
+def repeats_of(rate, number, seed=0):
+    """Draw repeats whose sum has this rate."""
+    counts = np.random.default_rng(seed).poisson(rate / number, (number, *rate.shape))
+    return SpectrumImage(counts.astype(np.uint16), repeat_kind="frame")
+
+
+@pytest.mark.parametrize("method", ["stack", "pca", "spectrum"])
+@pytest.mark.parametrize("factor", [1.0, 1.3])
+def test_the_order_of_repeats_makes_no_difference(small_map, method, factor):
+    image = repeats_of(small_map[1][:12, :10], 5)
+    # As dead time corrections do: values that are not whole.
+    counts = image.counts * np.linspace(1, factor, 5)[:, None, None, None]
+    options = {"method": method, "preset": "fast", "pairs": "repeats"}
+    if method != "pca":
+        options["steps"] = 10
+    one, other = (
+        xrf.denoise(image.replace(counts=counts[order]), **options)
+        for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1])
+    )
+    np.testing.assert_allclose(np.asarray(other.counts), np.asarray(one.counts), rtol=1e-4)
+    assert other.report.dose_gain == pytest.approx(one.report.dose_gain, rel=1e-4)
+
+
+def test_pairs_of_poisson_repeats_are_told_to_be_second_best(small_map):
+    image = repeats_of(small_map[1][:12, :10], 4)
+    told = {
+        pairs: [
+            warning
+            for warning in xrf.denoise(image, **{**STACK, "pairs": pairs}).report.warnings
+            if "pairs='thinning'" in warning
+        ]
+        for pairs in ("repeats", "thinning", "auto")
+    }
+    assert len(told["repeats"]) == 1
+    assert "better result" in told["repeats"][0]
+    assert told["thinning"] == told["auto"] == []
+
+
+@pytest.mark.parametrize(("number", "unknown"), [(2, True), (4, False)])
+def test_repeats_that_leave_none_to_judge_are_told(small_map, number, unknown):
+    image = repeats_of(small_map[1][:12, :10], number)
+    result = xrf.denoise(image, **{**STACK, "pairs": "repeats"})
+    assert np.isnan(result.report.dose_gain) == unknown
+    told = [text for text in result.report.warnings if "dose gain is not known" in text]
+    assert len(told) == unknown
+    if unknown:
+        assert "2 repeats" in told[0]
+        assert "at least 4" in told[0]

@@ -26,7 +26,15 @@ from .plan import RunPlan, plan_of, plan_run
 from .quality.dose_gain import DoseGainEstimate, score_by_reference
 from .quality.report import QualityReport, make_report
 from .result import Denoised
-from .settings import Method, Pairs, Preset, Settings, TutorialSettings
+from .settings import (
+    Method,
+    Pairs,
+    Preset,
+    Settings,
+    SpectrumSettings,
+    StackSettings,
+    TutorialSettings,
+)
 
 RECORDED_LOSSES = 1000
 """Most values of each loss that a result's record keeps; the report itself has them all."""
@@ -122,7 +130,7 @@ def denoise(
         job,
         counts,
         score,
-        warnings=[*given.warnings, *_warnings(job, model), *_behind_pca(fitted)],
+        warnings=[*given.warnings, *_warnings(job, model), *_about(fitted, job, unseen)],
         choices=_choices(plan, fitted, job),
         losses=fitted.losses,
     )
@@ -259,14 +267,30 @@ def _warnings(job: methods.Job, model: Model) -> list[str]:
     return warnings
 
 
-def _behind_pca(fitted: methods.Fitted) -> list[str]:
-    """Return a warning where the components alone are nearer to the truth than networks."""
-    if not fitted.is_behind_pca:
-        return []
-    return [
-        "held-out counts score the components alone (method='pca') better than this result: "
-        f"{fitted.lead_of_pca}"
-    ]
+def _about(
+    fitted: methods.Fitted, job: methods.Job, unseen: tuple[SpectrumImage, bool] | None
+) -> list[str]:
+    """Return in words what would be better than this result, or would tell more of it."""
+    warnings = []
+    learns = isinstance(fitted.settings, StackSettings | SpectrumSettings)
+    if learns and job.pairs == "repeats" and job.found.is_poisson:
+        warnings.append(
+            f"the repeats are Poisson counts (variance over mean {job.found.fano.factor:.2f}): "
+            "splitting their photons gives more pairs to learn from than whole repeats, and a "
+            "better result; choose pairs='thinning' or 'auto' (--pairs thinning)"
+        )
+    if learns and fitted.settings.folds and fitted.score is None and unseen is None:
+        warnings.append(
+            f"the dose gain is not known: of {job.image.n_repeats} repeats, none can be left out to "
+            "judge a result, which takes two to learn from; give at least 4, keep some as "
+            "reference, or choose pairs='thinning' (--pairs thinning) if they are Poisson counts"
+        )
+    if fitted.is_behind_pca:
+        warnings.append(
+            "held-out counts score the components alone (method='pca') better than this result: "
+            f"{fitted.lead_of_pca}"
+        )
+    return warnings
 
 
 def _other_level(model: Model, job: methods.Job) -> list[str]:

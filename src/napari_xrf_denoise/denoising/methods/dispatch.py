@@ -256,7 +256,7 @@ def _pca_settings(settings: Settings) -> PcaSettings:
 def source_of(image: SpectrumImage, found: CountStatistics, pairs: Pairs) -> Source:
     """Return the counts of a run, which split into photons or into whole repeats."""
     if pairs == "repeats":
-        return Repeats(image, found.totals, unit=_unit(found))
+        return Repeats.of(image, found, _unit(found))
     return Photons(image)
 
 
@@ -310,7 +310,7 @@ def predict(model: LearnedModel, job: Job, watch: Watch) -> NDArray[np.float32] 
     if isinstance(model.settings, StackSettings):
         source: Source = Photons(image)
         if not job.found.whole:
-            source = Repeats(image, job.found.totals, unit=float(model.facts["unit"]))
+            source = Repeats.of(image, job.found, float(model.facts["unit"]))
         counts, _ = _predict_stack(model, source, job, watch)
         return in_repeats(counts, image)
     of_band = _predict_band(model, image, job.device)
