@@ -281,8 +281,8 @@ def _about(
         )
     if learns and fitted.settings.folds and fitted.score is None and unseen is None:
         warnings.append(
-            f"the dose gain is not known: of {job.image.n_repeats} repeats, none can be left out to "
-            "judge a result, which takes two to learn from; give at least 4, keep some as "
+            f"the dose gain is not known: of {job.image.n_repeats} repeats, none can be left out "
+            "to judge a result, which takes two to learn from; give at least 4, keep some as "
             "reference, or choose pairs='thinning' (--pairs thinning) if they are Poisson counts"
         )
     if fitted.is_behind_pca:
