@@ -46,6 +46,29 @@ def test_auto_takes_the_stack_for_a_map_and_its_components_where_the_network_is_
     assert not any("method='pca'" in warning for warning in taken.report.warnings)
 
 
+def test_a_small_map_of_shuffled_pixels_is_left_to_the_components(dose_gain):
+    # Neighbours say nothing of a pixel here: networks have little to learn and much to get wrong.
+    _, truth = xrf.simulate_map(shape=(16, 16), n_channels=256, counts_per_pixel=1000, seed=3)
+    rng = np.random.default_rng(0)
+    rate = rng.permutation(truth.reshape(256, -1)).reshape(truth.shape)
+    image = SpectrumImage(rng.poisson(rate)[None].astype(np.uint16))
+    result = xrf.denoise(image, preset="fast")
+    networks = xrf.denoise(image, method="stack", preset="fast")
+    assert result.report.choices["method"] == "pca"
+    assert "squared error of PCA is lower" in result.report.choices["why"]
+    assert dose_gain(result.counts, rate) > 1.1 * dose_gain(networks.counts, rate)
+
+
+def test_a_smooth_map_is_left_to_the_networks():
+    ramp = np.linspace(0.2, 1, 20)[:, None, None]
+    lines = np.exp(-0.5 * ((np.arange(120) - 40) / 4) ** 2) + 0.02
+    rate = np.broadcast_to(5 * ramp * lines + np.roll(lines, 40), (20, 20, 120))
+    image = SpectrumImage(np.random.default_rng(0).poisson(rate)[None].astype(np.uint16))
+    result = xrf.denoise(image, preset="fast")
+    assert result.report.choices["method"] == "stack"
+    assert "squared error of PCA is higher" in result.report.choices["compared"]
+
+
 def test_spectra_are_nearer_to_the_truth_and_keep_their_counts(four_spectra, dose_gain):
     image, truth = four_spectra
     result = xrf.denoise(image)
@@ -84,6 +107,17 @@ def test_the_reported_interval_holds_the_true_gain_of_maps(dose_gain, preset):
         assert low < result.report.dose_gain < high
         inside.append(low <= dose_gain(result.counts, truth) <= high)
     assert sum(inside) >= 8
+
+
+def test_the_reported_gain_of_pca_is_right_on_average(dose_gain):
+    # With two folds, the predictions that are scored are made of half of the counts.
+    told, true = [], []
+    for seed in range(8):
+        image, truth = xrf.simulate_map(shape=(20, 20), n_channels=128, seed=seed + 20)
+        result = xrf.denoise(image, method="pca", preset="fast")
+        told.append(np.log(result.report.dose_gain))
+        true.append(np.log(dose_gain(result.counts, truth)))
+    assert np.mean(told) == pytest.approx(np.mean(true), abs=0.12)
 
 
 def test_the_reported_interval_holds_the_true_gain_of_each_spectrum_by_itself(dose_gain):
@@ -319,3 +353,53 @@ def test_an_array_whose_energies_seem_to_lie_elsewhere_gives_a_warning():
     assert any("give energy_axis=0" in warning for warning in warnings)
     right = xrf.denoise(counts, energy_axis=0, method="pca", preset="fast").report.warnings
     assert not any("energy_axis" in warning for warning in right)
+
+
+def repeats_of(rate, number, seed=0):
+    """Draw repeats whose sum has this rate."""
+    counts = np.random.default_rng(seed).poisson(rate / number, (number, *rate.shape))
+    return SpectrumImage(counts.astype(np.uint16), repeat_kind="frame")
+
+
+@pytest.mark.parametrize("method", ["stack", "pca", "spectrum"])
+@pytest.mark.parametrize("factor", [1.0, 1.3])
+def test_the_order_of_repeats_makes_no_difference(small_map, method, factor):
+    image = repeats_of(small_map[1][:12, :10], 5)
+    # As dead time corrections do: values that are not whole.
+    counts = image.counts * np.linspace(1, factor, 5)[:, None, None, None]
+    options = {"method": method, "preset": "fast", "pairs": "repeats"}
+    if method != "pca":
+        options["steps"] = 10
+    one, other = (
+        xrf.denoise(image.replace(counts=counts[order]), **options)
+        for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1])
+    )
+    np.testing.assert_allclose(np.asarray(other.counts), np.asarray(one.counts), rtol=1e-4)
+    assert other.report.dose_gain == pytest.approx(one.report.dose_gain, rel=1e-4)
+
+
+def test_pairs_of_poisson_repeats_are_told_to_be_second_best(small_map):
+    image = repeats_of(small_map[1][:12, :10], 4)
+    told = {
+        pairs: [
+            warning
+            for warning in xrf.denoise(image, **{**STACK, "pairs": pairs}).report.warnings
+            if "pairs='thinning'" in warning
+        ]
+        for pairs in ("repeats", "thinning", "auto")
+    }
+    assert len(told["repeats"]) == 1
+    assert "better result" in told["repeats"][0]
+    assert told["thinning"] == told["auto"] == []
+
+
+@pytest.mark.parametrize(("number", "unknown"), [(2, True), (4, False)])
+def test_repeats_that_leave_none_to_judge_are_told(small_map, number, unknown):
+    image = repeats_of(small_map[1][:12, :10], number)
+    result = xrf.denoise(image, **{**STACK, "pairs": "repeats"})
+    assert np.isnan(result.report.dose_gain) == unknown
+    told = [text for text in result.report.warnings if "dose gain is not known" in text]
+    assert len(told) == unknown
+    if unknown:
+        assert "2 repeats" in told[0]
+        assert "at least 4" in told[0]

@@ -126,13 +126,27 @@ def test_the_request_is_what_was_asked_for():
 
 
 @pytest.mark.parametrize(
+    ("shape", "options", "said"),
+    [
+        ((1, 32, 32, 256), {}, True),
+        (None, {}, True),
+        ((1, 96, 96, 256), {}, False),
+        ((1, 32, 32, 256), {"folds": 0}, False),
+        ((1, 32, 32, 256), {"method": "stack"}, False),
+    ],
+)
+def test_the_plan_of_a_small_map_says_that_pca_may_take_over(shape, options, said):
+    lines = plan_run(shape, **options).lines()
+    assert ("Falls back to PCA if held-out photons score it better." in lines) == said
+
+
+@pytest.mark.parametrize(
     ("request_", "words"),
     [
         ({}, "Training pairs: random photon splitting (thinning)."),
         ({"method": "spectrum", "preset": "tutorial"}, "10000 epochs"),
         ({"method": "pca", "rank": 5}, "5 components."),
         ({"method": "stack", "folds": 0}, "Up to 48 components; one network of 32 features"),
-        ({}, "Falls back to PCA if held-out photons score it better."),
         ({}, "Expected: about"),
     ],
 )

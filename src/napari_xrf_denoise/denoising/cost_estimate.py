@@ -85,7 +85,7 @@ def estimate_cost(shape: Shape, settings: Settings) -> CostEstimate:
     if isinstance(settings, StackSettings):
         return _cost_of_stack(pixels, channels, voxels, settings, search)
     assert isinstance(settings, PcaSettings)
-    ways = 4 + 2 * settings.folds
+    ways = 4 + 3 * settings.folds
     return CostEstimate(1 + ways * SECONDS_A_VOXEL * voxels / 3, TORCH_BYTES + result + search)
 
 

@@ -26,7 +26,15 @@ from .plan import RunPlan, plan_of, plan_run
 from .quality.dose_gain import DoseGainEstimate, score_by_reference
 from .quality.report import QualityReport, make_report
 from .result import Denoised
-from .settings import Method, Pairs, Preset, Settings, TutorialSettings
+from .settings import (
+    Method,
+    Pairs,
+    Preset,
+    Settings,
+    SpectrumSettings,
+    StackSettings,
+    TutorialSettings,
+)
 
 RECORDED_LOSSES = 1000
 """Most values of each loss that a result's record keeps; the report itself has them all."""
@@ -122,7 +130,7 @@ def denoise(
         job,
         counts,
         score,
-        warnings=[*given.warnings, *_warnings(job, fitted)],
+        warnings=[*given.warnings, *_warnings(job, model), *_about(fitted, job, unseen)],
         choices=_choices(plan, fitted, job),
         losses=fitted.losses,
     )
@@ -181,7 +189,7 @@ def apply(
         job,
         counts,
         _score_model(model, job, watch.part(0.7, 1)),
-        warnings=[*_warnings(job), *_other_level(model, job)],
+        warnings=[*_warnings(job, model), *_other_level(model, job)],
         choices={"method": model.settings.method, "why": "a model that was trained before"},
     )
     watch.step("done", 1)
@@ -244,15 +252,43 @@ def _fingerprint(found: CountStatistics) -> str:
     return hashlib.sha256(found.spectrum.tobytes()).hexdigest()[:16]
 
 
-def _warnings(job: methods.Job, fitted: methods.Fitted | None = None) -> list[str]:
-    """Return the problems of the counts, and of the method on them, in words."""
+def _warnings(job: methods.Job, model: Model) -> list[str]:
+    """Return the problems of the counts, and of a model's method on them, in words."""
     warnings = [
         *map(str, job.image.metadata.get("warnings", ())),
         *find_faults(job.found, job.image),
     ]
-    if fitted is not None and fitted.worse_than_pca:
+    if model.facts.get("raw"):
         warnings.append(
-            "held-out counts score the components alone (method='pca') better than this result"
+            "held-out counts put the smoothed spectra further from the truth than the raw counts, "
+            "so that the result is the raw counts; measure longer, or take a map of more pixels "
+            "and method='stack'"
+        )
+    return warnings
+
+
+def _about(
+    fitted: methods.Fitted, job: methods.Job, unseen: tuple[SpectrumImage, bool] | None
+) -> list[str]:
+    """Return in words what would be better than this result, or would tell more of it."""
+    warnings = []
+    learns = isinstance(fitted.settings, StackSettings | SpectrumSettings)
+    if learns and job.pairs == "repeats" and job.found.is_poisson:
+        warnings.append(
+            f"the repeats are Poisson counts (variance over mean {job.found.fano.factor:.2f}): "
+            "splitting their photons gives more pairs to learn from than whole repeats, and a "
+            "better result; choose pairs='thinning' or 'auto' (--pairs thinning)"
+        )
+    if learns and fitted.settings.folds and fitted.score is None and unseen is None:
+        warnings.append(
+            f"the dose gain is not known: of {job.image.n_repeats} repeats, none can be left out "
+            "to judge a result, which takes two to learn from; give at least 4, keep some as "
+            "reference, or choose pairs='thinning' (--pairs thinning) if they are Poisson counts"
+        )
+    if fitted.is_behind_pca:
+        warnings.append(
+            "held-out counts score the components alone (method='pca') better than this result: "
+            f"{fitted.lead_of_pca}"
         )
     return warnings
 
@@ -272,7 +308,7 @@ def _choices(plan: RunPlan, fitted: methods.Fitted, job: methods.Job) -> dict[st
     """Return all that was decided for a run."""
     why = plan.why
     if fitted.settings is not plan.settings:
-        why = f"held-out counts score it better than {plan.method!r}"
+        why = f"held-out counts score it better than {plan.method!r}: {fitted.lead_of_pca}"
     choices = {
         "method": fitted.settings.method,
         "why": why,

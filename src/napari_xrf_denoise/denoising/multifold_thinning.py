@@ -103,6 +103,24 @@ class PhotonPartition:
         """Return the parts of each fold; interleaved, so that a slow drift is in all alike."""
         return [list(range(self.number))[first::number] for first in range(number)]
 
+    def fold_shares(self, number: int) -> list[float]:
+        """Return the share of the counts of each fold."""
+        return [float(self.shares[fold].sum()) for fold in self.folds(number)]
+
+    def fold_bands(self, number: int) -> Iterator[tuple[slice, list[Counts]]]:
+        """Yield (rows, each fold's values there, of shape (rows, x, energy))."""
+        folds = self.folds(number)
+        for rows, band in self.bands():
+            yield rows, [in_values(band.dense(fold), self.source.unit) for fold in folds]
+
+    def without(self, fold: list[int]) -> list[int]:
+        """Return the parts that are left without those of a fold."""
+        return [part for part in range(self.number) if part not in fold]
+
+    def sum_of(self, group: Sequence[int]) -> Source:
+        """Return the counts of some of the parts."""
+        return _SomeParts(self, group)
+
     def bands(self, max_bytes: int = BLOCK_BYTES // 4) -> Iterator[tuple[slice, PartitionedBand]]:
         """Yield (rows, parts of the band)."""
         if not isinstance(self.source, Photons):
@@ -124,6 +142,23 @@ class PhotonPartition:
         return PartitionedBand(
             (height, width, size), np.concatenate(places), np.concatenate(counts)
         )
+
+
+class _SomeParts(Source):
+    """The sum of some parts, in the values of the source."""
+
+    def __init__(self, partition: PhotonPartition, group: Sequence[int]) -> None:
+        super().__init__(partition.source.image, partition.source.unit)
+        self._partition, self._group = partition, group
+
+    def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
+        for rows, band in self._partition.bands():
+            yield rows, in_values(band.dense(self._group), self.unit)
+
+
+def in_values(counts: Counts, unit: float) -> Counts:
+    """Return counts as the values that they came from."""
+    return counts if unit == 1 else counts * np.float32(unit)
 
 
 def partition_photons(counts: Counts, number: int, rng: np.random.Generator) -> Counts:

@@ -23,9 +23,10 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
-FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM = 0, 1, 2, 3
+FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM, FEWER_STREAM = 0, 1, 2, 3, 4
 """Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, to make
-two repeats of one for the tutorial, and to draw the counts of a uniform sample."""
+two repeats of one for the tutorial, to draw the counts of a uniform sample, and to halve what is
+left without held-out counts."""
 
 
 def choose_pairs(image: SpectrumImage, pairs: Pairs, found: CountStatistics) -> Pairs:
@@ -178,6 +179,18 @@ class Repeats(Source):
         self._totals = totals
         self.used = list(range(image.n_repeats)) if used is None else used
 
+    @classmethod
+    def of(cls, image: SpectrumImage, found: CountStatistics, unit: float = 1.0) -> Repeats:
+        """Return all repeats in an order of their own, whatever that of the image is.
+
+        By their counts, and then by their spectra: groups and random halves are then of the same
+        repeats in whichever order these were measured or given.
+        """
+        keys = found.totals[:, None]
+        if found.marginal_sums is not None:
+            keys = np.hstack([keys, found.marginal_sums.spectra])
+        return cls(image, found.totals, np.lexsort(keys.T[::-1]).tolist(), unit)
+
     def repeat_bands(self) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, counts of shape (repeat, rows, x, energy)) of the repeats in use."""
         for rows, band in self.image.blocks():
@@ -206,11 +219,11 @@ class Repeats(Source):
     def without(self, part: int, number: int, seed: int, stream: int) -> Source:
         """Return the repeats of the other groups."""
         groups = self._groups(number)
-        kept = sorted(index for group in groups[:part] + groups[part + 1 :] for index in group)
+        kept = [index for index in self.used if index not in groups[part]]
         return Repeats(self.image, self._totals, kept, self.unit)
 
     def _groups(self, number: int) -> list[list[int]]:
-        # Interleaved, so that a slow drift is in every group alike.
+        # Interleaved, so that a slow drift of the counts is in every group alike.
         return [self.used[first::number] for first in range(number)]
 
 

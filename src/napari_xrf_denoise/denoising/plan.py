@@ -12,6 +12,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.layers.inputs import as_image
 
 from .cost_estimate import CostEstimate, Shape, estimate_cost
+from .methods.dispatch import COMPARED_PIXELS
 from .pairs import check_pairs
 from .settings import (
     METHODS,
@@ -91,6 +92,13 @@ class RunPlan:
         """Return the same plan for other data, which may need another method."""
         return plan_run(data, **self.request)
 
+    @property
+    def _may_change(self) -> bool:
+        """Whether the result may be that of another method."""
+        asked = self.request["method"] == "auto" and isinstance(self.resolved, StackSettings)
+        small = self.shape is None or self.shape[1] * self.shape[2] <= COMPARED_PIXELS
+        return asked and small and self.settings.folds > 0
+
     def lines(self) -> list[str]:
         """Return the plan in sentences, or the problem."""
         if self.resolved is None:
@@ -98,7 +106,7 @@ class RunPlan:
         settings = self.resolved
         method = {"pca": "PCA"}.get(self.method, self.method)
         lines = [f"Method: {method} ({self.why})."]
-        if self.request["method"] == "auto" and isinstance(settings, StackSettings):
+        if self._may_change:
             lines.append("Falls back to PCA if held-out photons score it better.")
         lines.append(_networks(settings))
         if pairs := _pairs(settings, self.shape):

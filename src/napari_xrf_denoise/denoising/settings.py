@@ -182,6 +182,8 @@ class SpectrumSettings(Settings):
 class SubspaceSettings(Settings):
     """Settings of the methods that work on spectral components."""
 
+    # The counts are split into 16 parts.
+    folds: Annotated[int, _folds(16)] = setting(4, FOLDS)
     rank: Count | None = setting(None, "Number of components; auto: found from held-out counts.")
     max_rank: Count = setting(48, "Maximum number of components to try when rank is auto.")
     # Nearly empty channels would otherwise use up the components.
@@ -206,8 +208,6 @@ class StackSettings(SubspaceSettings):
 
     method: ClassVar[str] = "stack"
 
-    # The counts are split into 16 parts.
-    folds: Annotated[int, _folds(16)] = setting(4, FOLDS)
     line_width: Width | None = setting(None, LINE_WIDTH)
     steps: Count = setting(300, "Number of training steps per network.")
     features: Count = setting(

@@ -123,7 +123,7 @@ class Candidates:
 
     def __init__(self, energy: EnergyAxis, scale: float, device: torch.device) -> None:
         self.device = device
-        width = line_width(energy, scale)
+        width = self.width = line_width(energy, scale)
         self._lines = Resolution(width, device)
         # Not wider than the spectrum: what lies beyond its ends is not known.
         widest = max(energy.size / 4, 1.0)

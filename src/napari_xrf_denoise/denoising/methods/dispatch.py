@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import (
     FOLD_STREAM,
     Counts,
@@ -24,11 +25,12 @@ from napari_xrf_denoise.denoising.pairs import (
     Source,
     add_repeats,
 )
+from napari_xrf_denoise.denoising.quality.comparison import Lead, compare
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     HeldOut,
-    Predict,
     cross_score,
+    wherever,
 )
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
@@ -40,16 +42,21 @@ from napari_xrf_denoise.denoising.settings import (
 )
 
 from . import pca, spectrum, stack, tutorial
+from .pca_folds import fit_folds
+from .spectrum_score import FoldPredictions, is_behind_raw, of_raw_counts
 from .stack_members import StackJob, load_member, partition_of
 
 if TYPE_CHECKING:
     import torch
 
 
-SCORED_PIXELS = 2048
-"""About so many spectra score a network that looks at each alone; more add little."""
 FIRST_FIT = 17 / 18
 """Share of the time of `fit_best` for the method that was planned; PCA is fast."""
+COMPARING = 0.97
+"""Share of the time of a fit of `stack` after which it is compared with PCA."""
+COMPARED_PIXELS = 2**12
+"""Most pixels of a map whose networks are compared with PCA. With more to learn from, they were not
+behind it by more than 1 %, even where every pixel is a mixture of its own (docs/score.md)."""
 
 PredictBand = Callable[[Counts, int], NDArray[np.float32]]
 """Turns a band (repeat, rows, x, energy) and its first row into the result's counts."""
@@ -105,17 +112,23 @@ class Fitted:
     measured_by: str = "no counts were held out"
     counts: FactoredCounts | None = None
     """The result (1, y, x, energy) of all repeats together, where it came with the fit."""
-    worse_than_pca: bool = False
-    """Whether held-out counts prefer the components alone."""
+    lead_of_pca: Lead | None = None
+    """By how much PCA is nearer to the truth, where held-out counts tell."""
+
+    @property
+    def is_behind_pca(self) -> bool:
+        """Whether it is a result of networks, and held-out counts prefer the components alone."""
+        lead = self.lead_of_pca
+        return isinstance(self.settings, StackSettings) and lead is not None and lead.is_certain
 
 
 def fit_best(job: Job, settings: Settings, watch: Watch, *, insist: bool = False) -> Fitted:
     """Fit a method, or PCA where held-out counts score it better, unless one insists."""
     fitted = fit(job, settings, watch.part(0, FIRST_FIT))
-    if insist or not fitted.worse_than_pca:
+    if insist or not fitted.is_behind_pca:
         return fitted
-    alone = PcaSettings(settings.seed, settings.pairs, settings.folds)
-    return fit(job, alone, watch.part(FIRST_FIT, 1))
+    alone = fit(job, _pca_settings(settings), watch.part(FIRST_FIT, 1))
+    return replace(alone, lead_of_pca=fitted.lead_of_pca)
 
 
 def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
@@ -142,20 +155,14 @@ def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
 def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> Fitted:
     _check_pixels(source, "pca")
     folds = possible_folds(source, settings.folds, 1)
-    watches = watch.parts(folds + 3)
-    rank = settings.rank or pca.find_rank(source, settings, watches[0])
+    rank = settings.rank or pca.find_rank(source, settings, watch.part(0, 0.15))
     rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
-    factors = pca.fit_pca(source, settings, rank, watches[1])
+    factors = pca.fit_pca(source, settings, rank, watch.part(0.15, 0.2))
     score = None
     if folds:
-        rests = [source.without(part, folds, settings.seed, FOLD_STREAM) for part in range(folds)]
-        fits = [
-            pca.fit_pca(rest, settings, rank, own)
-            for rest, own in zip(rests, watches[2:-1], strict=True)
-        ]
-        predictions = [_wherever(partial(pca.predict_pca, own)) for own in fits]
-        held_out = HeldOut.of(source, settings.seed, predictions)
-        score = cross_score(held_out, watches[-1], windows=job.found.windows)
+        partition = PhotonPartition.of(source, settings.seed, FOLD_STREAM)
+        held_out = fit_folds(partition, folds, rank, settings, watch.part(0.2, 0.6))
+        score = held_out.score(job.found.windows, watch.part(0.6, 1))
     return Fitted(
         settings,
         (factors,),
@@ -170,24 +177,23 @@ def _fit_spectrum(source: Source, settings: SpectrumSettings, job: Job, watch: W
 
     folds = possible_folds(source, settings.folds, 2)
     trained = spectrum.train_members(source, settings, folds, job.device, watch.part(0, 0.5))
+    facts = {"line_width": trained.line_width, "unit": source.unit, "raw": False}
     score = None
     if folds:
         candidates = Candidates(source.image.energy, trained.line_width, job.device)
         networks = [spectrum.load_network(weights, job.device) for weights in trained.members]
-        predictions = [
-            _wherever(partial(spectrum.predict_spectra, [network], candidates))
-            for network in networks
-        ]
-        score = cross_score(
-            HeldOut.of(source, settings.seed, predictions),
-            watch.part(0.5, 1),
-            every=max(1, source.shape[0] * source.shape[1] // SCORED_PIXELS),
-            windows=job.found.windows,
-        )
+
+        def make(part: int, counts: Source) -> spectrum.Predictor:
+            return spectrum.Predictor.of([networks[part]], candidates, counts, settings.seed)
+
+        predictions = FoldPredictions(source, folds, settings.seed, make)
+        score = predictions.score(job.found.windows, watch.part(0.5, 1))
+        if is_behind_raw(score):
+            facts["raw"], score = True, of_raw_counts(score)
     return Fitted(
         settings,
         trained.members,
-        facts={"line_width": trained.line_width},
+        facts=facts,
         choices={"line_width": trained.line_width},
         losses=trained.losses,
         score=score,
@@ -208,27 +214,50 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         whole = np.rint(job.found.spectrum / source.unit).astype(np.int64)
         scale = find_scale(whole, energy, settings.seed, job.device)
     fit = stack.fit_stack(
-        StackJob(source, settings, folds, job.found, energy, scale, job.device), watch
+        StackJob(source, settings, folds, job.found, energy, scale, job.device),
+        watch.part(0, COMPARING),
     )
+    lead = _lead_of_pca(source, settings, fit, watch.part(COMPARING, 1))
     rank = int(fit.members[0]["synthesis"].shape[0])
-    network, projection = fit.errors
+    choices: dict[str, Any] = {"rank": rank, "line_width": scale}
+    choices |= {"hot_spots": fit.spots, "places": fit.places}
+    if lead is not None:
+        choices["compared"] = f"by held-out counts, {lead}"
     return Fitted(
         settings,
         fit.members,
         facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
-        choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots, "places": fit.places},
+        choices=choices,
         losses=fit.losses,
         score=fit.score,
         measured_by=measured_by(source, folds),
         counts=fit.counts,
-        worse_than_pca=network > projection,
+        lead_of_pca=lead,
     )
+
+
+def _lead_of_pca(
+    source: Source, settings: StackSettings, fit: stack.Fit, watch: Watch
+) -> Lead | None:
+    """Compare the finished result of a small map with that of PCA."""
+    if fit.score is None or source.shape[0] * source.shape[1] > COMPARED_PIXELS:
+        return None
+    alone = _pca_settings(settings)
+    rank = pca.find_rank(source, alone, watch.part(0, 0.2))
+    partition, folds = partition_of(source, settings), len(fit.guesses)
+    rival = fit_folds(partition, folds, rank, alone, watch.part(0.2, 0.7))
+    held_out = stack.held_out_of(partition, fit.guesses)
+    return compare(held_out, fit.score, rival.predictions, rival.fewer, watch.part(0.7, 1))
+
+
+def _pca_settings(settings: Settings) -> PcaSettings:
+    return PcaSettings(settings.seed, settings.pairs, settings.folds)
 
 
 def source_of(image: SpectrumImage, found: CountStatistics, pairs: Pairs) -> Source:
     """Return the counts of a run, which split into photons or into whole repeats."""
     if pairs == "repeats":
-        return Repeats(image, found.totals, unit=_unit(found))
+        return Repeats.of(image, found, _unit(found))
     return Photons(image)
 
 
@@ -244,11 +273,6 @@ def _check_pixels(source: Source, method: str) -> None:
             f"{source.image.name}: method {method!r} compares pixels and needs at least 2, found "
             "1; use method='spectrum'"
         )
-
-
-def _wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
-    """Return a prediction that is the same in whatever rows the counts are."""
-    return lambda rest, _: predict(rest)
 
 
 def possible_folds(source: Source, folds: int, needed: int) -> int:
@@ -287,7 +311,7 @@ def predict(model: LearnedModel, job: Job, watch: Watch) -> NDArray[np.float32] 
     if isinstance(model.settings, StackSettings):
         source: Source = Photons(image)
         if not job.found.whole:
-            source = Repeats(image, job.found.totals, unit=float(model.facts["unit"]))
+            source = Repeats.of(image, job.found, float(model.facts["unit"]))
         counts, _ = _predict_stack(model, source, job, watch)
         return in_repeats(counts, image)
     of_band = _predict_band(model, image, job.device)
@@ -316,9 +340,16 @@ def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEs
         partition = partition_of(source, model.settings)
         windows = job.found.windows
         score = stack.score_stack(partition, guesses, watch.part(0.5, 1), windows=windows)
+    elif isinstance(model.settings, SpectrumSettings):
+        predict_others = FoldPredictions(
+            source, folds, model.settings.seed, lambda _, rest: _predictor(model, rest, job.device)
+        )
+        score = predict_others.score(job.found.windows, watch)
+        if model.facts["raw"]:
+            score = of_raw_counts(score)
     else:
-        of_band = _predict_band(model, job.image.select(repeats=0), job.device)
-        predictions = [lambda rest, rows: of_band(rest[None], rows.start)] * folds
+        factors = dict(model.members[0])
+        predictions = [wherever(partial(pca.predict_pca, factors))] * folds
         held_out = HeldOut.of(source, model.settings.seed, predictions)
         score = cross_score(held_out, watch, windows=job.found.windows)
     return score, measured_by(source, folds)
@@ -351,11 +382,19 @@ def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.devic
     if isinstance(settings, PcaSettings):
         factors = dict(model.members[0])
         return lambda band, _: pca.predict_pca(factors, _total(band)) * scale
+    if model.facts["raw"]:
+        return lambda band, _: _total(band).astype(np.float32) * scale
+    predict = _predictor(model, Photons(image, float(model.facts["unit"])), device)
+    return lambda band, _: predict(_total(band)) * scale
+
+
+def _predictor(model: LearnedModel, source: Source, device: torch.device) -> spectrum.Predictor:
+    """Return the predictor of a model for these counts."""
     from .deconvolution import Candidates
 
     networks = [spectrum.load_network(weights, device) for weights in model.members]
     candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
-    return lambda band, _: spectrum.predict_spectra(networks, candidates, _total(band)) * scale
+    return spectrum.Predictor.of(networks, candidates, source, model.settings.seed)
 
 
 def check_members(model: LearnedModel) -> None:

@@ -71,13 +71,25 @@ def find_rank(source: Source, settings: PcaSettings, watch: Watch) -> int:
 
 def predict_pca(factors: Factors, counts: Counts) -> NDArray[np.float32]:
     """Return the projection of spectra (rows, x, energy), never negative, each total kept."""
+    return _project(factors, counts)[1]
+
+
+def pca_scores(factors: Factors, counts: Counts) -> NDArray[np.float32]:
+    """Return scores (rows, x, rank): times the synthesis, without what is negative, the same."""
+    return _project(factors, counts)[0]
+
+
+def _project(factors: Factors, counts: Counts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     raw = _spectra(counts)
-    spectra = (raw @ factors["analysis"] @ factors["synthesis"]).astype(np.float32, copy=False)
+    scores = (raw @ factors["analysis"]).astype(np.float32, copy=False)
+    spectra = scores @ factors["synthesis"]
     np.maximum(spectra, 0, out=spectra)
     # Cutting negative values off adds counts; a spectrum's own total is the best of its total.
     total, found = (part.sum(axis=1, keepdims=True) for part in (raw, spectra))
-    spectra *= np.divide(total, found, out=np.zeros_like(found), where=found > 0)
-    return spectra.reshape(counts.shape)
+    kept = np.divide(total, found, out=np.zeros_like(found), where=found > 0)
+    scores *= kept
+    spectra *= kept
+    return scores.reshape(*counts.shape[:-1], -1), spectra.reshape(counts.shape)
 
 
 def _spectra(counts: Counts) -> NDArray[np.float32]:

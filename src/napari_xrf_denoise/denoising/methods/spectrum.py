@@ -24,6 +24,8 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 FEW_SPECTRA = 8
 """With fewer spectra in a step, a second thread costs more than it helps."""
+SUMMED_PIXELS = 2048
+"""Most spectra whose sum tells which lines the predictions lack."""
 BATCH = 64
 """Spectra in one pass of the network; each holds several smoothed copies in memory."""
 
@@ -83,6 +85,11 @@ def _gather(source: Source, pixels: NDArray[np.intp]) -> Counts:
     """Return the counts of some pixels, (pixel, energy); with the repeats in front if they pair."""
     if isinstance(source, Repeats):
         return gather_pixels(source.repeat_bands(), pixels, source.shape[1])
+    return _gather_sums(source, pixels)
+
+
+def _gather_sums(source: Source, pixels: NDArray[np.intp]) -> Counts:
+    """Return the counts of some pixels, (pixel, energy), of all repeats together."""
     bands = ((rows, band[None]) for rows, band in source.bands())
     spectra: Counts = gather_pixels(bands, pixels, source.shape[1])[0]
     return spectra
@@ -124,24 +131,46 @@ def load_network(weights: Weights, device: torch.device) -> Mixing:
     return network.to(device).eval()
 
 
-def predict_spectra(
-    networks: list[Mixing], candidates: Candidates, counts: Counts
-) -> NDArray[np.float32]:
-    """Return the mean prediction of networks, each spectrum's total kept.
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Predicts spectra as the mean of networks, such that the lines of their sum are held."""
 
-    Counts and result have the shape (rows, x, energy) and the same exposure; `candidates` are of
-    the line width that the networks were trained with.
-    """
-    import torch
+    networks: list[Mixing]
+    candidates: Candidates
+    """Of the line width that the networks were trained with."""
+    factors: NDArray[np.float32] | None = None
+    """Of each channel; None: 1."""
 
-    spectra = counts.reshape(-1, counts.shape[-1]).astype(np.float32)
-    result = np.empty_like(spectra)
-    with torch.inference_mode():
-        for start in range(0, len(spectra), BATCH):
-            batch = torch.from_numpy(spectra[start : start + BATCH]).to(candidates.device)
-            smooth = candidates(batch)
-            guess = torch.stack([network(smooth) for network in networks]).mean(dim=0)
-            # A spectrum's own total is the best estimate of its total.
-            guess = guess * (batch.sum(1, keepdim=True) / guess.sum(1, keepdim=True))
-            result[start : start + BATCH] = guess.cpu().numpy()
-    return result.reshape(counts.shape)
+    @classmethod
+    def of(
+        cls, networks: list[Mixing], candidates: Candidates, source: Source, seed: int
+    ) -> Predictor:
+        """Make the predictor of these counts."""
+        from .sum_spectrum import channel_factors
+
+        spectra = _gather_sums(source, sample_pixels(source.shape, SUMMED_PIXELS, seed))
+        predicted = cls(networks, candidates)(spectra[None])[0]
+        counted, guessed = (part.sum(axis=0, dtype=np.float64) for part in (spectra, predicted))
+        factors = channel_factors(counted, guessed, candidates.width, source.unit)
+        return cls(networks, candidates, factors)
+
+    def __call__(self, counts: Counts) -> NDArray[np.float32]:
+        """Return expected counts, each spectrum's total kept.
+
+        Counts and result have the shape (rows, x, energy) and the same exposure.
+        """
+        import torch
+
+        spectra = counts.reshape(-1, counts.shape[-1]).astype(np.float32)
+        result = np.empty_like(spectra)
+        with torch.inference_mode():
+            for start in range(0, len(spectra), BATCH):
+                batch = torch.from_numpy(spectra[start : start + BATCH]).to(self.candidates.device)
+                smooth = self.candidates(batch)
+                guess = torch.stack([network(smooth) for network in self.networks]).mean(dim=0)
+                result[start : start + BATCH] = guess.cpu().numpy()
+        if self.factors is not None:
+            result *= self.factors
+        # A spectrum's own total is the best estimate of its total.
+        result *= spectra.sum(axis=1, keepdims=True) / result.sum(axis=1, keepdims=True)
+        return result.reshape(counts.shape)

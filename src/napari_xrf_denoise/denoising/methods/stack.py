@@ -9,7 +9,7 @@ they were counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
-from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
@@ -27,7 +26,7 @@ from napari_xrf_denoise.denoising.quality.dose_gain import (
     cross_score,
     spare,
 )
-from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
+from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 from .components.component_images import TILE, Scores
@@ -67,9 +66,8 @@ class Fit:
     """Number of hot spots that were kept."""
     places: int
     """Number of larger places in which lost or added counts were put right."""
-    errors: tuple[float, float]
-    """Held-out squared errors of the networks, as the members of a mean, and of the projection
-    alone, summed over members."""
+    guesses: list[FactoredCounts]
+    """Predictions without each fold, scaled to all counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +79,6 @@ class _Learned:
     """All spectra that the detector can resolve."""
     members: tuple[Tensors, ...]
     losses: dict[str, list[float]]
-    errors: Matrix
-    """As in `Fit`, but of single networks."""
-    seen: float
-    """Share of the map that they learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +103,9 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
     """Learn from a map, denoise it, and score the result."""
     learned = _learn(job, watch.part(0, 0.75))
     predicted = _predict(job, learned, watch.part(0.75, 0.92))
-    score, errors = None, learned.errors
+    score = None
     if job.folds:
         score = _estimate_gain(job, learned, predicted, watch.part(0.92, 1))
-        seen = len(learned.members) * learned.seen
-        errors = errors - [seen * float(score.spared.sum()) / job.source.unit**2, 0]
     return Fit(
         learned.members,
         predicted.counts[0],
@@ -122,7 +114,7 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
         score,
         len(predicted.spots),
         predicted.places,
-        (float(errors[0]), float(errors[1])),
+        predicted.counts[1 : job.folds + 1],
     )
 
 
@@ -169,8 +161,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
         for index, own in enumerate(trained, start=1)
         for name, values in own.losses.items()
     }
-    errors = np.sum([own.errors for own in trained], axis=0)
-    return _Learned(subspaces, resolved, tuple(members), losses, errors, seen)
+    return _Learned(subspaces, resolved, tuple(members), losses)
 
 
 def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
@@ -276,21 +267,19 @@ def score_stack(
 
     The other arguments are those of `cross_score`.
     """
-    folds = partition.folds(len(guesses))
-    shares = [float(partition.shares[fold].sum()) for fold in folds]
-    unit = partition.source.unit
+    held_out = held_out_of(partition, guesses)
+    return cross_score(held_out, watch, windows=windows, fewer=fewer, resolved=resolved)
 
-    def parts() -> Iterator[tuple[slice, list[Counts]]]:
-        for rows, band in partition.bands():
-            held = [band.dense(fold) for fold in folds]
-            yield rows, held if unit == 1 else [part * np.float32(unit) for part in held]
 
+def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -> HeldOut:
+    """Return the folds with the predictions that were made without them, given at the full rate."""
+    number = len(guesses)
+    shares = partition.fold_shares(number)
     predictions = [
         lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
         for guess, share in zip(guesses, shares, strict=True)
     ]
-    held_out = HeldOut(partition.source, parts(), shares, predictions)
-    return cross_score(held_out, watch, windows=windows, fewer=fewer, resolved=resolved)
+    return HeldOut(partition.source, partition.fold_bands(number), shares, predictions)
 
 
 def _training_tiles(

@@ -30,6 +30,12 @@ Predict = Callable[[Counts, slice], NDArray[np.float32]]
 """Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
 expected in the same exposure."""
 
+
+def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
+
+
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
 TRAINED = 1.5
@@ -249,7 +255,7 @@ class _Side:
         part = self._held[index]
         self._departure += _departure(guess, part, self._whole, share)
         if fewer is not None:
-            self._gap += _gap(fewer, guess, part, share)
+            self._gap += gap(fewer, guess, part, share)
 
     def finish(self) -> None:
         """Add everything to the tally."""
@@ -333,7 +339,7 @@ def _departure(guess: Counts, part: Counts, whole: Counts, share: float) -> NDAr
     return np.asarray(distance.sum(axis=(0, 1), dtype=np.float64))
 
 
-def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
+def gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
     """Return by how much another prediction is further from the truth, and how far from this one.
 
     Both squared and summed over pixels: shape (2, channels). Written as `_departure` is.

@@ -63,9 +63,6 @@ class Trained:
     weights: Weights
     losses: Losses
     """``"training"`` and ``"held-out"``: squared error of a score at each check."""
-    errors: tuple[float, float]
-    """Squared error of counts against those held out, of the network and of the projection of all
-    counts on the subspace; NaN where none were held out."""
 
 
 def input_size(parts: list[int]) -> int:
@@ -118,9 +115,9 @@ def train_network(
             figures[f"held-out, network {member + 1}"] = losses["held-out"][-1]
             figures[f"dose gain, network {member + 1}"] = judge.gain(guess, training.raw_error)
         watch.step("training", done, figures, partial(show, guess[0].cpu().numpy()))
-    errors = judge.finish(network.eval(), settings.thinnings)
+    judge.finish(network.eval(), settings.thinnings)
     weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-    return Trained(weights, losses, errors)
+    return Trained(weights, losses)
 
 
 def divide(parts: list[int]) -> tuple[list[int], list[int]]:
@@ -241,14 +238,10 @@ class _Judge:
         return raw_error / error if error > 0 else float("nan")
 
     @torch.inference_mode()
-    def finish(self, network: ComponentNetwork, thinnings: int) -> tuple[float, float]:
-        """Tell a network what it leaves, and return the squared errors of it and the projection.
-
-        In counts. The projection of all of them has less noise than that of the parts that were
-        learned from, while a network was trained for those.
-        """
+    def finish(self, network: ComponentNetwork, thinnings: int) -> None:
+        """Tell a network what it leaves."""
         if not self.is_there:
-            return float("nan"), float("nan")
+            return
         guess = self.predict(network, thinnings)
         whole = [_full(tile, self._share, self._learned) for tile in self._images]
         left, unseen = (
@@ -256,12 +249,6 @@ class _Judge:
             for images in (whole, self._unseen)
         )
         measure_leftovers(network, left, unseen, self._exposure, self._unseen_exposure)
-        guess = [
-            with_leftovers(network, one, other, self._exposure)
-            for one, other in zip(guess, whole, strict=True)
-        ]
-        projected = self._projection - self._noise * (1 / self._exposure - 1)
-        return self._from_unseen(guess), projected
 
     def _from_unseen(self, guess: list[torch.Tensor]) -> float:
         pairs = zip(guess, self._unseen, strict=True)

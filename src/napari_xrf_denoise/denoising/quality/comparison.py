@@ -1,0 +1,78 @@
+"""Whether PCA is nearer to the truth than a result: squared errors by the same held-out counts.
+
+The squares of the counts, which are most of the noise of a dose gain, are the same for both. What
+is left is the noise of the held-out counts times the difference of the predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_xrf_denoise.core.progress import Watch
+
+from .dose_gain import TRAINED, DoseGainEstimate, Fewer, HeldOut, Predict, gap
+
+
+@dataclass(frozen=True)
+class Lead:
+    """By how much PCA is nearer to the truth than a result."""
+
+    less: float
+    """Squared error of the result less that of PCA, over that of the raw counts."""
+    error: float
+    """Standard error of this."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether PCA leads by more than one standard error.
+
+        A wrong choice costs as much as the difference, whichever it is: the limit need not be far.
+        But results that are about equal should be of the method that was planned.
+        """
+        return self.less > self.error
+
+    def __str__(self) -> str:
+        side = "lower" if self.less > 0 else "higher"
+        return (
+            f"the squared error of PCA is {side} by {abs(self.less):.1%} ± {self.error:.1%} of "
+            "that of the raw counts"
+        )
+
+
+def compare(
+    held_out: HeldOut,
+    score: DoseGainEstimate,
+    rival: Sequence[Predict],
+    fewer: Fewer | None,
+    watch: Watch,
+) -> Lead:
+    """Compare the results of all counts, given the predictions without each part.
+
+    `held_out` and `score` are those of the result, `rival` the other predictions, and `fewer` those
+    from which it is known how the error of the rival falls with the dose.
+    """
+    height, across, size = held_out.source.shape
+    steps, falls = np.zeros((2, 2, size))
+    lever = 0.0 if fewer is None else fewer.lever
+    for rows, held in held_out.parts:
+        watch.step("comparing with PCA", rows.start / height)
+        whole = np.sum(held, axis=0)
+        for index, (part, share) in enumerate(zip(held, held_out.shares, strict=True)):
+            guess, other = (
+                predictions[index](whole - part, rows) * np.float32(1 / (1 - share))
+                for predictions in (held_out.predictions, rival)
+            )
+            steps += gap(guess, other, part, share)
+            if fewer is not None:
+                falls += gap(fewer.predictions[index](rows), other, part, share)
+    number = len(held_out.shares)
+    less, fall = (float(part[0].sum()) / number for part in (steps, lever * falls))
+    if fewer is not None:
+        fall = float(np.clip(fall, 0, (1 - fewer.shares[1]) * max(score.error.sum() - less, 0)))
+    distance = (steps[1] + lever**2 * falls[1]) / number
+    variance = 8 * TRAINED * float((distance * score.raw_error).sum()) / (height * across)
+    raw = float(score.raw_error.sum())
+    return Lead((less - float(score.spared.sum()) + fall) / raw, variance**0.5 / raw)
