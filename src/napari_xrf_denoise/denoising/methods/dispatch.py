@@ -15,6 +15,7 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.pairs import (
     FOLD_STREAM,
@@ -41,6 +42,7 @@ from napari_xrf_denoise.denoising.settings import (
 
 from . import pca, spectrum, stack, tutorial
 from .stack_members import StackJob, load_member, partition_of
+from .uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +109,8 @@ class Fitted:
     """The result (1, y, x, energy) of all repeats together, where it came with the fit."""
     worse_than_pca: bool = False
     """Whether held-out counts prefer the components alone."""
+    uncertainty: Uncertainty | None = None
+    """Of the result of all repeats together, where the method knows it."""
 
 
 def fit_best(job: Job, settings: Settings, watch: Watch, *, insist: bool = False) -> Fitted:
@@ -142,26 +146,32 @@ def fit(job: Job, settings: Settings, watch: Watch) -> Fitted:
 def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> Fitted:
     _check_pixels(source, "pca")
     folds = possible_folds(source, settings.folds, 1)
-    watches = watch.parts(folds + 3)
+    watches = watch.parts(folds + 4)
     rank = settings.rank or pca.find_rank(source, settings, watches[0])
     rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
     factors = pca.fit_pca(source, settings, rank, watches[1])
-    score = None
+    score, uncertainty = None, None
     if folds:
         rests = [source.without(part, folds, settings.seed, FOLD_STREAM) for part in range(folds)]
         fits = [
             pca.fit_pca(rest, settings, rank, own)
-            for rest, own in zip(rests, watches[2:-1], strict=True)
+            for rest, own in zip(rests, watches[2:-2], strict=True)
         ]
         predictions = [_wherever(partial(pca.predict_pca, own)) for own in fits]
         held_out = HeldOut.of(source, settings.seed, predictions)
-        score = cross_score(held_out, watches[-1], windows=job.found.windows)
+        score = cross_score(held_out, watches[-2], windows=job.found.windows)
+        if score.products is not None:
+            scatter = pca.pca_scatter(factors, source, folds, settings.seed, watches[-1])
+            spots = np.zeros(source.shape[:2], bool)
+            sums = score.products.of_all(1 - 1 / folds)
+            uncertainty = uncertainty_of(sums, scatter, spots, job.found)
     return Fitted(
         settings,
         (factors,),
         choices={"rank": rank},
         score=score,
         measured_by=measured_by(source, folds),
+        uncertainty=uncertainty,
     )
 
 
@@ -222,6 +232,7 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         measured_by=measured_by(source, folds),
         counts=fit.counts,
         worse_than_pca=network > projection,
+        uncertainty=fit.uncertainty,
     )
 
 

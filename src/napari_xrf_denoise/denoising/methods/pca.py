@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.pairs import RANK_STREAM, Counts, Source
+from napari_xrf_denoise.core.uncertainty import Scatter
+from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, RANK_STREAM, Counts, Source
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.denoising.subspace import leading_vectors, weights
 
@@ -78,6 +79,19 @@ def predict_pca(factors: Factors, counts: Counts) -> NDArray[np.float32]:
     total, found = (part.sum(axis=1, keepdims=True) for part in (raw, spectra))
     spectra *= np.divide(total, found, out=np.zeros_like(found), where=found > 0)
     return spectra.reshape(counts.shape)
+
+
+def pca_scatter(factors: Factors, source: Source, folds: int, seed: int, watch: Watch) -> Scatter:
+    """Return how the projections of single parts of the counts depart from their mean."""
+    height, width, _ = source.shape
+    rank = factors["analysis"].shape[1]
+    images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
+    for rows, parts in source.parts(folds, seed, FOLD_STREAM):
+        watch.step("measuring the scatter", rows.start / height)
+        scores = np.stack([_spectra(part) @ factors["analysis"] for part in parts])
+        for image, score in zip(images, scores - scores.mean(axis=0), strict=True):
+            image[rows] = score.reshape(-1, width, rank)
+    return Scatter.of(images, [factors["synthesis"]] * folds)
 
 
 def _spectra(counts: Counts) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Counts
 from napari_xrf_denoise.denoising.quality.dose_gain import (
@@ -41,6 +42,7 @@ from .stack_members import (
     member_of,
     subspace_of,
 )
+from .uncertainty import of_mean, uncertainty_of
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -67,6 +69,8 @@ class Fit:
     errors: tuple[float, float]
     """Held-out squared errors of the networks, as the members of a mean, and of the projection
     alone, summed over members."""
+    uncertainty: Uncertainty | None
+    """Of the result, where photons were held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +102,20 @@ class _Predicted:
     """The result, the prediction without each fold, and that from few parts."""
     spots: NDArray[np.intp]
     """Pixels of the result, flat, whose lines are as they were counted."""
+    scatter: Scatter | None
+    """Of predictions from few parts about those without each fold."""
 
 
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
     """Learn from a map, denoise it, and score the result."""
     learned = _learn(job, watch.part(0, 0.75))
     predicted = _predict(job, learned, watch.part(0.75, 0.92))
-    score, errors = None, learned.errors
+    score, errors, uncertainty = None, learned.errors, None
     if job.folds:
         score = _estimate_gain(job, learned, predicted, watch.part(0.92, 1))
         seen = len(learned.members) * learned.seen
         errors = errors - [seen * float(score.spared.sum()) / job.source.unit**2, 0]
+        uncertainty = _uncertainty(job, learned, predicted, score)
     return Fit(
         learned.members,
         predicted.counts[0],
@@ -117,6 +124,7 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
         score,
         len(predicted.spots),
         (float(errors[0]), float(errors[1])),
+        uncertainty,
     )
 
 
@@ -186,7 +194,8 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     spots = _find_spots(job, groups, factors, watch.part(0.6, 1))
     total = _total(job)
     counts = [_counts(own, spot, total) for own, spot in zip(factors, spots, strict=True)]
-    return _Predicted(size, whole, few, counts, spots[0].places)
+    scatter = _scatter(held_out, learned.subspaces) if rests else None
+    return _Predicted(size, whole, few, counts, spots[0].places, scatter)
 
 
 def _estimate_gain(
@@ -207,6 +216,18 @@ def _estimate_gain(
         fewer=fewer if used[0] < used[1] else None,
     )
     return spare(score, member_bands(job.source, predicted.whole, subspaces, predicted.spots))
+
+
+def _uncertainty(
+    job: StackJob, learned: _Learned, predicted: _Predicted, score: DoseGainEstimate
+) -> Uncertainty | None:
+    """Return the uncertainty of the result, where photons were held out."""
+    if score.products is None or predicted.scatter is None:
+        return None
+    spots = predicted.counts[0].own_spectra
+    spectra = [subspace.synthesis for subspace in learned.subspaces]
+    sums = of_mean(score.products, predicted.whole, spectra, spots)
+    return uncertainty_of(sums, predicted.scatter, spots, job.found)
 
 
 def predict_stack(
@@ -268,7 +289,8 @@ def score_stack(
         lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
         for guess, share in zip(guesses, shares, strict=True)
     ]
-    held_out = HeldOut(partition.source, parts(), shares, predictions)
+    spots = np.any([guess.own_spectra for guess in guesses], axis=0)
+    held_out = HeldOut(partition.source, parts(), shares, predictions, spots)
     return cross_score(held_out, watch, windows=windows, fewer=fewer, resolved=resolved)
 
 
@@ -325,6 +347,13 @@ def _mean_factors(images: Sequence[Scores], subspaces: Sequence[Subspace]) -> _F
     """Return scores and spectra whose product is the mean of the members' predictions."""
     scores = np.concatenate(images, axis=2) / np.float32(len(images))
     return scores, np.concatenate([subspace.synthesis for subspace in subspaces])
+
+
+def _scatter(held_out: Sequence[Scores], subspaces: Sequence[Subspace]) -> Scatter:
+    """Return by how much the second half of the predictions differs from the first."""
+    number = len(subspaces)
+    steps = [few - rest for rest, few in zip(held_out[:number], held_out[number:], strict=True)]
+    return Scatter.of(steps, [subspace.synthesis for subspace in subspaces])
 
 
 def _find_spots(

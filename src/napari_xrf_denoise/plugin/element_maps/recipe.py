@@ -83,10 +83,11 @@ class MapRecipe:
         self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
     ) -> NDArray[np.float32]:
         """Return the map, shape (y, x); errors are those of `element_map` and `window_map`."""
-        how: dict[str, Any] = {"background": self.background, "should_stop": should_stop}
+        below = self.background
         if self.element:
-            return element_map(image, self.element, self.line, **how)
-        return window_map(image, self.low, self.high, **how)
+            element, line = self.element, self.line
+            return element_map(image, element, line, background=below, should_stop=should_stop)
+        return window_map(image, self.low, self.high, background=below, should_stop=should_stop)
 
     def record(self, axis: EnergyAxis) -> dict[str, Any]:
         """Return the recipe, and the window that it means on this axis, in plain values."""
