@@ -40,8 +40,6 @@ class MeanErrors:
     """Of independent blocks."""
     mean: Floats
     """Expected counts in each channel of a pixel, (energy,)."""
-    size: int
-    """Number of pixels of the map."""
     scatter: Floats
     """Mean products of the pieces' scatter, (pieces, pieces)."""
 
@@ -52,9 +50,10 @@ class MeanErrors:
         """
         known = self._known(weights, scatter)
         raw = np.log(self._raw(weights))
-        # The sum of all pixels is as uncertain as their counts are.
-        at = np.log([*self.pixels, max(self.size, self.pixels[-1] + 1)])
-        logs = np.stack([*np.log(known), raw])
+        # Sums over areas larger than a network sees at once are as uncertain as their counts are,
+        # or more, where signal is lost.
+        at = np.log([*self.pixels, 4 * self.pixels[-1]])
+        logs = np.stack([*np.log(known), np.maximum(raw, np.log(known[-1]))])
         return np.exp([np.interp(np.log(pixels), at, column) for column in logs.T])
 
     def _known(self, weights: Floats, scatter: Floats) -> Floats:

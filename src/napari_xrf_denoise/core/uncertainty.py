@@ -69,6 +69,20 @@ class Scatter:
             total += (pixels * share[rows][used, None].astype(np.float32)).T @ pixels
         return total.astype(np.float32)
 
+    def about(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return mean products of the images in and about the pixels of a mask (y, x)."""
+        from scipy.ndimage import gaussian_filter
+
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return np.zeros_like(self.products)
+        reach = int(4 * SMOOTHING)
+        near = tuple(
+            slice(max(0, int(own[0]) - reach), int(own[-1]) + reach + 1) for own in (rows, columns)
+        )
+        share = gaussian_filter(mask[near].astype(np.float64), SMOOTHING, mode="nearest")
+        return self.cut(*near).sums(share / share.sum())
+
     def squares(self, products: NDArray[np.float32], weights: Floats) -> Floats:
         """Return mean squares (n,) of weighted sums (n, energy) of channels, of such products."""
         columns = self.spectra @ weights.T
@@ -161,16 +175,20 @@ class Uncertainty:
         `weights` (n, energy) belong to the channels; `expected` (n,) are the result's counts in the
         mask with squared weights, `in_spots` (n,) those of its spots.
         """
-        from scipy.ndimage import gaussian_filter
-
-        every, pixels = self._every(weights), int(mask.sum())
-        share = gaussian_filter(mask.astype(np.float64), SMOOTHING, mode="nearest") / max(1, pixels)
+        every, pixels = self._every(weights), max(1, int(mask.sum()))
         scatter = self.scatter.squares(self.scatter.products, every)
-        own = self.scatter.squares(self.scatter.sums(share), every)
-        counts = np.maximum(expected, 0) / self.scale / max(1, pixels)
+        own = self.scatter.squares(self.scatter.about(mask), every)
+        counts = np.maximum(expected, 0) / self.scale / pixels
         each = self.mean.per_pixel(every, pixels, scatter) / 2
         each = each * (_ratio(own, scatter) + _ratio(counts, self._raw(every)))
+        # Single lines that were kept are as uncertain as their counts.
         return np.asarray(pixels * each * self.scale**2 + in_spots * self.scale)
+
+    def middles(self, channels: int) -> NDArray[np.intp]:
+        """Return the middle channel of each piece of the spectrum that an image has."""
+        edges = self.mean.edges
+        middles = (edges[:-1] + edges[1:] - 1) // 2 - self.first
+        return np.unique(np.clip(middles, 0, channels - 1))
 
     def cut(self, y: slice, x: slice, energy: slice) -> Uncertainty:
         """Return that of a part of the image."""

@@ -58,3 +58,35 @@ def pixel_deviation(
     counts = np.divide(squares, square, out=np.zeros_like(squares), where=square > 0)
     variance = image.uncertainty.pixel_variance(weights, counts)
     return np.asarray(np.sqrt(square * variance), np.float32)
+
+
+def sum_deviation(
+    image: SpectrumImage, mask: NDArray[np.bool_], weights: Floats, total: Floats
+) -> Floats:
+    """Return the standard deviation of weighted sums over the pixels of a mask, (n,).
+
+    `weights` (n, energy) belong to the channels, `total` (energy,) are the counts in the mask,
+    repeats combined, of a result that carries its uncertainty.
+    """
+    assert image.uncertainty is not None
+    squares = weights**2
+    in_spots = np.zeros(len(weights))
+    spots = image.uncertainty.spots & mask
+    if spots.any():
+        rows = [np.asarray(image.counts[0, y, x], np.float64) for y, x in np.argwhere(spots)]
+        in_spots = squares @ np.sum(rows, axis=0)
+    return np.sqrt(image.uncertainty.sum_variance(weights, mask, squares @ total, in_spots))
+
+
+def spectrum_deviation(image: SpectrumImage, mask: NDArray[np.bool_], total: Floats) -> Floats:
+    """Return the standard deviation of each channel of a sum over the pixels of a mask, (energy,).
+
+    Arguments are those of `sum_deviation`. Errors change as slowly along the spectrum as its lines
+    are wide, so that they are computed in the middle of each piece of half a line.
+    """
+    assert image.uncertainty is not None
+    places = image.uncertainty.middles(image.energy.size)
+    weights = np.zeros((places.size, image.energy.size))
+    weights[np.arange(places.size), places] = 1
+    known = sum_deviation(image, mask, weights, total)
+    return np.interp(np.arange(image.energy.size), places, known)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.mean_errors import MeanErrors
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
-from napari_xrf_denoise.denoising.quality.error_products import STRIP, ErrorSums, block_sums
+from napari_xrf_denoise.denoising.quality.error_products import BLOCKS, ErrorSums, block_sums
 
 Images = Sequence[NDArray[np.float32]]
 Spectra = Sequence[NDArray[np.float32]]
@@ -31,7 +31,6 @@ def uncertainty_of(
         sums.products.astype(np.float32),
         tuple(sums.numbers),
         found.spectrum / spots.size,
-        spots.size,
         scatter.pieces(sums.edges),
     )
     return Uncertainty(mean, scatter, spots)
@@ -61,8 +60,8 @@ def _products(images: Images, spots: NDArray[np.bool_], side: int) -> NDArray[np
     """Return mean products of sums over blocks of images, (components, components)."""
     rank = sum(image.shape[2] for image in images)
     total, blocks = np.zeros((rank, rank)), 0
-    for start in range(0, len(spots), STRIP):
-        rows = slice(start, start + STRIP)
+    for start in range(0, len(spots), BLOCKS[-1]):
+        rows = slice(start, start + BLOCKS[-1])
         strip = np.concatenate([image[rows] for image in images], axis=2)
         strip[spots[rows]] = 0
         sums = block_sums(strip[None], side)[0]

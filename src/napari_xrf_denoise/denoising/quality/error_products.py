@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-BLOCKS = (1, 2, 4, 8)
+BLOCKS = (1, 2, 4, 8, 16, 32)
 """Sides of the blocks, in pixels."""
-STRIP = BLOCKS[-1]
-"""Rows that are looked at together."""
+STRIP = 8
+"""Rows that are kept whole; larger blocks are added up from their blocks."""
+FEWEST = 4
+"""Blocks that tell anything."""
 MOST_PIXELS = 2**16
 """About so many pixels are looked at; more would add little to what they tell."""
 
@@ -73,9 +75,9 @@ class ErrorProducts:
         self._products = np.zeros((len(BLOCKS), pieces, pieces))
         self._numbers = np.zeros(len(BLOCKS))
         self._waiting: list[Image] = []
+        self._strips: list[Image] = []
         self._rows = 0
-        strips = max(1, shape[0] // STRIP)
-        self._every = max(1, strips * STRIP * shape[1] // MOST_PIXELS)
+        self._every = max(1, shape[0] * shape[1] // MOST_PIXELS)
 
     def add(self, held: Sequence[Image], guesses: Sequence[Image], fewer: Sequence[Image]) -> None:
         """Add a band: counts of each part, predictions of all without it, and from fewer counts.
@@ -95,18 +97,29 @@ class ErrorProducts:
                 self._waiting = []
 
     def _is_used(self, row: int) -> bool:
-        return row // STRIP % self._every == 0
+        return row // BLOCKS[-1] % self._every == 0
 
     def _add_strip(self, strip: Image) -> None:
-        for block, side in enumerate(BLOCKS):
-            if strip.shape[1] < side or strip.shape[2] < side:
-                continue
-            sums = block_sums(strip, side)
-            self._numbers[block] += sums.shape[1]
-            self._add_blocks(block, sums, side**2)
+        """Add rows (kinds, rows, x, pieces), and what they complete."""
+        self._add_sides(strip, [side for side in BLOCKS if side <= STRIP], 1)
+        if strip.shape[1] == STRIP:
+            kinds, _, width, pieces = strip.shape
+            self._strips.append(block_sums(strip, STRIP).reshape(kinds, width // STRIP, pieces))
+        if len(self._strips) == BLOCKS[-1] // STRIP:
+            larger = np.stack(self._strips, axis=1)
+            self._add_sides(larger, [side for side in BLOCKS if side > STRIP], STRIP)
+            self._strips = []
 
-    def _add_blocks(self, block: int, sums: Image, pixels: int) -> None:
+    def _add_sides(self, rows: Image, sides: Sequence[int], unit: int) -> None:
+        """Add blocks of these sides, given sums over smaller ones of a side `unit`."""
+        for side in sides:
+            sums = block_sums(rows, side // unit)
+            self._numbers[BLOCKS.index(side)] += sums.shape[1]
+            self._add_blocks(BLOCKS.index(side), sums)
+
+    def _add_blocks(self, block: int, sums: Image) -> None:
         """Add sums over blocks, (kinds, blocks, pieces)."""
+        pixels = BLOCKS[block] ** 2
         parts = len(self._shares)
         held, guesses, fewer = sums[:parts], sums[parts : 2 * parts], sums[2 * parts :]
         whole = held.sum(axis=0)
@@ -127,9 +140,9 @@ class ErrorProducts:
 
     def finish(self) -> ErrorSums | None:
         """Return the mean products, or None where no block was whole."""
-        if not self._numbers[0]:
+        known = np.flatnonzero(self._numbers >= FEWEST)
+        if not known.size:
             return None
-        known = np.flatnonzero(self._numbers)
         numbers = self._numbers[known]
         return ErrorSums(
             self._edges,
