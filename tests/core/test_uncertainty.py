@@ -3,6 +3,7 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.processing.element_maps import element_map
+from napari_xrf_denoise.processing.spectra import spectrum
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 NORMAL = 1.645
@@ -35,6 +36,23 @@ def test_intervals_hold_the_true_counts_nine_times_in_ten(denoised):
         covered["bright"].append(within.ravel()[order[-third:]].mean())
     for kind, shares in covered.items():
         assert 0.85 < np.mean(shares) < 0.97, (kind, shares)
+
+
+@pytest.mark.parametrize("side", [3, 8, 12])
+def test_errors_of_sums_over_squares_are_as_large_as_told(denoised, side):
+    result, truth = denoised
+    found, expected = [], []
+    for y in range(0, 48 - side + 1, side):
+        for x in range(0, 48 - side + 1, side):
+            mask = np.zeros((48, 48), bool)
+            mask[y : y + side, x : x + side] = True
+            counts, deviation = spectrum(result, mask=mask, error=True)
+            found.append((counts - spectrum(truth, mask=mask)) ** 2)
+            expected.append(deviation**2)
+    # Between 4 and 8 keV are the lines of many elements.
+    lines = result.energy.channels(4.0, 8.0)
+    told, true = (np.sqrt(np.mean(own, axis=0))[lines].mean() for own in (expected, found))
+    assert 0.75 < told / true < 1.33
 
 
 def test_a_part_of_a_map_has_the_errors_of_the_map(denoised):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise import DataError, EnergyAxis, SpectrumImage
+from napari_xrf_denoise import DataError, EnergyAxis, SettingsError, SpectrumImage
 from napari_xrf_denoise.processing.element_maps import element_map, window_map
+from napari_xrf_denoise.processing.spectra import spectrum
 
 AXIS = EnergyAxis(0.0, 0.02, 512)
 
@@ -40,9 +41,24 @@ def test_values_that_are_no_photons_have_no_known_error():
         element_map(image, "Fe", error=True)
 
 
+def test_the_error_of_a_spectrum_of_photons_is_that_of_their_number():
+    image = photons(2.0)
+    counts, deviation = spectrum(image, "mean", error=True)
+    # 400 pixels of 3 scans each, of one rate.
+    assert deviation.mean() == pytest.approx(np.sqrt(2.0 / 1200), rel=0.05)
+    assert (counts - 2.0).std() == pytest.approx(deviation.mean(), rel=0.1)
+
+
+def test_the_error_of_maxima_is_not_known():
+    with pytest.raises(SettingsError, match="maxima"):
+        spectrum(photons(1.0, (1, 4, 4, 512)), "max", error=True)
+
+
 def test_a_result_without_uncertainty_is_refused():
     image, _ = xrf.simulate_map(shape=(12, 12), n_channels=256, seed=1)
     result = xrf.denoise(image, method="pca", folds=2).image
     old = result.replace(uncertainty=None)
     with pytest.raises(DataError, match="carries no uncertainty"):
         element_map(old, "Fe", error=True)
+    with pytest.raises(DataError, match="carries no uncertainty"):
+        spectrum(old, error=True)

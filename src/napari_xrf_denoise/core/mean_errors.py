@@ -16,6 +16,8 @@ FACTORS = np.geomspace(1 / 8, 16, 15)
 """Ratios of a squared error to what it is compared with that are tried."""
 POWERS = np.linspace(0, 1, 6)
 """Powers of the scatter in what a squared error is compared with that are tried."""
+LARGE = 32**2
+"""Pixels of a sum that is as uncertain as its counts, or more: networks see fewer at once."""
 FEWEST = 1e-3
 """Share of the mean counts of a window below which one is not asked about factors."""
 
@@ -40,43 +42,40 @@ class MeanErrors:
     """Of independent blocks."""
     mean: Floats
     """Expected counts in each channel of a pixel, (energy,)."""
-    scatter: Floats
-    """Mean products of the pieces' scatter, (pieces, pieces)."""
+    scatter: NDArray[np.float32]
+    """Mean products of the scatter of predictions, as `squares`."""
 
-    def per_pixel(self, weights: Floats, pixels: int, scatter: Floats) -> Floats:
-        """Return the squared errors of weighted sums (n, energy) over some pixels, per pixel.
-
-        `scatter` (n,) is that of the same sums in one pixel.
-        """
-        known = self._known(weights, scatter)
+    def per_pixel(self, weights: Floats, pixels: int) -> Floats:
+        """Return the squared errors of weighted sums (n, energy) over some pixels, per pixel."""
+        known = self._known(weights)
         raw = np.log(self._raw(weights))
-        # Sums over areas larger than a network sees at once are as uncertain as their counts are,
-        # or more, where signal is lost.
         at = np.log([*self.pixels, 4 * self.pixels[-1]])
         logs = np.stack([*np.log(known), np.maximum(raw, np.log(known[-1]))])
         return np.exp([np.interp(np.log(pixels), at, column) for column in logs.T])
 
-    def _known(self, weights: Floats, scatter: Floats) -> Floats:
+    def _known(self, weights: Floats) -> Floats:
         """Return squared errors per pixel for each size of blocks, (blocks, n).
 
         Those of large blocks are known best. Each is drawn to what the next larger one and the
         scatter let expect, the largest to the noise of the counts.
         """
         known: list[Floats] = []
-        expected = self._raw(weights)
+        expected, pieces = self._raw(weights), self._in_pieces(weights)
         for block, prior in zip(reversed(range(len(self.pixels))), self._priors, strict=True):
-            choice = _choices(expected, scatter)[prior.choice]
+            choice = _choices(expected, _forms(self.scatter[block], pieces))[prior.choice]
             expected = shrink(self._estimates(weights, block), choice, prior.spread)
+            if self.pixels[block] >= LARGE:
+                expected = np.maximum(expected, self._raw(weights))
             known.append(expected)
         return np.stack(known[::-1])
 
     def _estimates(self, weights: Floats, block: int) -> Estimates:
         means, squares = self._in_pieces(weights), self._in_pieces(weights**2)
-        value = np.einsum("nh,hk,nk->n", means, self.squares[block], means)
-        counts = np.einsum("nh,hk,nk->n", squares, self.products[block], squares)
-        # Of estimates of λ², and of the error times the noise of the counts (docs/score.md).
+        value = _forms(self.squares[block], means)
+        counts = _forms(self.products[block], squares)
+        # Of estimates of λ², and of a given error times the noise of the counts (docs/score.md).
         number = self.numbers[block]
-        return Estimates(value, 2 * counts / number, 8 * self._raw(weights) / number)
+        return Estimates(value, 2 * counts / number, 4 * self._raw(weights) / number)
 
     def _raw(self, weights: Floats) -> Floats:
         """Return the squared errors of the raw counts."""
@@ -92,11 +91,11 @@ class MeanErrors:
         raw = windows @ self.mean
         windows, raw = windows[raw > FEWEST * raw.mean()], raw[raw > FEWEST * raw.mean()]
         pieces = self._in_pieces(windows)
-        scatter = np.einsum("nh,hk,nk->n", pieces, self.scatter, pieces)
         found: list[Prior] = []
         expected = self._raw(windows)
         for block in reversed(range(len(self.pixels))):
-            choices, estimates = _choices(expected, scatter), self._estimates(windows, block)
+            estimates = self._estimates(windows, block)
+            choices = _choices(expected, _forms(self.scatter[block], pieces))
             found.append(find_prior(estimates, choices))
             expected = shrink(estimates, choices[found[-1].choice], found[-1].spread)
         return tuple(found)
@@ -104,6 +103,11 @@ class MeanErrors:
     def _in_pieces(self, weights: Floats) -> Floats:
         """Return the mean weight (n, pieces) of the channels of each piece."""
         return np.add.reduceat(weights, self.edges[:-1], axis=1) / np.diff(self.edges)
+
+
+def _forms(products: NDArray[np.floating], weights: Floats) -> Floats:
+    """Return the quadratic form of products of pieces for each row of weights (n, pieces)."""
+    return np.asarray(((weights @ products) * weights).sum(axis=1))
 
 
 def _choices(larger: Floats, scatter: Floats) -> Floats:

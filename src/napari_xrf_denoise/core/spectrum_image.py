@@ -83,7 +83,7 @@ class SpectrumImage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     scalers: Mapping[str, Any] = field(default_factory=dict)
     repeat_energies: tuple[EnergyAxis, ...] | None = None
-    uncertainty: Uncertainty | None = None
+    uncertainty: Uncertainty | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         counts = self.counts if is_lazy(self.counts) else readonly(self.counts, self.name)

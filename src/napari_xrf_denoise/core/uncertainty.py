@@ -86,12 +86,7 @@ class Scatter:
     def squares(self, products: NDArray[np.float32], weights: Floats) -> Floats:
         """Return mean squares (n,) of weighted sums (n, energy) of channels, of such products."""
         columns = self.spectra @ weights.T
-        return np.asarray(np.einsum("rn,rs,sn->n", columns, self._own(products), columns))
-
-    def pieces(self, edges: NDArray[np.int64]) -> Floats:
-        """Return mean products of the sums over pieces of the spectrum, (pieces, pieces)."""
-        columns = np.add.reduceat(self.spectra, edges[:-1], axis=1).astype(np.float64)
-        return np.asarray(columns.T @ self._own(self.products) @ columns)
+        return np.asarray(((self._own(products) @ columns) * columns).sum(axis=0))
 
     def map(self, weights: Floats) -> Floats:
         """Return the mean square of a weighted sum (energy,) of channels about each pixel."""
@@ -155,7 +150,7 @@ class Uncertainty:
         every = self._every(weights[None])
         counts = np.maximum(expected, 0) / self.scale
         scatter = self.scatter.squares(self.scatter.products, every)
-        variance = self.mean.per_pixel(every, 1, scatter) / 2
+        variance = self.mean.per_pixel(every, 1) / 2
         variance = variance * (
             _ratio(self.scatter.map(every[0]), scatter) + _ratio(counts, self._raw(every))
         )
@@ -179,7 +174,7 @@ class Uncertainty:
         scatter = self.scatter.squares(self.scatter.products, every)
         own = self.scatter.squares(self.scatter.about(mask), every)
         counts = np.maximum(expected, 0) / self.scale / pixels
-        each = self.mean.per_pixel(every, pixels, scatter) / 2
+        each = self.mean.per_pixel(every, pixels) / 2
         each = each * (_ratio(own, scatter) + _ratio(counts, self._raw(every)))
         # Single lines that were kept are as uncertain as their counts.
         return np.asarray(pixels * each * self.scale**2 + in_spots * self.scale)

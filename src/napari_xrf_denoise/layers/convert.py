@@ -246,7 +246,7 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
 def _uncertainty(own: Mapping[str, Any], shape: tuple[int, ...]) -> Uncertainty | None:
     """Return the uncertainty of a layer's counts, unless the layer was cropped."""
     known: Uncertainty | None = own.get("uncertainty")
-    size = own.get("energy", {}).get("size")
+    size = (own.get("energy") or {}).get("size")
     return known if known is not None and shape == (1, *known.shape, size) else None
 
 

@@ -37,10 +37,15 @@ def check_known(image: SpectrumImage) -> None:
 def check_whole(image: SpectrumImage, counts: NDArray[Any]) -> None:
     """Refuse counts that are no photons, whose variance is not their mean."""
     if image.uncertainty is None and not is_whole(counts):
-        raise DataError(
-            f"{image.name}: the error of counts is known where they are whole numbers of photons "
-            "or a denoised result, found other values; leave out error"
-        )
+        raise unknown(image)
+
+
+def unknown(image: SpectrumImage) -> DataError:
+    """Return the error that says why standard deviations of counts are not known."""
+    return DataError(
+        f"{image.name}: the error of counts is known where they are whole numbers of photons or a "
+        "denoised result, found other values; leave out error"
+    )
 
 
 def pixel_deviation(
@@ -78,10 +83,23 @@ def sum_deviation(
     return np.sqrt(image.uncertainty.sum_variance(weights, mask, squares @ total, in_spots))
 
 
-def spectrum_deviation(image: SpectrumImage, mask: NDArray[np.bool_], total: Floats) -> Floats:
-    """Return the standard deviation of each channel of a sum over the pixels of a mask, (energy,).
+def sum_variance(
+    image: SpectrumImage, mask: NDArray[np.bool_], total: Floats, whole: bool
+) -> Floats | None:
+    """Return the variance of each channel of a sum over pixels, (energy,), None if not known.
 
-    Arguments are those of `sum_deviation`. Errors change as slowly along the spectrum as its lines
+    `total` (energy,) are the counts of all repeats in the mask (y, x), `whole` says whether they
+    are photons.
+    """
+    if image.uncertainty is not None:
+        return _result_variance(image, mask, total)
+    return total if whole and "denoising" not in image.metadata else None
+
+
+def _result_variance(image: SpectrumImage, mask: NDArray[np.bool_], total: Floats) -> Floats:
+    """Return the variance of each channel of a result's sum over the pixels of a mask.
+
+    Errors change as slowly along the spectrum as its lines
     are wide, so that they are computed in the middle of each piece of half a line.
     """
     assert image.uncertainty is not None
@@ -89,4 +107,4 @@ def spectrum_deviation(image: SpectrumImage, mask: NDArray[np.bool_], total: Flo
     weights = np.zeros((places.size, image.energy.size))
     weights[np.arange(places.size), places] = 1
     known = sum_deviation(image, mask, weights, total)
-    return np.interp(np.arange(image.energy.size), places, known)
+    return np.interp(np.arange(image.energy.size), places, known) ** 2

@@ -13,7 +13,7 @@ from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.quality.error_products import BLOCKS, ErrorSums, block_sums
 
-Images = Sequence[NDArray[np.float32]]
+Images = Sequence[NDArray[np.floating]]
 Spectra = Sequence[NDArray[np.float32]]
 
 
@@ -31,7 +31,7 @@ def uncertainty_of(
         sums.products.astype(np.float32),
         tuple(sums.numbers),
         found.spectrum / spots.size,
-        scatter.pieces(sums.edges),
+        _in_pieces(scatter, sums, spots).astype(np.float32),
     )
     return Uncertainty(mean, scatter, spots)
 
@@ -56,13 +56,21 @@ def of_mean(
     return replace(sums, squares=squares)
 
 
+def _in_pieces(scatter: Scatter, sums: ErrorSums, spots: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return mean products of the scatter in sums over blocks, (blocks, pieces, pieces)."""
+    columns = np.add.reduceat(scatter.spectra, sums.edges[:-1], axis=1).astype(np.float64)
+    same = (scatter.groups[:, None] == scatter.groups) / (scatter.groups[-1] + 1)
+    found = [_products([scatter.images], spots, round(p**0.5)) / p for p in sums.pixels]
+    return np.stack([columns.T @ (own * same) @ columns for own in found])
+
+
 def _products(images: Images, spots: NDArray[np.bool_], side: int) -> NDArray[np.float64]:
     """Return mean products of sums over blocks of images, (components, components)."""
     rank = sum(image.shape[2] for image in images)
     total, blocks = np.zeros((rank, rank)), 0
     for start in range(0, len(spots), BLOCKS[-1]):
         rows = slice(start, start + BLOCKS[-1])
-        strip = np.concatenate([image[rows] for image in images], axis=2)
+        strip = np.concatenate([image[rows] for image in images], axis=2, dtype=np.float32)
         strip[spots[rows]] = 0
         sums = block_sums(strip[None], side)[0]
         total += sums.T @ sums

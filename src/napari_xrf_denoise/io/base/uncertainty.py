@@ -10,7 +10,7 @@ edges              (pieces + 1,): first channels of pieces of the spectrum
 pixels, numbers    (blocks,): pixels of a block, and independent blocks
 squares            (blocks, pieces, pieces): mean products of errors
 products           (blocks, pieces, pieces): mean products of expected counts
-scatter            (pieces, pieces): mean products of the scatter
+scatter            (blocks, pieces, pieces): mean products of the scatter
 mean               (energy,): expected counts of a pixel
 facts              counts of the result over those of all repeats, and the channel of the map
                    at which the image begins
@@ -45,7 +45,7 @@ _TYPES = {
     "numbers": np.float64,
     "squares": np.float32,
     "products": np.float32,
-    "scatter": np.float64,
+    "scatter": np.float32,
     "mean": np.float64,
     "facts": np.float64,
 }
@@ -109,7 +109,7 @@ def _check(found: Mapping[str, NDArray[Any]]) -> None:
         "numbers": (blocks,),
         "squares": (blocks, pieces, pieces),
         "products": (blocks, pieces, pieces),
-        "scatter": (pieces, pieces),
+        "scatter": (blocks, pieces, pieces),
         "mean": (channels,),
         "facts": (2,),
     }
