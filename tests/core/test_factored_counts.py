@@ -256,3 +256,14 @@ def _factored():
     full[[4, 17]] = rows
     counts = FactoredCounts(scores, spectra, [4, 17], rows)
     return counts, full.astype(np.float32).reshape(SHAPE)
+
+
+def test_further_components_add_to_all_pixels_and_to_those_with_spectra_of_their_own():
+    scores, spectra = np.ones((2, 3, 1)), np.array([[1.0, 2.0]])
+    counts = FactoredCounts(scores, spectra, [4], [[5.0, 1.0]])
+    more = np.zeros((2, 3, 1))
+    more[1] = [[1], [2], [-3]]
+    found = np.asarray(counts.plus(more, [[0.0, 1.0]]))[0]
+    np.testing.assert_array_equal(found[0], np.broadcast_to([1, 2], (3, 2)))
+    np.testing.assert_array_equal(found[1], [[1, 3], [5, 3], [1, 0]])
+    np.testing.assert_array_equal(np.asarray(counts)[0, 1], [[1, 2], [5, 1], [1, 2]])

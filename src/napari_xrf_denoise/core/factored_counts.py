@@ -257,6 +257,27 @@ class FactoredCounts(NDArrayOperatorsMixin):
         scaled = replace(own, scores=own.scores * number, rows=own.rows * number)
         return _view(scaled, self._layout)
 
+    def plus(self, scores: ArrayLike, spectra: ArrayLike) -> FactoredCounts:
+        """Return these counts with further components (y, x, number), (number, energy).
+
+        What is below 0 then is 0. Pixels with spectra of their own get their share as well.
+
+        >>> counts = FactoredCounts([[[1], [2]]], [[1, 1]])
+        >>> np.asarray(counts.plus([[[0], [3]]], [[0, 1]]))[0]
+        array([[[1., 1.],
+                [2., 5.]]], dtype=float32)
+        """
+        own = self._factors
+        more = Factors.checked(scores, spectra)
+        added = more.scores[tuple(own.places)] @ more.spectra
+        together = replace(
+            own,
+            scores=np.concatenate([own.scores, more.scores], axis=2),
+            spectra=np.concatenate([own.spectra, more.spectra]),
+            rows=np.maximum(own.rows + added, 0),
+        )
+        return _view(together, self._layout)
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("these counts are computed on access, which copy=False forbids")

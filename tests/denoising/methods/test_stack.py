@@ -71,6 +71,38 @@ def test_a_map_is_nearer_to_the_truth_than_by_its_components_alone(dose_gain):
     assert np.mean(ratios) > 1.15
 
 
+@pytest.fixture(scope="module")
+def patch_of_another():
+    """A map of one spectrum, and a patch of pixels that have a faint line of their own."""
+    channels = np.arange(160)
+    base, line = (np.exp(-0.5 * ((channels - at) / 3) ** 2) for at in (110, 50))
+    mask = np.zeros((24, 24), dtype=bool)
+    mask[10:14, 2:22] = True
+    background = np.broadcast_to(60 * base / base.sum() + 0.05, (24, 24, 160))
+    rate = background + 2.0 * mask[..., None] * line / line.sum()
+    return poisson(rate, rate.shape), background, mask
+
+
+def test_a_line_that_no_component_holds_is_put_back_in_its_place(patch_of_another):
+    counts, background, mask = patch_of_another
+    result = xrf.denoise(counts, rank=1, **QUICK)
+    # What is missing there, and what was spread over the rest of the map instead.
+    assert result.report.choices["places"] in (1, 2)
+    part = slice(40, 60)
+    found = np.asarray(result.counts)[..., part].sum(axis=-1) - background[..., part].sum(axis=-1)
+    # 160 counts over 80 of background, with a standard error of 16.
+    assert found[mask].sum() == pytest.approx(160, abs=45)
+    assert abs(found[~mask].sum()) < 45
+    assert not any(departure.pixels > 1 for departure in result.report.departures)
+
+
+def test_a_model_puts_back_the_same(patch_of_another):
+    counts = patch_of_another[0]
+    result = xrf.denoise(counts, rank=1, **QUICK)
+    again = xrf.apply(result.model, counts)
+    np.testing.assert_allclose(again.counts, result.counts, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_the_balanced_preset_beats_the_components_and_reports_the_true_gain(dose_gain):
     for seed in range(2):

@@ -226,7 +226,7 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         settings,
         fit.members,
         facts={"line_width": scale, "exposure": fit.exposure, "unit": source.unit},
-        choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots},
+        choices={"rank": rank, "line_width": scale, "hot_spots": fit.spots, "places": fit.places},
         losses=fit.losses,
         score=fit.score,
         measured_by=measured_by(source, folds),

@@ -34,6 +34,7 @@ from napari_xrf_denoise.spectroscopy.line_windows import Window
 from .components.component_images import TILE, Scores
 from .components.component_search import find_subspaces
 from .hot_spots import HotSpots, SpotFinder
+from .put_back import lacking_places, put_back
 from .stack_members import (
     StackJob,
     Tensors,
@@ -66,6 +67,8 @@ class Fit:
     score: DoseGainEstimate | None
     spots: int
     """Number of hot spots that were kept."""
+    places: int
+    """Number of larger places in which lost or added counts were put right."""
     errors: tuple[float, float]
     """Held-out squared errors of the networks, as the members of a mean, and of the projection
     alone, summed over members."""
@@ -102,6 +105,8 @@ class _Predicted:
     """The result, the prediction without each fold, and that from few parts."""
     spots: NDArray[np.intp]
     """Pixels of the result, flat, whose lines are as they were counted."""
+    places: int
+    """Number of larger places in which lost or added counts were put right."""
     scatter: Scatter | None
     """Of predictions from few parts about those without each fold."""
 
@@ -123,6 +128,7 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
         learned.losses,
         score,
         len(predicted.spots),
+        predicted.places,
         (float(errors[0]), float(errors[1])),
         uncertainty,
     )
@@ -191,11 +197,28 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     spaces = [*learned.subspaces, *learned.subspaces]
     factors += [(own, space.synthesis) for own, space in zip(held_out, spaces, strict=False)]
     groups = [everything, *rests, *few]
-    spots = _find_spots(job, groups, factors, watch.part(0.6, 1))
+    counts, spots, places = _finish(job, groups, factors, watch.part(0.6, 1))
+    scatter = _scatter(held_out, learned.subspaces) if rests else None
+    return _Predicted(size, whole, few, counts, spots.places, places, scatter)
+
+
+def _finish(
+    job: StackJob, groups: list[list[int]], factors: list[_Factors], watch: Watch
+) -> tuple[list[FactoredCounts], HotSpots, int]:
+    """Return predictions from groups of parts, the first of all, with what networks do not hold.
+
+    And the hot spots of the first, and the number of larger places in which counts were put right.
+    These are searched in all counts, once; how much is put back, each group says for itself.
+    """
+    spots = _find_spots(job, groups, factors, watch.part(0, 0.6))
     total = _total(job)
     counts = [_counts(own, spot, total) for own, spot in zip(factors, spots, strict=True)]
-    scatter = _scatter(held_out, learned.subspaces) if rests else None
-    return _Predicted(size, whole, few, counts, spots[0].places, scatter)
+    partition, windows = job.partition, job.found.windows
+    places = lacking_places(partition, counts[0], job.energy, windows, watch.part(0.6, 0.9))
+    if places:
+        counts = put_back(partition, groups, counts, places, job.line, watch.part(0.9, 1))
+        counts = [_with_total(own, total) for own in counts]
+    return counts, spots[0], len(places)
 
 
 def _estimate_gain(
@@ -257,9 +280,7 @@ def predict_stack(
         _mean_factors(images[number * place : number * (place + 1)], subspaces)
         for place in range(len(groups))
     ]
-    spots = _find_spots(job, groups, factors, watch.part(0.6, 1))
-    total = job.found.total
-    counts = [_counts(f, s, total) for f, s in zip(factors, spots, strict=True)]
+    counts, _, _ = _finish(job, groups, factors, watch.part(0.6, 1))
     return counts[0], counts[1:]
 
 
@@ -379,7 +400,10 @@ def _total(job: StackJob) -> float:
 
 def _counts(factors: _Factors, spots: HotSpots, total: float) -> FactoredCounts:
     """Return the result with as many counts in all as there were: no estimate of them is better."""
-    counts = FactoredCounts(*factors, spots.places, spots.rows)
+    return _with_total(FactoredCounts(*factors, spots.places, spots.rows), total)
+
+
+def _with_total(counts: FactoredCounts, total: float) -> FactoredCounts:
     found = float(counts.sum(dtype=np.float64))
     return counts.scaled(total / found) if found > 0 else counts
 

@@ -13,15 +13,8 @@ from napari_xrf_denoise.core.progress import Watch
 
 from .shapes import Family, Tables, rims
 
-ALPHA = 0.002
-"""Chance that a perfect result is suspected in any place. Each family of shapes gets an equal part
-of it, which its shapes and windows share (Bonferroni): large shapes are few, and may depart by
-less. Five times the chance would find what is smaller by a quarter of a standard error."""
 LEAST = 5.0
 """Counts by which a place must depart to be reported."""
-EFFECT = 0.1
-"""Share of its counts by which a place must depart. Quantities from XRF are rarely known to better
-than 5 to 10 %."""
 RIGHT = 0.02
 """Relative error of a prediction that is no departure: a result that is right to two per cent is
 accused no more often than a perfect one, however many counts show it. It is also the least error
@@ -42,6 +35,25 @@ JUDGED_APART = 2
 """Families beside the given shapes: single pixels, and rims, whether there are any or not."""
 Floats = NDArray[np.floating]
 Indices = NDArray[np.int64]
+
+
+class Strictness(NamedTuple):
+    """What is needed for a place to count as departing."""
+
+    alpha: float
+    """Chance that a perfect result is suspected in any place. Each family of shapes gets an equal
+    part of it, which its shapes and windows share (Bonferroni): large shapes are few, and may
+    depart by less."""
+    effect: float
+    """Share of its counts by which a place must depart."""
+
+
+FOR_TELLING = Strictness(0.002, 0.1)
+"""Five times the chance would find what is smaller by a quarter of a standard error; quantities
+from XRF are rarely known to better than 5 to 10 %."""
+FOR_MENDING = Strictness(0.05, 0.03)
+"""What is put right by mistake is chance that was counted there: it costs less than what is lost
+for good. In windows where a strong line lies over a weak one, the weak one is a small share."""
 
 
 class Hits(NamedTuple):
@@ -71,19 +83,26 @@ class Hits(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Chance of a false alarm in one family of shapes."""
+    """What is needed of a place in one family of shapes."""
 
     one: float
-    """Of each place and window, either sign."""
+    """Chance of a false alarm in each place and window, to either side."""
+    strict: Strictness
 
     @classmethod
-    def of(cls, families: int, tests: int) -> Level:
+    def of(cls, strict: Strictness, families: int, tests: int) -> Level:
         """Return the level of one of so many families that have the same chance."""
-        return cls(ALPHA / families / 2 / max(1, tests))
+        return cls(strict.alpha / families / 2 / max(1, tests), strict)
 
     def anywhere(self, chance: Floats) -> Floats:
         """Return the chance in all places of all families, from that in one."""
-        return np.asarray(np.minimum(chance / self.one * ALPHA, 1.0))
+        return np.asarray(np.minimum(chance / self.one * self.strict.alpha, 1.0))
+
+    def matters(self, counts: Floats, expected: Floats, scatter: float) -> NDArray[np.bool_]:
+        """Return where departures are large enough."""
+        size = np.abs(counts - expected)
+        enough = size > self.strict.effect * np.minimum(counts, expected)
+        return (size >= LEAST / scatter) & enough
 
 
 def judge(
@@ -99,19 +118,13 @@ def judge(
     chance = chance_beyond(counts, rate, counts > rate)
     far = deviance_residual(counts, rate)
     hits = Hits(*where, counts, expected, far, level.anywhere(chance))
-    return hits.take((chance < level.one) & matters(counts, expected, scatter))
+    return hits.take((chance < level.one) & level.matters(counts, expected, scatter))
 
 
 def chance_beyond(counts: Floats, rate: Floats, above: NDArray[np.bool_]) -> Floats:
     """Return the chance of at least, or at most, these counts, as told for each."""
     up, down = (tail_probability(counts, rate, above=side) for side in (True, False))
     return np.where(above, up, down)
-
-
-def matters(counts: Floats, expected: Floats, scatter: float) -> NDArray[np.bool_]:
-    """Return where departures are large enough to be reported."""
-    size = np.abs(counts - expected)
-    return (size >= LEAST / scatter) & (size > EFFECT * np.minimum(counts, expected))
 
 
 def normal_number(chance: float) -> float:
@@ -135,15 +148,17 @@ class PlaceSearch:
         shapes: Sequence[Family],
         bright: Sequence[int],
         scatter: float,
-        cell: int = 1,
+        cell: int,
+        strict: Strictness,
     ) -> None:
         self._sums, self.scatter, self._cut = sums, scatter, CUT * cell
+        self._effect = strict.effect
         self.windows = sums.shape[-1] - 1
         around = rims((window, self._windows(1, _one(window))[..., 0]) for window in bright)
         self.shapes: list[Family] = [*shapes, around] if len(around) else list(shapes)
         number = len(shapes) + JUDGED_APART
         self._levels = [
-            Level.of(number, len(family) * (self.windows if index < len(shapes) else 1))
+            Level.of(strict, number, len(family) * (self.windows if index < len(shapes) else 1))
             for index, family in enumerate(self.shapes)
         ]
         self._sizes = [family.sizes for family in self.shapes]
@@ -202,7 +217,7 @@ class PlaceSearch:
         counts, expected = own[:, None] / self.scatter
         size = abs(counts - expected)[0]
         chance = tail_probability(counts, expected, above=lost)[0]
-        real = chance < JOINED and size > EFFECT * min(counts, expected)[0]
+        real = chance < JOINED and size > self._effect * min(counts, expected)[0]
         return bool(real and size > least * len(cells[0]))
 
     def _windows(self, kind: int, part: slice) -> Floats:
@@ -240,7 +255,7 @@ class PlaceSearch:
         least = normal_number(level.one) ** 2 / 2
         size = counts - expected
         # The deviance is below 2·(n − λ)²/λ: most places need no logarithm.
-        some = matters(counts, expected, self.scatter) & (size**2 >= least * expected)
+        some = level.matters(counts, expected, self.scatter) & (size**2 >= least * expected)
         member, window = np.nonzero(some)
         counts, expected = counts[some], expected[some]
         window += part.start

@@ -88,7 +88,7 @@ class ResidualTally:
         edges = partition.half_edges
         middle = (edges[2:] + edges[:-2] - 1) / 2
         self._energies = np.interp(middle, np.arange(size), self._axis.centers)
-        self._places = SuspectPlaces((height, width), partition, self._axis, every)
+        self._places = SuspectPlaces((height, width), partition, self._axis, every=every)
         self._unit = "counts" if repeats == 1 else "counts of all repeats"
 
     def add(

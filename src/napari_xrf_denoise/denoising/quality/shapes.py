@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -176,10 +177,9 @@ def families(height: int, width: int, *, neighbours: bool = True) -> list[Family
     """
     found: list[Family] = []
     if neighbours:
-        side = 2
-        while side < min(height, width) / 2:
+        sides = (side << power for power in range(30) for side in (2, 3))
+        for side in takewhile(lambda side: side < min(height, width) / 2, sides):
             found.append(_rectangles("square", (height, width), [(side, side)]))
-            side *= 2
         parts = [(-(-height // 2), -(-width // 2)), (-(-height // 2), width)]
         parts.append((height, -(-width // 2)))
         found.append(_rectangles("part", (height, width), parts if min(height, width) > 3 else []))

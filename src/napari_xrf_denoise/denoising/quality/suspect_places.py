@@ -22,6 +22,7 @@ from .departure_names import LineNames
 from .departures import Departure
 from .map_sums import MapSums
 from .place_search import (
+    FOR_TELLING,
     JOINED,
     JUDGED_APART,
     LEAST,
@@ -30,6 +31,7 @@ from .place_search import (
     Hits,
     Level,
     PlaceSearch,
+    Strictness,
     chance_beyond,
     judge,
     normal_number,
@@ -80,8 +82,15 @@ class SuspectPlaces:
     """
 
     def __init__(
-        self, shape: tuple[int, int], partition: WindowPartition, axis: EnergyAxis, every: int = 1
+        self,
+        shape: tuple[int, int],
+        partition: WindowPartition,
+        axis: EnergyAxis,
+        *,
+        every: int = 1,
+        strict: Strictness = FOR_TELLING,
     ) -> None:
+        self._strict = strict
         self._shape, self._every, self._names = shape, every, LineNames(partition, axis)
         self._edges = partition.half_edges
         rows, windows = len(range(0, shape[0], every)), len(self._names.energies)
@@ -89,7 +98,9 @@ class SuspectPlaces:
         self._families = families(*self._sums.values.shape[1:3], neighbours=every == 1)
         self._bright = [] if every > 1 else self._names.line_windows()
         # Rims are counted as a family, whether there are any or not.
-        self._level = Level.of(len(self._families) + JUDGED_APART, rows * shape[1] * windows)
+        self._level = Level.of(
+            strict, len(self._families) + JUDGED_APART, rows * shape[1] * windows
+        )
         # The lines of a single pixel say what it lacks.
         self._looks_at_pixels = rows * shape[1] > 1
         self._pixels: list[Hits] = []
@@ -114,7 +125,12 @@ class SuspectPlaces:
     def find(self, watch: Watch, scatter: float = 1.0) -> Found:
         """Return the departures of the map, whose counts have this variance over mean."""
         search = PlaceSearch(
-            self._sums.values, self._families, self._bright, scatter, self._sums.bin
+            self._sums.values,
+            self._families,
+            self._bright,
+            scatter,
+            self._sums.bin,
+            self._strict,
         )
         live = Hits.join([*self._pixels, search.hits(slice(0, search.windows), watch.part(0, 0.7))])
         told: list[Place] = []

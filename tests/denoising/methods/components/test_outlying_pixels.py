@@ -1,9 +1,13 @@
-"""Pixels that stand out of all their neighbours."""
+"""Pixels, and squares of few pixels, that stand out of all their neighbours."""
 
 import pytest
 import torch
 
-from napari_xrf_denoise.denoising.methods.components.outlying_pixels import mended, outlying
+from napari_xrf_denoise.denoising.methods.components.outlying_pixels import (
+    mended,
+    outlying,
+    with_departures,
+)
 
 MIXING = torch.eye(2)
 """The variance of a score is the score itself."""
@@ -25,14 +29,33 @@ def test_noise_does_not_stand_out():
 def test_a_pixel_far_from_all_its_neighbours_does(place, away):
     scores = noisy()
     scores[1, *place] += away
-    found = outlying(scores, 1.0, MIXING).nonzero().tolist()
-    assert found == [list(place)]
+    found = outlying(scores, 1.0, MIXING)
+    assert found[place]
+    near = found.nonzero() - torch.tensor(place)
+    assert near.abs().max() <= 1
 
 
-def test_two_neighbours_are_no_outliers():
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        [(5, 5), (5, 6)],
+        [(5, 5), (5, 6), (6, 5), (6, 6)],
+        [(6, 6), (5, 6), (7, 6), (6, 5), (6, 7)],
+    ],
+)
+def test_so_do_a_few_beside_each_other(cluster):
     scores = noisy()
-    scores[0, 5, 5:7] += 60
-    assert not outlying(scores, 1.0, MIXING).any()
+    places = torch.zeros(scores.shape[1:], dtype=torch.bool)
+    for place in cluster:
+        places[place] = True
+    scores[0, places] += 25  # 8 standard errors of one pixel
+    assert outlying(scores, 1.0, MIXING)[places].all()
+
+
+def test_a_grain_does_not():
+    scores = noisy()
+    scores[0, 5:12, 5:12] += 60
+    assert not outlying(scores, 1.0, MIXING)[6:11, 6:11].any()
 
 
 def test_where_neighbours_differ_as_much_nothing_stands_out():
@@ -67,3 +90,33 @@ def test_a_mended_pixel_is_the_mean_of_its_neighbours_that_are_none():
     torch.testing.assert_close(found[:, :, 2, 2], torch.full((3, 2), sum(others) / 7))
     assert torch.equal(found[:, :, ~places], images[:, :, ~places])
     assert images[0, 0, 2, 2] == 12
+
+
+def test_outlying_pixels_keep_what_departs_and_nothing_else():
+    expected = torch.full((2, 20, 20), 9.0)
+    scores = noisy()
+    places = torch.zeros((20, 20), dtype=torch.bool)
+    places[5:7, 5:7] = True
+    scores[0, places] += 30
+    found = with_departures(expected, scores, places, 1.0, MIXING)
+    assert torch.equal(found[0, places], scores[0, places])
+    assert torch.equal(found[1], expected[1])
+    assert torch.equal(found[:, ~places], expected[:, ~places])
+
+
+def test_what_departs_in_the_sum_of_four_pixels_is_kept_in_each():
+    expected = torch.full((1, 20, 20), 9.0)
+    scores = expected.clone()
+    places = torch.zeros((20, 20), dtype=torch.bool)
+    places[5:7, 5:7] = True
+    scores[0, places] += 6  # 2 standard errors each, 4 together
+    found = with_departures(expected, scores, places, 1.0, torch.eye(1))
+    assert torch.equal(found, scores)
+
+
+def test_pixels_within_a_mended_square_are_filled_from_its_border():
+    images = torch.ones((1, 1, 9, 9))
+    places = torch.zeros((9, 9), dtype=torch.bool)
+    places[2:6, 2:6] = True
+    images[0, 0, places] = 1000
+    assert torch.equal(mended(images, places), torch.ones((1, 1, 9, 9)))

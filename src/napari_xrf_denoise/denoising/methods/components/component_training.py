@@ -23,7 +23,7 @@ from napari_xrf_denoise.denoising.subspace import Subspace
 from .component_images import TILE, Scores, subsets
 from .component_network import ComponentNetwork
 from .learning_rate import learning_rate
-from .outlying_pixels import mended, outlying
+from .outlying_pixels import mended, outlying, with_departures
 from .signal_shares import measure_leftovers, measure_shares, with_leftovers
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -316,18 +316,18 @@ def predict_components(
     """Return the mean prediction (components, y, x), at the full rate, for subsets of the parts.
 
     `scores` are the component images (parts, components, y, x); each subset has as many parts as
-    the network was trained with. Pixels that stand out of their neighbours stay as they are.
+    the network was trained with. Pixels that stand out of their neighbours keep what does.
     """
     images = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     watch.step("computing the result", 0)
     parts = sorted({part for subset in chosen for part in subset})
     whole, exposure = _full(images, share, parts), float(share[parts].sum())
-    places = outlying(whole, exposure, variances_of(subspace, device))
+    mixing = variances_of(subspace, device)
+    places = outlying(whole, exposure, mixing)
     found = _mean_prediction(network, mended(images, places), share, chosen)
     found = with_leftovers(network, found, mended(whole[None], places)[0], exposure)
-    found[:, places] = whole[:, places]
-    return found.cpu().numpy()
+    return with_departures(found, whole, places, exposure, mixing).cpu().numpy()
 
 
 def variances_of(subspace: Subspace, device: torch.device) -> torch.Tensor:
