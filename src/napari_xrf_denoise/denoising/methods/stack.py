@@ -43,7 +43,7 @@ from .stack_members import (
     member_of,
     subspace_of,
 )
-from .uncertainty import of_mean, uncertainty_of
+from .uncertainty import of_mean, scatter_between, uncertainty_of
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -186,6 +186,7 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     from .components.component_training import input_size
 
     everything, rests = job.everything, job.rests
+    spectra = [subspace.synthesis for subspace in learned.subspaces]
     size = input_size(rests[0] if rests else everything)
     number = len(learned.members)
     few = [rest[: len(rest) // 2 + 1] for rest in rests]
@@ -194,11 +195,10 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     images = component_images(job, learned.members, tasks, size, watch.part(0, 0.6))
     whole, held_out = images[:number], images[number:]
     factors = [_mean_factors(whole, learned.subspaces)]
-    spaces = [*learned.subspaces, *learned.subspaces]
-    factors += [(own, space.synthesis) for own, space in zip(held_out, spaces, strict=False)]
+    factors += list(zip(held_out, [*spectra, *spectra], strict=False))
     groups = [everything, *rests, *few]
     counts, spots, places = _finish(job, groups, factors, watch.part(0.6, 1))
-    scatter = _scatter(held_out, learned.subspaces) if rests else None
+    scatter = scatter_between(held_out[:number], held_out[number:], spectra) if rests else None
     return _Predicted(size, whole, few, counts, spots.places, places, scatter)
 
 
@@ -368,13 +368,6 @@ def _mean_factors(images: Sequence[Scores], subspaces: Sequence[Subspace]) -> _F
     """Return scores and spectra whose product is the mean of the members' predictions."""
     scores = np.concatenate(images, axis=2) / np.float32(len(images))
     return scores, np.concatenate([subspace.synthesis for subspace in subspaces])
-
-
-def _scatter(held_out: Sequence[Scores], subspaces: Sequence[Subspace]) -> Scatter:
-    """Return by how much the second half of the predictions differs from the first."""
-    number = len(subspaces)
-    steps = [few - rest for rest, few in zip(held_out[:number], held_out[number:], strict=True)]
-    return Scatter.of(steps, [subspace.synthesis for subspace in subspaces])
 
 
 def _find_spots(

@@ -36,6 +36,12 @@ def uncertainty_of(
     return Uncertainty(mean, scatter, spots)
 
 
+def scatter_between(first: Spectra, second: Spectra, spectra: Spectra) -> Scatter:
+    """Return by how much predictions from fewer counts differ from those of the same networks."""
+    steps = [few - rest for rest, few in zip(first, second, strict=True)]
+    return Scatter.of(steps, spectra)
+
+
 def of_mean(
     sums: ErrorSums, images: Images, spectra: Spectra, spots: NDArray[np.bool_]
 ) -> ErrorSums:
