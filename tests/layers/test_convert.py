@@ -33,6 +33,18 @@ def test_a_layer_shares_the_counts(small_map):
     assert np.shares_memory(to_layer(small_map).data, small_map.counts)
 
 
+def test_a_layer_of_a_result_knows_its_errors_unless_it_is_cropped():
+    image, _ = xrf.simulate_map(shape=(16, 16), n_channels=128, seed=1)
+    result = xrf.denoise(image, method="pca", rank=2).image
+    layer = to_layer(result)
+    _, expected = xrf.element_map(result, "Fe", error=True)
+    found = image_from_layer(layer)
+    np.testing.assert_array_equal(xrf.element_map(found, "Fe", error=True)[1], expected)
+    for part in (np.s_[10:], np.s_[:, 2:]):
+        layer.data = np.asarray(result.counts[0]).transpose(2, 0, 1)[part]
+        assert image_from_layer(layer).uncertainty is None
+
+
 def test_several_repeats_stand_in_front():
     image = xrf.SpectrumImage(np.ones((3, 4, 5, 20), np.uint16), repeat_kind="frame")
     layer = to_layer(image)

@@ -244,6 +244,13 @@ class FactoredCounts(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def own_spectra(self) -> NDArray[np.bool_]:
+        """Whether each pixel (y, x) has a spectrum of its own."""
+        has = np.zeros(self._factors.shape[:2], bool)
+        has[tuple(self._factors.places)] = True
+        return has
+
     def scaled(self, factor: float) -> FactoredCounts:
         """Return these counts times a number of 0 or more, as factors."""
         own, number = self._factors, np.float32(factor)

@@ -17,6 +17,7 @@ from .energy_axis import EnergyAxis
 from .errors import DataError
 from .factored_counts import FactoredCounts
 from .lazy_arrays import as_lazy, is_lazy, is_on_disk, row_groups
+from .uncertainty import Uncertainty
 
 __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
@@ -57,6 +58,8 @@ class SpectrumImage:
     repeat_energies : tuple of EnergyAxis, optional
         Energy axis of each repeat, such as of detector elements calibrated separately; `energy` is
         then that of the first, and `align_repeats` moves all to one axis.
+    uncertainty : Uncertainty, optional
+        Of a denoised map: how wrong its counts may be.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class SpectrumImage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     scalers: Mapping[str, Any] = field(default_factory=dict)
     repeat_energies: tuple[EnergyAxis, ...] | None = None
+    uncertainty: Uncertainty | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         counts = self.counts if is_lazy(self.counts) else readonly(self.counts, self.name)
@@ -108,6 +112,7 @@ class SpectrumImage:
         scalers = {name: _scaler(self, name, values) for name, values in self.scalers.items()}
         object.__setattr__(self, "scalers", MappingProxyType(scalers))
         self._check_repeat_energies()
+        self._check_uncertainty()
         if isinstance(counts, np.ndarray) and not is_on_disk(counts):
             check_counts(counts, self.name)
 
@@ -186,6 +191,16 @@ class SpectrumImage:
             )
         object.__setattr__(self, "repeat_energies", axes)
 
+    def _check_uncertainty(self) -> None:
+        own = self.uncertainty
+        if own is None:
+            return
+        if own.shape != self.shape[1:3] or not own.holds(self.shape[3]) or self.n_repeats > 1:
+            raise DataError(
+                f"{self.name}: expected an uncertainty of shape {self.shape[1:]} and one repeat, "
+                f"found {own.shape} pixels of {own.channels} channels"
+            )
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(repeat, y, x, energy)."""
@@ -210,13 +225,15 @@ class SpectrumImage:
     def replace(self, **fields: Any) -> SpectrumImage:
         """Return a validated copy with other fields; counts are shared.
 
-        Scalers that do not fit new counts are dropped, and so are `repeat_energies` with a new
-        energy axis.
+        Scalers that do not fit new counts are dropped, and so are the uncertainty of other counts
+        and `repeat_energies` with a new energy axis.
         """
         counts = fields.get("counts", self.counts)
         shapes = (counts.shape[1:3], counts.shape[:3])
         kept = {name: own for name, own in self.scalers.items() if own.shape in shapes}
         fields.setdefault("scalers", kept)
+        if "counts" in fields:
+            fields.setdefault("uncertainty", None)
         if "energy" in fields or len(counts) != self.n_repeats:
             fields.setdefault("repeat_energies", None)
         return replace(self, **fields)
@@ -295,6 +312,7 @@ class SpectrumImage:
             adds_up = self.repeat_kind == "frame" and not _NO_AMOUNT.search(name)
             combined = values.sum(axis=0) if adds_up else values.mean(axis=0)
             scalers[name] = combined if values.ndim == 3 else values
+        fields.setdefault("uncertainty", None)
         return replace(self, counts=counts, scalers=scalers, repeat_energies=None, **fields)
 
     def select(
@@ -329,7 +347,7 @@ class SpectrumImage:
             counts = image.counts
             if is_on_disk(counts):
                 counts = as_lazy(counts)
-            image = replace(image, counts=counts * image._keep(mask))
+            image = replace(image, counts=counts * image._keep(mask), uncertainty=None)
         window = slice(None) if energy is None else image.energy.channels(*energy)
         parts = []
         for axis, part, size in zip(AXES, (repeats, y, x), image.shape, strict=False):
@@ -360,6 +378,7 @@ class SpectrumImage:
                 name: values[tuple(parts[-values.ndim :])] for name, values in image.scalers.items()
             },
             repeat_energies=energies,
+            uncertainty=image.uncertainty and image.uncertainty.cut(parts[1], parts[2], window),
         )
 
     def _keep(self, mask: ArrayLike) -> NDArray[Any]:
@@ -410,6 +429,7 @@ class SpectrumImage:
             counts=counts,
             scalers=scalers,
             repeat_energies=energies and tuple(axis.rebin(energy) for axis in energies),
+            uncertainty=None,
             energy=self.energy.rebin(energy),
             pixel_size=(self.pixel_size[0] * y, self.pixel_size[1] * x),
         )

@@ -13,6 +13,7 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.repeats import stack_repeats
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.inputs import Counts, Input, as_input
 
@@ -135,7 +136,7 @@ def denoise(
         losses=fitted.losses,
     )
     watch.step("done", 1)
-    return _denoised(given, counts, report, model)
+    return _denoised(given, counts, report, model, _uncertainty(fitted, job))
 
 
 def apply(
@@ -370,7 +371,21 @@ def _report(
     return make_report(found, ratio, score[1], warnings, losses or {}, choices)
 
 
-def _denoised(given: Input, counts: Counts, report: QualityReport, model: Model) -> Denoised:
+def _uncertainty(fitted: methods.Fitted, job: methods.Job) -> Uncertainty | None:
+    """Return the uncertainty of the result, in its own counts; none where counts are no photons."""
+    if fitted.uncertainty is None or not job.found.is_poisson:
+        return None
+    repeats = job.image.n_repeats if job.image.combination == "mean" else 1
+    return replace(fitted.uncertainty, scale=1 / repeats)
+
+
+def _denoised(
+    given: Input,
+    counts: Counts,
+    report: QualityReport,
+    model: Model,
+    uncertainty: Uncertainty | None = None,
+) -> Denoised:
     image = given.image
     record = {
         "source": image.name,
@@ -385,5 +400,6 @@ def _denoised(given: Input, counts: Counts, report: QualityReport, model: Model)
         repeat_kind="scan",
         name=f"{image.name} denoised",
         metadata={**image.metadata, "denoising": record},
+        uncertainty=uncertainty,
     )
     return Denoised(given.restore(result.counts[0]), result, report, model)

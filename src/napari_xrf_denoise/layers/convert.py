@@ -16,6 +16,7 @@ import numpy as np
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 
 from .geometry import layer_transform
 from .spectral_layer import SpectralLayer
@@ -82,6 +83,7 @@ def layer_data(image: SpectrumImage) -> LayerData:
                 "scalers": dict(image.scalers),
                 "repeat_energies": image.repeat_energies
                 and [axis.as_dict() for axis in image.repeat_energies],
+                "uncertainty": image.uncertainty,
             },
         },
     }
@@ -237,7 +239,15 @@ def image_from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpectrumI
             if np.shape(values) in (counts.shape[1:3], counts.shape[:3])
         },
         repeat_energies=energies if fits else None,
+        uncertainty=_uncertainty(own, counts.shape),
     )
+
+
+def _uncertainty(own: Mapping[str, Any], shape: tuple[int, ...]) -> Uncertainty | None:
+    """Return the uncertainty of a layer's counts, unless the layer was cropped."""
+    known: Uncertainty | None = own.get("uncertainty")
+    size = (own.get("energy") or {}).get("size")
+    return known if known is not None and shape == (1, *known.shape, size) else None
 
 
 def layer_attributes(layer: SpectralLayer) -> dict[str, Any]:

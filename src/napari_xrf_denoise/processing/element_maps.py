@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,11 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
 from napari_xrf_denoise.spectroscopy.element_symbols import AUTO
 from napari_xrf_denoise.spectroscopy.xray_lines import ALIASES, line_energy, lines
+
+from .standard_deviations import check_known, check_whole, pixel_deviation
+
+MapWithError = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A map and the standard deviation of each of its pixels."""
 
 __all__ = ["background_windows", "best_line", "element_map", "line_window", "window_map"]
 
@@ -25,6 +31,36 @@ SIDE = 0.5
 """Width of a background window, in widths of the line's window."""
 
 
+@overload
+def element_map(
+    image: SpectrumImage,
+    /,
+    element: str,
+    line: str = ...,
+    *,
+    background: bool = ...,
+    width: float | None = ...,
+    factor: ArrayLike | None = ...,
+    error: Literal[False] = ...,
+    should_stop: Callable[[], bool] | None = ...,
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def element_map(
+    image: SpectrumImage,
+    /,
+    element: str,
+    line: str = ...,
+    *,
+    background: bool = ...,
+    width: float | None = ...,
+    factor: ArrayLike | None = ...,
+    error: Literal[True],
+    should_stop: Callable[[], bool] | None = ...,
+) -> MapWithError: ...
+
+
 def element_map(
     image: SpectrumImage,
     /,
@@ -34,8 +70,9 @@ def element_map(
     background: bool = False,
     width: float | None = None,
     factor: ArrayLike | None = None,
+    error: bool = False,
     should_stop: Callable[[], bool] | None = None,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32] | MapWithError:
     """Return the counts in an emission line for each pixel.
 
     Repeats are combined as ``image.combination`` says: the mean of scans, the sum of frames and
@@ -63,17 +100,23 @@ def element_map(
         detector at the line's energy, which holds 98 % of the counts of a single line.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
         Factor by which the counts of each pixel are multiplied, see `normalization_factor`.
+    error : bool
+        Whether to return the standard deviation of each pixel as well: of photon counts that of
+        the Poisson distribution; of a denoised result noise and bias as held-out counts show them
+        (see `Uncertainty`).
     should_stop : callable, optional
         Called before each band of rows; returns True to cancel.
 
     Returns
     -------
     numpy.ndarray, shape (y, x), float32
+        With `error` a tuple of two: the map and its standard deviation.
 
     Raises
     ------
     DataError
-        If the energy axis is not calibrated, or the factor has another shape.
+        If the energy axis is not calibrated, the factor has another shape, or the error is asked
+        for and not known: of a denoised result without uncertainty, of counts that are not whole.
     SettingsError
         If the element or line does not exist, the line lies outside the energy axis, the width
         is not above 0, or no channel beside the line is left for the background.
@@ -86,11 +129,42 @@ def element_map(
     >>> image, _ = simulate_map(shape=(8, 8), seed=0)
     >>> element_map(image, "Fe").shape
     (8, 8)
+    >>> counts, deviation = element_map(image, "Fe", error=True)
+    >>> bool(np.allclose(deviation**2, counts))
+    True
     """
     element, line = _split(element, line)
     window = _named_window(element, line, image.energy, width, image.name)
     weights = _weights(image, window, f"{element} {line}", background)
-    return _weighted_sum(image, weights, factor, should_stop)
+    return _weighted_sum(image, weights, _scale(image, factor), error, should_stop)
+
+
+@overload
+def window_map(
+    image: SpectrumImage,
+    /,
+    low: float,
+    high: float,
+    *,
+    background: bool = ...,
+    factor: ArrayLike | None = ...,
+    error: Literal[False] = ...,
+    should_stop: Callable[[], bool] | None = ...,
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def window_map(
+    image: SpectrumImage,
+    /,
+    low: float,
+    high: float,
+    *,
+    background: bool = ...,
+    factor: ArrayLike | None = ...,
+    error: Literal[True],
+    should_stop: Callable[[], bool] | None = ...,
+) -> MapWithError: ...
 
 
 def window_map(
@@ -101,8 +175,9 @@ def window_map(
     *,
     background: bool = False,
     factor: ArrayLike | None = None,
+    error: bool = False,
     should_stop: Callable[[], bool] | None = None,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32] | MapWithError:
     """Return the counts in a window of energies for each pixel.
 
     Repeats, background and factor are as in `element_map`.
@@ -117,17 +192,22 @@ def window_map(
         Whether to subtract a linear background between windows beside this one.
     factor : array_like, shape (y, x) or (repeat, y, x), optional
         Factor by which the counts of each pixel are multiplied, see `normalization_factor`.
+    error : bool
+        Whether to return the standard deviation of each pixel as well: of photon counts that of
+        the Poisson distribution; of a denoised result noise and bias as held-out counts show them
+        (see `Uncertainty`).
     should_stop : callable, optional
         Called before each band of rows; returns True to cancel.
 
     Returns
     -------
     numpy.ndarray, shape (y, x), float32
+        With `error` a tuple of two: the map and its standard deviation.
 
     Raises
     ------
     DataError
-        If the factor has another shape than the image.
+        If the factor has another shape than the image, or the error is not known.
     SettingsError
         If `low` is not below `high`, no channel lies between them, or no channel beside them is
         left for the background.
@@ -143,11 +223,11 @@ def window_map(
     """
     try:
         window = image.energy.channels(low, high)
-    except DataError as error:
-        raise SettingsError(f"{image.name}: {error}") from error
+    except DataError as problem:
+        raise SettingsError(f"{image.name}: {problem}") from problem
     words = f"{low:g} to {high:g} {image.energy.unit}"
     weights = _weights(image, window, words, background)
-    return _weighted_sum(image, weights, factor, should_stop)
+    return _weighted_sum(image, weights, _scale(image, factor), error, should_stop)
 
 
 def line_window(
@@ -314,30 +394,41 @@ def _background_weights(
     return weights
 
 
-def _weighted_sum(
-    image: SpectrumImage,
-    weights: NDArray[np.float64],
-    factor: ArrayLike | None,
-    should_stop: Callable[[], bool] | None,
-) -> NDArray[np.float32]:
-    """Return the weighted sum over the channels of each pixel, with repeats combined."""
+def _scale(image: SpectrumImage, factor: ArrayLike | None) -> NDArray[np.float64]:
+    """Return the factor of the counts of each pixel, (repeat, y, x)."""
     scale = np.ones((1, 1, 1)) if factor is None else np.asarray(factor, dtype=np.float64)
     if factor is not None and scale.shape not in (image.shape[1:3], image.shape[:3]):
         raise DataError(
             f"{image.name}: factor: expected shape {image.shape[1:3]} (y, x) or "
             f"{image.shape[:3]} (repeat, y, x), found {scale.shape}"
         )
-    scale = np.broadcast_to(scale, image.shape[:3])
+    return np.broadcast_to(scale, image.shape[:3])
+
+
+def _weighted_sum(
+    image: SpectrumImage,
+    weights: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    error: bool,
+    should_stop: Callable[[], bool] | None,
+) -> NDArray[np.float32] | MapWithError:
+    """Return the weighted sum over the channels of each pixel, with repeats combined."""
+    if error:
+        check_known(image)
     used = np.flatnonzero(weights)
     part = slice(int(used[0]), int(used[-1]) + 1)
     # Only these channels are read from disk.
     cut = image.replace(counts=image.counts[..., part], energy=image.energy[part])
-    result = np.empty(image.shape[1:3], dtype=np.float32)
+    result, squares = np.empty(image.shape[1:3], dtype=np.float32), np.zeros(image.shape[1:3])
     share = 1 / image.n_repeats if image.combination == "mean" else 1.0
     for rows, band in cut.blocks():
         if should_stop is not None and should_stop():
             raise Cancelled(f"{image.name}: the map was cancelled")
         # Added up in float64, in which sums of whole counts are exact.
-        maps = (band.astype(np.float64) @ weights[part]) * scale[:, rows]
-        result[rows] = share * maps.sum(axis=0)
-    return result
+        counts = band.astype(np.float64)
+        result[rows] = share * ((counts @ weights[part]) * scale[:, rows]).sum(axis=0)
+        if error:
+            check_whole(image, band)
+            own = (counts @ weights[part] ** 2) * scale[:, rows] ** 2
+            squares[rows] = share**2 * own.sum(axis=0)
+    return (result, pixel_deviation(image, weights, squares, scale)) if error else result

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,10 +16,39 @@ from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
+from .standard_deviations import check_known, sum_variance, unknown
+
 __all__ = ["spectrum"]
+
+SpectrumWithError = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Counts per channel and their standard deviation."""
 
 Kind = Literal["sum", "mean", "max"]
 """How pixels become one spectrum."""
+
+
+@overload
+def spectrum(
+    image: SpectrumImage,
+    /,
+    kind: Kind = ...,
+    *,
+    mask: ArrayLike | None = ...,
+    error: Literal[False] = ...,
+    should_stop: Callable[[], bool] = ...,
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def spectrum(
+    image: SpectrumImage,
+    /,
+    kind: Kind = ...,
+    *,
+    mask: ArrayLike | None = ...,
+    error: Literal[True],
+    should_stop: Callable[[], bool] = ...,
+) -> SpectrumWithError: ...
 
 
 def spectrum(
@@ -28,8 +57,9 @@ def spectrum(
     kind: Kind = "sum",
     *,
     mask: ArrayLike | None = None,
+    error: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64] | SpectrumWithError:
     """Return one spectrum of an image, or of a region of it.
 
     Repeats are combined as `SpectrumImage.combination` says: scans become their mean, frames and
@@ -46,20 +76,25 @@ def spectrum(
     mask : array_like of bool, shape (y, x), optional
         Pixels to use, such as one of `region_masks`; all by default. Only rows with one of them
         are read.
+    error : bool
+        Whether to return the standard deviation of each channel as well: of photon counts that of
+        the Poisson distribution; of a denoised result noise and bias as held-out counts show them
+        (see `Uncertainty`). Errors of channels in one line are alike, and do not average out.
     should_stop : callable, optional
         Called before each band of rows; returns True to cancel.
 
     Returns
     -------
     numpy.ndarray, shape (energy,)
-        Counts per channel.
+        Counts per channel. With `error` a tuple of two: these and their standard deviation.
 
     Raises
     ------
     DataError
-        If the mask has another shape or no pixel, or counts on disk cannot be used.
+        If the mask has another shape or no pixel, counts on disk cannot be used, or the error is
+        asked for and not known.
     SettingsError
-        If `kind` is none of these.
+        If `kind` is none of these, or the error of maxima is asked for.
     Cancelled
         If `should_stop` returned True.
 
@@ -73,12 +108,20 @@ def spectrum(
     """
     if kind not in get_args(Kind):
         raise SettingsError(f"kind: expected one of {', '.join(get_args(Kind))}, found {kind!r}")
-    if mask is None:
-        return whole_sums(image, should_stop).spectrum(kind)
-    (sums,) = region_sums(image, [np.asarray(mask)], should_stop)
+    if error:
+        check_known(image)
+        if kind == "max":
+            raise SettingsError("kind: the error of maxima is not known, expected 'sum' or 'mean'")
+    where = np.ones(image.shape[1:3], bool) if mask is None else np.asarray(mask)
+    (sums,) = region_sums(image, [where], should_stop)
     if not sums.pixels:
         raise DataError(f"{image.name}: the mask selects no pixel; expected at least one")
-    return sums.spectrum(kind)
+    if not error:
+        return sums.spectrum(kind)
+    deviation = sums.deviation(kind)
+    if deviation is None:
+        raise unknown(image)
+    return sums.spectrum(kind), deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +137,22 @@ class PixelSums:
     """Number of repeats whose mean is taken; 1 if their sum is."""
     is_whole: bool
     """Whether all counts are whole numbers, as those of photons are."""
+    variance: NDArray[np.float64] | None = None
+    """Of `total`, where it is known."""
 
     @classmethod
-    def of_pixel(cls, repeats: NDArray[np.generic], combination: str) -> PixelSums:
-        """Return the sums of one pixel from its repeats (repeat, energy)."""
+    def of_pixel(
+        cls,
+        repeats: NDArray[np.generic],
+        image: SpectrumImage,
+        place: tuple[int, int] | None = None,
+    ) -> PixelSums:
+        """Return the sums of one pixel (y, x) of an image from its repeats (repeat, energy)."""
         total = np.asarray(repeats).sum(axis=0, dtype=np.float64)
-        scans = len(repeats) if combination == "mean" else 1
-        return cls(total, total, 1, scans, is_whole(repeats))
+        scans = len(repeats) if image.combination == "mean" else 1
+        mask, whole = np.zeros(image.shape[1:3], bool), is_whole(repeats)
+        mask[place or (0, 0)] = True
+        return cls(total, total, 1, scans, whole, sum_variance(image, mask, total, whole))
 
     def divisor(self, kind: Kind) -> int:
         """Return the divisor that makes a spectrum of this kind of the counts."""
@@ -110,6 +162,12 @@ class PixelSums:
         """Return the spectrum of this kind, in counts per channel."""
         counts = self.highest if kind == "max" else self.total
         return counts / self.divisor(kind)
+
+    def deviation(self, kind: Kind) -> NDArray[np.float64] | None:
+        """Return the standard deviation of that spectrum, None if it is not known."""
+        if self.variance is None or kind == "max":
+            return None
+        return np.asarray(np.sqrt(self.variance) / self.divisor(kind))
 
 
 def whole_sums(image: SpectrumImage, should_stop: Callable[[], bool] = lambda: False) -> PixelSums:
@@ -159,6 +217,13 @@ def region_sums(
                 np.maximum(highest[number], pixels.max(axis=0), out=highest[number])
     scans = image.n_repeats if image.combination == "mean" else 1
     return [
-        PixelSums(totals[number], highest[number], int(mask.sum()), scans, whole[number])
+        PixelSums(
+            totals[number],
+            highest[number],
+            int(mask.sum()),
+            scans,
+            whole[number],
+            sum_variance(image, mask, totals[number], whole[number]),
+        )
         for number, mask in enumerate(masks)
     ]

@@ -34,5 +34,14 @@ def test_the_lines_add_the_maps():
     assert attributes["translate"] == [5.0, 7.0]
 
 
+def test_the_lines_add_errors_behind_the_maps():
+    image, _ = xrf.simulate_map(shape=(6, 7), n_channels=1024, seed=1)
+    viewer = Viewer(to_layer(image.replace(name="map")))
+    exec(python_of("map", [MapRecipe("Fe", "Ka")], with_errors=True), {"viewer": viewer})
+    (counts, _), (error, attributes) = viewer.added
+    np.testing.assert_allclose(error, np.sqrt(counts), rtol=1e-6)
+    assert attributes["name"] == "error of Fe Ka of map"
+
+
 def test_without_elements_there_are_no_lines():
     assert python_of("map", []) == ""

@@ -69,6 +69,25 @@ def test_each_element_becomes_a_layer_of_its_best_line(qtbot, viewer_with_map, p
     assert "Added Fe Kα, Cu Kα, Pb Lα of “map”" in panel.message.text()
 
 
+def test_errors_become_layers_of_their_own(qtbot, viewer_with_map, panel):
+    panel.errors_box.setChecked(True)
+    add(qtbot, panel, "Fe")
+    layers = viewer_with_map.layers
+    assert [layer.name for layer in layers][1:] == ["Fe Ka of map", "error of Fe Ka of map"]
+    # Of photon counts.
+    np.testing.assert_allclose(layers[2].data, np.sqrt(layers[1].data), rtol=1e-6)
+    assert panel.model.overlay == (layers[1], None, None)
+
+
+def test_a_result_without_errors_says_so_and_is_mapped_without(qtbot, pair, dock):
+    panel = dock(pair, "Element maps")
+    panel.model.choose(pair.layers["map denoised"])
+    panel.errors_box.setChecked(True)
+    add(qtbot, panel, "Fe")
+    assert [layer.name for layer in pair.layers][2:] == ["Fe Ka of map denoised"]
+    assert "carries no uncertainty" in panel.message.text()
+
+
 def test_return_in_the_field_adds_the_map(qtbot, viewer_with_map, panel):
     panel.elements_field.clear()
     qtbot.keyClicks(panel.elements_field, "Ca")

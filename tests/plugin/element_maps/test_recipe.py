@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,19 @@ def test_a_recipe_of_a_window_makes_its_map(small_map):
     centers = small_map.energy.centers
     by_hand = small_map.counts[0][..., (centers >= low) & (centers < high)].sum(axis=-1)
     np.testing.assert_array_equal(MapRecipe(low=low, high=high).compute(small_map), by_hand)
+
+
+@pytest.mark.parametrize("recipe", [MapRecipe("Fe", "auto"), MapRecipe(low=6.0, high=7.0)])
+def test_a_recipe_of_an_error_makes_the_root_of_the_photons(small_map, recipe):
+    recipe = recipe.resolved(small_map.energy)
+    error = replace(recipe, error=True)
+    np.testing.assert_allclose(
+        error.compute(small_map), np.sqrt(recipe.compute(small_map)), rtol=1e-6
+    )
+    assert error.name("keV") == f"error of {recipe.name('keV')}"
+    again = MapRecipe.from_record(error.record(small_map.energy))
+    assert again.error
+    assert again.name("keV") == error.name("keV")
 
 
 def test_auto_becomes_the_best_line_of_the_axis():

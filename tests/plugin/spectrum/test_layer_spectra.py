@@ -13,6 +13,7 @@ from napari_xrf_denoise.layers.convert import METADATA_KEY, to_layer
 from napari_xrf_denoise.plugin.spectrum.layer_spectra import LayerSpectra, pixels_at
 from napari_xrf_denoise.plugin.spectrum.line_model import LineModel
 from napari_xrf_denoise.plugin.spectrum.pixel_reader import KEPT
+from napari_xrf_denoise.processing.spectra import spectrum
 from tests.helpers.patience import PATIENCE, wait_for
 
 
@@ -135,6 +136,21 @@ def test_a_denoised_pixel_has_the_error_that_its_dose_gain_tells():
     np.testing.assert_allclose(found.error, np.full(10, np.sqrt(9 / 4 / 16)))
     assert (found.kind, found.error_kind) == ("denoised", "estimated, average")
     assert wait_for(lambda: spectra.whole("sum"))[0].error is None
+
+
+def test_a_result_has_the_errors_that_it_carries():
+    image, _ = xrf.simulate_map(shape=(16, 16), n_channels=128, seed=1)
+    result = xrf.denoise(image, method="pca", rank=2).image
+    spectra = LayerSpectra(to_layer(result))
+    (pixel,) = spectra.at({"y": 3, "x": 5})
+    mask = np.zeros((16, 16), bool)
+    mask[3, 5] = True
+    _, expected = spectrum(result, mask=mask, error=True)
+    np.testing.assert_allclose(pixel.error, expected)
+    (whole,) = wait_for(lambda: spectra.whole("mean"))
+    np.testing.assert_allclose(whole.error, spectrum(result, "mean", error=True)[1])
+    assert {pixel.error_kind, whole.error_kind} == {"held-out counts"}
+    assert spectra.whole("max")[0].error is None
 
 
 @pytest.mark.parametrize("report", [None, {}, {"dose_gain": None}, {"dose_gain": 0.0}])

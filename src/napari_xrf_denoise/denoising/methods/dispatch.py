@@ -15,6 +15,7 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import (
@@ -45,6 +46,7 @@ from . import pca, spectrum, stack, tutorial
 from .pca_folds import fit_folds
 from .spectrum_score import FoldPredictions, is_behind_raw, of_raw_counts
 from .stack_members import StackJob, load_member, partition_of
+from .uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
     import torch
@@ -112,6 +114,8 @@ class Fitted:
     measured_by: str = "no counts were held out"
     counts: FactoredCounts | None = None
     """The result (1, y, x, energy) of all repeats together, where it came with the fit."""
+    uncertainty: Uncertainty | None = None
+    """Of the result of all repeats together, where the method knows it."""
     lead_of_pca: Lead | None = None
     """By how much PCA is nearer to the truth, where held-out counts tell."""
 
@@ -158,17 +162,25 @@ def _fit_pca(source: Source, settings: PcaSettings, job: Job, watch: Watch) -> F
     rank = settings.rank or pca.find_rank(source, settings, watch.part(0, 0.15))
     rank = min(rank, source.shape[2], source.shape[0] * source.shape[1])
     factors = pca.fit_pca(source, settings, rank, watch.part(0.15, 0.2))
-    score = None
+    score, uncertainty = None, None
     if folds:
         partition = PhotonPartition.of(source, settings.seed, FOLD_STREAM)
         held_out = fit_folds(partition, folds, rank, settings, watch.part(0.2, 0.6))
-        score = held_out.score(job.found.windows, watch.part(0.6, 1))
+        score = held_out.score(job.found.windows, watch.part(0.6, 0.95))
+        if score.products is not None:
+            scatter = pca.pca_scatter(factors, partition, folds, watch.part(0.95, 1))
+            spots = np.zeros(source.shape[:2], bool)
+            products = score.products
+            if held_out.fewer is None:
+                products = products.of_all(1 - 1 / folds)
+            uncertainty = uncertainty_of(products, scatter, spots, job.found)
     return Fitted(
         settings,
         (factors,),
         choices={"rank": rank},
         score=score,
         measured_by=measured_by(source, folds),
+        uncertainty=uncertainty,
     )
 
 
@@ -233,6 +245,7 @@ def _fit_stack(source: Source, settings: StackSettings, job: Job, watch: Watch) 
         measured_by=measured_by(source, folds),
         counts=fit.counts,
         lead_of_pca=lead,
+        uncertainty=fit.uncertainty,
     )
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.core.uncertainty import Scatter
+from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import RANK_STREAM, Counts, Source
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.denoising.subspace import leading_vectors, weights
@@ -90,6 +92,19 @@ def _project(factors: Factors, counts: Counts) -> tuple[NDArray[np.float32], NDA
     scores *= kept
     spectra *= kept
     return scores.reshape(*counts.shape[:-1], -1), spectra.reshape(counts.shape)
+
+
+def pca_scatter(factors: Factors, partition: PhotonPartition, folds: int, watch: Watch) -> Scatter:
+    """Return how the projections of single folds of the counts depart from their mean."""
+    height, width, _ = partition.source.shape
+    rank = factors["analysis"].shape[1]
+    images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
+    for rows, parts in partition.fold_bands(folds):
+        watch.step("measuring the scatter", rows.start / height)
+        scores = np.stack([_spectra(part) @ factors["analysis"] for part in parts])
+        for image, score in zip(images, scores - scores.mean(axis=0), strict=True):
+            image[rows] = score.reshape(-1, width, rank)
+    return Scatter.of(images, [factors["synthesis"]] * folds)
 
 
 def _spectra(counts: Counts) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
@@ -41,6 +42,7 @@ from .stack_members import (
     member_of,
     subspace_of,
 )
+from .uncertainty import of_mean, scatter_between, uncertainty_of
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -68,6 +70,8 @@ class Fit:
     """Number of larger places in which lost or added counts were put right."""
     guesses: list[FactoredCounts]
     """Predictions without each fold, scaled to all counts."""
+    uncertainty: Uncertainty | None
+    """Of the result, where photons were held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +101,18 @@ class _Predicted:
     """Pixels of the result, flat, whose lines are as they were counted."""
     places: int
     """Number of larger places in which lost or added counts were put right."""
+    scatter: Scatter | None
+    """Of predictions from few parts about those without each fold."""
 
 
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
     """Learn from a map, denoise it, and score the result."""
     learned = _learn(job, watch.part(0, 0.75))
     predicted = _predict(job, learned, watch.part(0.75, 0.92))
-    score = None
+    score, uncertainty = None, None
     if job.folds:
         score = _estimate_gain(job, learned, predicted, watch.part(0.92, 1))
+        uncertainty = _uncertainty(job, learned, predicted, score)
     return Fit(
         learned.members,
         predicted.counts[0],
@@ -115,6 +122,7 @@ def fit_stack(job: StackJob, watch: Watch) -> Fit:
         len(predicted.spots),
         predicted.places,
         predicted.counts[1 : job.folds + 1],
+        uncertainty,
     )
 
 
@@ -169,6 +177,7 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     from .components.component_training import input_size
 
     everything, rests = job.everything, job.rests
+    spectra = [subspace.synthesis for subspace in learned.subspaces]
     size = input_size(rests[0] if rests else everything)
     number = len(learned.members)
     few = [rest[: len(rest) // 2 + 1] for rest in rests]
@@ -177,11 +186,11 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     images = component_images(job, learned.members, tasks, size, watch.part(0, 0.6))
     whole, held_out = images[:number], images[number:]
     factors = [_mean_factors(whole, learned.subspaces)]
-    spaces = [*learned.subspaces, *learned.subspaces]
-    factors += [(own, space.synthesis) for own, space in zip(held_out, spaces, strict=False)]
+    factors += list(zip(held_out, [*spectra, *spectra], strict=False))
     groups = [everything, *rests, *few]
     counts, spots, places = _finish(job, groups, factors, watch.part(0.6, 1))
-    return _Predicted(size, whole, few, counts, spots.places, places)
+    scatter = scatter_between(held_out[:number], held_out[number:], spectra) if rests else None
+    return _Predicted(size, whole, few, counts, spots.places, places, scatter)
 
 
 def _finish(
@@ -221,6 +230,18 @@ def _estimate_gain(
         fewer=fewer if used[0] < used[1] else None,
     )
     return spare(score, member_bands(job.source, predicted.whole, subspaces, predicted.spots))
+
+
+def _uncertainty(
+    job: StackJob, learned: _Learned, predicted: _Predicted, score: DoseGainEstimate
+) -> Uncertainty | None:
+    """Return the uncertainty of the result, where photons were held out."""
+    if score.products is None or predicted.scatter is None:
+        return None
+    spots = predicted.counts[0].own_spectra
+    spectra = [subspace.synthesis for subspace in learned.subspaces]
+    sums = of_mean(score.products, predicted.whole, spectra, spots)
+    return uncertainty_of(sums, predicted.scatter, spots, job.found)
 
 
 def predict_stack(
@@ -279,7 +300,9 @@ def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -
         lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
         for guess, share in zip(guesses, shares, strict=True)
     ]
-    return HeldOut(partition.source, partition.fold_bands(number), shares, predictions)
+    spots = np.any([guess.own_spectra for guess in guesses], axis=0)
+    bands = partition.fold_bands(number)
+    return HeldOut(partition.source, bands, shares, predictions, spots)
 
 
 def _training_tiles(

@@ -24,6 +24,7 @@ from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
 from .contrast import Contrasts, ContrastTally
+from .error_products import ErrorProducts, ErrorSums
 from .residuals import BandSums, Residuals, ResidualTally
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
@@ -68,6 +69,8 @@ class DoseGainEstimate:
     residuals: Residuals | None = None
     contrasts: Contrasts | None = None
     """Of the windows, as the scored predictions keep them."""
+    products: ErrorSums | None = None
+    """Of errors in pieces of the spectrum, where counts are photons and each row was scored."""
 
     def __post_init__(self) -> None:
         if cast("NDArray[np.float64] | None", self.spared) is None:
@@ -108,6 +111,8 @@ class HeldOut:
     """Share of the counts that each part holds."""
     predictions: Sequence[Predict]
     """For each part, the prediction from the other parts: a function of their sum."""
+    spots: NDArray[np.bool_] | None = None
+    """Pixels (y, x) whose errors are known otherwise."""
 
     @classmethod
     def of(cls, source: Source, seed: int, predictions: Sequence[Predict]) -> HeldOut:
@@ -141,6 +146,9 @@ def cross_score(
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
     contrasts = ContrastTally(len(windows), shares)
+    products = ErrorProducts(
+        partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
+    )
     for rows, band in held_out.parts:
         watch.step("measuring the dose gain", SCORING * rows.start / height)
         scored = slice(rows.start + -rows.start % every, rows.stop, every)
@@ -169,6 +177,8 @@ def cross_score(
         for side in sides:
             side.finish()
         residuals.add(scored, BandSums(own.counts, own.raw, expected), cells, guessed, shares)
+        if every == 1 and isinstance(source, Photons):
+            products.add(*([partition.halves(c) for c in kind] for kind in (cells, guessed, worse)))
         if windows:
             cells, guessed, worse = (
                 [partition.windows(values) for values in group] for group in (cells, guessed, worse)
@@ -187,6 +197,7 @@ def cross_score(
         windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
         residuals=residuals.finish(watch.part(SCORING, 1)),
         contrasts=contrasts.finish() if windows else None,
+        products=products.finish(),
     )
 
 

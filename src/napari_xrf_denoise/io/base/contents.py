@@ -19,6 +19,7 @@ from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.io.options import ReadOptions
 
 _X = re.compile(r"(?:^|[^a-z])x(?:$|[^a-z])|^(?:width|columns?)$")
@@ -49,6 +50,8 @@ class FileContents:
     each repeat and pixel, in the order of the counts' axes."""
     repeat_energies: Sequence[EnergyAxis] | None = None
     """If repeats have calibrations of their own."""
+    uncertainty: Uncertainty | None = None
+    """Of a denoised result."""
     warnings: Sequence[str] = ()
     """What the user should know, each with what to do."""
     dataset: str = ""
@@ -100,6 +103,11 @@ def build(
         if energies is not None and (energy is not found.energy or len(energies) < 2):
             energies = None  # the user overrides them, or there is only one
         image = image.replace(scalers=scalers, repeat_energies=energies)
+        own = found.uncertainty
+        if own is not None and own.shape == image.shape[1:3] and own.holds(image.shape[3]):
+            image = image.replace(uncertainty=own)
+        elif own is not None:
+            unfit.append("the uncertainty")
     except DataError as error:
         raise type(error)(f"{where}: {str(error).removeprefix(f'{name}: ')}") from error
     if unfit:

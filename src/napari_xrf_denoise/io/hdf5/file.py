@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import place
 from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks
@@ -27,6 +28,7 @@ from napari_xrf_denoise.io.base.memory import (
 )
 from napari_xrf_denoise.io.base.metadata import CREATOR
 from napari_xrf_denoise.io.base.signatures import has_hdf5_signature
+from napari_xrf_denoise.io.base.uncertainty import from_arrays, to_arrays
 
 from .tree import identity, lost_link, lost_links, walk
 
@@ -378,6 +380,25 @@ def refuse_lost_links(file: Any, path: Path) -> None:
     first, *others = lost
     more = f". Other links that lead nowhere: {len(others)}" if others else ""
     raise FormatError(f"{place(path, first.place)}: {first}{more}")
+
+
+def write_uncertainty(group: Any, own: Uncertainty) -> None:
+    """Write the arrays of an uncertainty into a group."""
+    for name, values in to_arrays(own).items():
+        # In chunks, without which RosettaSciIO cannot read an array lazily.
+        group.create_dataset(name, data=values, chunks=values.shape)
+
+
+def read_uncertainty(file: Any, path: Path, name: str) -> Uncertainty | None:
+    """Return the uncertainty in a group, or None where there is no such group."""
+    import h5py
+
+    group = file.get(name)
+    if not isinstance(group, h5py.Group):
+        return None
+    where = place(path, group.name)
+    arrays = {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)}
+    return from_arrays({key: _read(item, (), where) for key, item in arrays.items()}, where)
 
 
 class SafeSink:

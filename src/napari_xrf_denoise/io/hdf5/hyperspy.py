@@ -12,6 +12,7 @@ RosettaSciIO reads)::
             Signal            @signal_type
             napari_xrf_denoise
                 _list_record  one text: JSON of what HyperSpy has no place for
+                uncertainty   of a denoised result, see `io.base.uncertainty`
                 scalers       (y, x) or (repeat, y, x), named by _list_scaler_names
         original_metadata, learning_results, attributes
 
@@ -36,6 +37,7 @@ from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.mca_calibration import METRES
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
+from napari_xrf_denoise.io.base.uncertainty import NAME
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .file import (
@@ -46,6 +48,8 @@ from .file import (
     new_hdf5,
     open_hdf5,
     read_counts,
+    read_uncertainty,
+    write_uncertainty,
 )
 from .links import text
 
@@ -92,6 +96,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         counts = counts.reshape([sizes.get(axis, 1) for axis in AXES])
         spacing, unit = _read_spacing(signal, names, record)
         scalers = _read_scalers(signal, record)
+        uncertainty = read_uncertainty(signal, path, f"{_OURS}/{NAME}")
     return FileContents(
         counts=counts,
         energy_axis=3,
@@ -104,6 +109,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         metadata=record.metadata,
         scalers=scalers,
         repeat_energies=record.repeat_energies_for(counts.shape),
+        uncertainty=uncertainty,
         dataset=where,
     )
 
@@ -221,6 +227,8 @@ def _write_ours(metadata: Any, image: SpectrumImage, record: str) -> None:
 
     ours = metadata.create_group("napari_xrf_denoise")
     ours.create_dataset("_list_record", data=[record], dtype=h5py.string_dtype())
+    if image.uncertainty is not None:
+        write_uncertainty(ours.create_group(NAME), image.uncertainty)
     if not image.scalers:
         return
     scalers = ours.create_group("scalers")

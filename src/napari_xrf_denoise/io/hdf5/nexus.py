@@ -14,6 +14,7 @@
             channels, energy, y, x, live_time, dim0, dim1, dim2
         scalers               NXcollection: live_time, I0 … (y, x) or (repeat, y, x)   @name
         repeat_energies       NXnote    the calibration of each repeat, where they differ
+        uncertainty           NXcollection: of a denoised result, see `io.base.uncertainty`
         provenance            NXnote    @type = "application/json", with the metadata
 
 Programs that know NeXus plot the file from ``@signal`` and ``@axes``. What is larger than a line
@@ -42,6 +43,7 @@ from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.metadata import decode, encode
+from napari_xrf_denoise.io.base.uncertainty import NAME
 from napari_xrf_denoise.io.options import ReadOptions
 
 from .file import (
@@ -52,6 +54,8 @@ from .file import (
     new_hdf5,
     open_hdf5,
     read_counts,
+    read_uncertainty,
+    write_uncertainty,
 )
 from .links import text
 
@@ -95,6 +99,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
             metadata=_read_note(file, path, "provenance"),
             scalers=_read_scalers(file),
             repeat_energies=_read_repeat_energies(file, path),
+            uncertainty=read_uncertainty(file, path, f"/entry/{NAME}"),
             dataset=_COUNTS,
         )
 
@@ -106,6 +111,9 @@ def write(path: Path, image: SpectrumImage) -> None:
         entry.attrs["default"] = "data"
         write_note(entry, "provenance", provenance)
         _write_scalers(entry, image)
+        if image.uncertainty is not None:
+            group = nexus_group(entry, NAME, "NXcollection")
+            write_uncertainty(group, image.uncertainty)
         if image.repeat_energies is not None:
             axes = [axis.as_dict() for axis in image.repeat_energies]
             write_note(entry, "repeat_energies", encode({"axes": axes}))

@@ -9,6 +9,7 @@ napari-ome-zarr, ome-zarr-py and Fiji read today, and only zarr 3 packs blocks i
     map.zarr/
         zarr.json       attributes: "ome", and "napari_xrf_denoise" with the record as JSON text
         0/              (energy, y, x), or (repeat, energy, y, x) where there are several
+            uncertainty/  of a denoised result, see `io.base.uncertainty`
             scalers/    0, 1 …: live_time, I0 … (y, x) or (repeat, y, x), named in the record
 
 The specification allows two or three axes of type "space", which come last, one "time" before all
@@ -31,11 +32,13 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks
 from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import is_small
 from napari_xrf_denoise.io.base.metadata import Record, decode_record, encode_record
+from napari_xrf_denoise.io.base.uncertainty import NAME, from_arrays, to_arrays
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._zarr_store import import_zarr
@@ -44,6 +47,7 @@ SUFFIXES = (".zarr",)  # .ome.zarr too
 _VERSION = "0.5"
 _KEY = "napari_xrf_denoise"
 _SCALERS = "0/scalers"
+_UNCERTAINTY = f"0/{NAME}"
 _AXES = ("repeat", "energy", "y", "x")
 """In the order that the specification wants."""
 _BLOCK_VOXELS = 2**18
@@ -114,6 +118,7 @@ def read(path: Path, options: ReadOptions) -> FileContents:
         metadata=record.metadata,
         scalers=scalers,
         repeat_energies=record.repeat_energies_for(shape),
+        uncertainty=_read_uncertainty(path),
         warnings=warnings,
         dataset="0",
     )
@@ -144,6 +149,10 @@ def write(path: Path, image: SpectrumImage) -> None:
     for number, values in enumerate(image.scalers.values()):
         zarr.create_array(
             store=zarr.storage.LocalStore(path / _SCALERS), name=str(number), data=np.array(values)
+        )
+    for name, values in to_arrays(image.uncertainty).items() if image.uncertainty else ():
+        zarr.create_array(
+            store=zarr.storage.LocalStore(path / _UNCERTAINTY), name=name, data=np.array(values)
         )
 
 
@@ -292,6 +301,16 @@ def _read_scalers(path: Path, record: Record) -> dict[str, NDArray[np.float64]]:
             values = _CountsInFolder(folder, _open(folder, str(number)))
             scalers[name] = values[...].astype(np.float64)
     return scalers
+
+
+def _read_uncertainty(path: Path) -> Uncertainty | None:
+    """Return the uncertainty if it is there, as scalers are."""
+    folder = path / _UNCERTAINTY
+    if not folder.is_dir():
+        return None
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    arrays = {name: _CountsInFolder(folder, _open(folder, name))[...] for name in names}
+    return from_arrays(arrays, place(path, _UNCERTAINTY))
 
 
 def _open(path: Path, name: str) -> Any:

@@ -22,6 +22,7 @@ from napari_xrf_denoise.io.base.layout import Layout
 from napari_xrf_denoise.io.base.memory import check_memory, is_small
 from napari_xrf_denoise.io.base.metadata import CREATOR, decode_record, encode_record
 from napari_xrf_denoise.io.base.signatures import TIFF, first_bytes
+from napari_xrf_denoise.io.base.uncertainty import from_bytes, to_bytes
 from napari_xrf_denoise.io.options import ReadOptions
 
 from ._ome_xml import ome_xml, pixel_size_in, provenance_in
@@ -31,6 +32,8 @@ _FEWEST_CHANNELS = 16
 """Fewer colours or samples than this are an image, not a spectrum."""
 _STORED_AS = {"float16": "float32", "int64": "uint32", "uint64": "uint32"}
 """OME has no type for the one on the left."""
+_UNCERTAINTY = 65123
+"""Private tag of the first plane, which holds the uncertainty of a denoised result."""
 _BYTES_A_PLANE = 300  # of directory; a classic TIFF ends at 4 GiB
 _CLASSIC_BYTES = 2**32 - 2**25
 
@@ -94,6 +97,8 @@ def write(path: Path, image: SpectrumImage) -> None:
     repeats, height, width, size = image.shape
     planes = repeats * size
     n_bytes = planes * (height * width * dtype.itemsize + _BYTES_A_PLANE)
+    own = None if image.uncertainty is None else to_bytes(image.uncertainty)
+    n_bytes += 0 if own is None else len(own)
     with tifffile.TiffWriter(
         path, bigtiff=n_bytes > _CLASSIC_BYTES, byteorder="<", ome=False
     ) as writer:
@@ -105,6 +110,7 @@ def write(path: Path, image: SpectrumImage) -> None:
             photometric="minisblack",
             software=CREATOR,
             returnoffset=True,
+            extratags=[] if own is None else [(_UNCERTAINTY, 7, len(own), own, True)],
         )
     with path.open("r+b") as file:
         for rows, band in image.blocks():
@@ -153,6 +159,7 @@ def _read_own(tif: Any, path: Path, provenance: str) -> FileContents:
             f"{path}: expected {repeats * size} planes of {height} × {width} pixels, found shape "
             f"{stored.shape}; the file is cut off or another program cropped it: copy it again"
         )
+    own = tif.pages.first.tags.get(_UNCERTAINTY)
     return FileContents(
         counts=stored.reshape(repeats, size, height, width),
         energy_axis=1,
@@ -165,6 +172,7 @@ def _read_own(tif: Any, path: Path, provenance: str) -> FileContents:
         metadata=record.metadata,
         scalers=scalers,
         repeat_energies=record.repeat_energies or None,
+        uncertainty=None if own is None else from_bytes(bytes(own.value), str(path)),
     )
 
 

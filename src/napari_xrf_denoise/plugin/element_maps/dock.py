@@ -99,6 +99,11 @@ class ElementMapsDock(Dock):
             "Subtract a linear background estimated on both sides of the window. Nearby lines of "
             "other elements bias the result low.",
         )
+        self.errors_box = check_box(
+            "Also map the error",
+            "Add the standard deviation (counts) of each map: of raw photon counts that of the "
+            "Poisson distribution, of denoised ones noise and bias as held-out counts show them",
+        )
         self.partner_box = QCheckBox()
         self.button = QPushButton("Add map")
         self.progress_bar = progress_bar("Share of the maps that is done, in %")
@@ -112,6 +117,7 @@ class ElementMapsDock(Dock):
                 ("Line", self.line_box),
             ),
             self.background_box,
+            self.errors_box,
             self.partner_box,
             self.button,
             self.progress_bar,
@@ -153,6 +159,7 @@ class ElementMapsDock(Dock):
         self.table_button.chosen.connect(self._choose_elements)
         self.line_box.currentTextChanged.connect(lambda line: model.change(line=in_latin(line)))
         self.background_box.toggled.connect(partial(setattr, model, "background"))
+        self.errors_box.toggled.connect(partial(setattr, model, "with_errors"))
         self.partner_box.toggled.connect(partial(setattr, model, "with_partner"))
         self.button.clicked.connect(self._click)
         self.window_page.button.clicked.connect(self._add_window)
@@ -238,7 +245,7 @@ class ElementMapsDock(Dock):
         except SettingsError:
             recipes = ()
         name = "" if self.model.source is None else self.model.source.name
-        self.python.show_lines(python_of(name, recipes))
+        self.python.show_lines(python_of(name, recipes, self.model.with_errors))
 
     def _show_partner(self) -> None:
         partner = self.model.partner

@@ -25,6 +25,11 @@ def is_map(layer: Any) -> bool:
     return is_layer(layer) and isinstance(layer.metadata.get(KEY), Mapping) and layer.ndim == 2
 
 
+def is_error(layer: Any) -> bool:
+    """Whether a map is that of standard deviations."""
+    return bool(layer.metadata[KEY].get("error"))
+
+
 def map_layer_data(
     image: SpectrumImage, values: Any, recipe: MapRecipe, source: Any
 ) -> tuple[Any, dict[str, Any]]:

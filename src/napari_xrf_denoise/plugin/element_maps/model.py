@@ -15,7 +15,7 @@ from napari_xrf_denoise.plugin.common import CALIBRATE, OPEN_SAMPLE
 from napari_xrf_denoise.plugin.common.jobs import RunState
 from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, parse_elements
 
-from .map_layers import is_map, partner_of, source_key, source_of
+from .map_layers import is_error, is_map, partner_of, source_key, source_of
 from .recipe import MapRecipe, Window, overlap_words
 
 NO_LAYERS = f"There is no map with an energy axis. Open a file of spectra, or {OPEN_SAMPLE}."
@@ -44,6 +44,8 @@ class ElementModel(RunState):
     line: str = AUTO
     """Line of the elements that have none behind them."""
     background: bool = False
+    with_errors: bool = False
+    """Whether to map the standard deviation of each map, too."""
     with_partner: bool = False
     """Whether to map the partner, too."""
     low: float = 0.0
@@ -72,7 +74,11 @@ class ElementModel(RunState):
             self.overlay = tuple(layer if layer in self.maps else None for layer in self.overlay)
         else:
             # Raw and denoised counts in one picture would say nothing about elements.
-            alike = [layer for layer in self.maps if source_key(layer) == source_key(self.maps[-1])]
+            alike = [
+                layer
+                for layer in self.maps
+                if source_key(layer) == source_key(self.maps[-1]) and not is_error(layer)
+            ]
             self.overlay = (*alike[-3:], None, None, None)[:3]
         present = self.source in self.available
         self.choose(self.source if present else (self.available or (None,))[-1])

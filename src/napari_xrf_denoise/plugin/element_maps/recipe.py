@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class MapRecipe:
     high: float = 0.0
     background: bool = False
     """Whether to subtract the counts beside the window."""
+    error: bool = False
+    """Whether it is the map of the standard deviation instead of the counts."""
     chosen: tuple[int, int] | None = None
     """The first channel of a window that was chosen in channels, and the one behind its last:
     they stay the same when the layer is calibrated later."""
@@ -59,13 +62,13 @@ class MapRecipe:
             return self._in_unit_of(axis)
         if self.line != AUTO or not axis.calibrated:
             return self
-        return MapRecipe(self.element, best_line(self.element, axis), background=self.background)
+        return replace(self, line=best_line(self.element, axis))
 
     def name(self, unit: str) -> str:
-        """Return the name of the map: ``"Fe Ka"`` or ``"6.2 to 6.6 keV"``."""
-        if self.element:
-            return f"{self.element} {self.line}"
-        return f"{self.low:.5g} to {self.high:.5g} {unit}"
+        """Return the name of the map: ``"Fe Ka"``, ``"6.2 to 6.6 keV"``, ``"error of Fe Ka"``."""
+        window = f"{self.low:.5g} to {self.high:.5g} {unit}"
+        named = f"{self.element} {self.line}" if self.element else window
+        return f"error of {named}" if self.error else named
 
     def channels(self, axis: EnergyAxis) -> slice:
         """Return the channels of the window; DataError or SettingsError if there are none."""
@@ -83,10 +86,11 @@ class MapRecipe:
         self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
     ) -> NDArray[np.float32]:
         """Return the map, shape (y, x); errors are those of `element_map` and `window_map`."""
-        how: dict[str, Any] = {"background": self.background, "should_stop": should_stop}
-        if self.element:
-            return element_map(image, self.element, self.line, **how)
-        return window_map(image, self.low, self.high, **how)
+        make: Any = partial(element_map, image, self.element, self.line)
+        if not self.element:
+            make = partial(window_map, image, self.low, self.high)
+        found = make(background=self.background, error=self.error, should_stop=should_stop)
+        return np.asarray(found[1] if self.error else found)
 
     def record(self, axis: EnergyAxis) -> dict[str, Any]:
         """Return the recipe, and the window that it means on this axis, in plain values."""
@@ -100,15 +104,16 @@ class MapRecipe:
             "window_unit": axis.unit,
             **in_channels,
             "background": self.background,
+            **({"error": True} if self.error else {}),
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> MapRecipe:
         """Return the recipe of a record; DataError if it has neither a line nor a window."""
-        background = bool(record.get("background", False))
+        how: dict[str, Any] = {key: bool(record.get(key, False)) for key in ("background", "error")}
         try:
             if record.get("element"):
-                return cls(str(record["element"]), str(record["line"]), background=background)
+                return cls(str(record["element"]), str(record["line"]), **how)
             low, high = (float(energy) for energy in record["window"])
             first, end = (int(channel) for channel in record.get("channels") or (0, 0))
         except (KeyError, TypeError, ValueError) as error:
@@ -117,7 +122,7 @@ class MapRecipe:
             ) from error
         chosen = (first, end) if end > first else None
         unit = str(record.get("window_unit", ""))
-        return cls(low=low, high=high, background=background, chosen=chosen, unit=unit)
+        return cls(low=low, high=high, chosen=chosen, unit=unit, **how)
 
     def _in_unit_of(self, axis: EnergyAxis) -> MapRecipe:
         name = self.name(self.unit)
@@ -132,7 +137,7 @@ class MapRecipe:
                 "a map of another window."
             )
         low, high = axis.edges(slice(*self.chosen))
-        return MapRecipe(low=low, high=high, background=self.background)
+        return MapRecipe(low=low, high=high, background=self.background, error=self.error)
 
 
 MOST_NAMED = 4

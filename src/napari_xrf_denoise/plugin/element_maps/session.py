@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
@@ -73,7 +73,10 @@ class ElementSession(RunSession):
         sources = [model.source]
         if model.with_partner and model.partner is not None:
             sources.append(model.partner)
-        orders = [Order(source, recipe) for recipe in recipes for source in sources]
+        wanted = list(recipes)
+        if model.with_errors:
+            wanted = [own for recipe in recipes for own in (recipe, replace(recipe, error=True))]
+        orders = [Order(source, recipe) for recipe in wanted for source in sources]
         self._run(_computing(orders), self._add, "Adding up the counts")
 
     def update(self) -> None:
@@ -190,7 +193,12 @@ def _keep_shared_contrast(renewed: Sequence[tuple[Any, Any, dict[str, Any]]]) ->
     groups: dict[Any, list[dict[str, Any]]] = {}
     for target, _, own in renewed:
         record = own["metadata"][KEY]
-        line = (record.get("element"), record.get("line"), record["background"])
+        line = (
+            record.get("element"),
+            record.get("line"),
+            record["background"],
+            record.get("error"),
+        )
         groups.setdefault((tuple(target.contrast_limits), line), []).append(own)
     for group in groups.values():
         share_contrast(group)

@@ -57,9 +57,10 @@ SWITCHES = {
         "Error band",
         "Band of ±1 σ (counts per channel) around each curve, where it is known:\n"
         "raw photon counts: the square root of the counts (of the mean of n: divided by n);\n"
-        "denoised counts of a pixel: estimated from the dose gain of the report, which is an "
-        "average over the map. One pixel may be better or worse.\n"
-        "Fractional raw counts, denoised sums and maxima have none.",
+        "denoised counts: noise and bias as held-out counts show them. Errors of channels in one "
+        "line are alike.\n"
+        "Results of earlier versions: for a pixel only, from the dose gain, an average over the "
+        "map. Fractional raw counts and maxima have none.",
     ),
     "residual": (
         "Residual",

@@ -10,19 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 POISSON = "Poisson"
+ESTIMATED = "held-out counts"
+"""Of a denoised result that carries its uncertainty."""
 AVERAGE = "estimated, average"
-
-
-def poisson_error(photons: NDArray[Any], divisor: float = 1.0) -> NDArray[np.float64]:
-    """Return the standard deviation, in counts per channel, of photons divided by `divisor`.
-
-    `photons` is the sum over all that was combined, `divisor` n for the mean of n repeats or
-    pixels. An empty channel gets 0, although a photon may well have been expected there.
-
-    >>> poisson_error(np.array([0, 4, 100]), 2)
-    array([0., 1., 5.])
-    """
-    return np.sqrt(np.asarray(photons, np.float64)) / divisor
+"""Of one that does not, such as from a file of an earlier version."""
 
 
 def denoised_error(expected: NDArray[Any], record: Mapping[str, Any]) -> NDArray[np.float64] | None:

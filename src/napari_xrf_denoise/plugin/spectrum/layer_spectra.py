@@ -16,7 +16,7 @@ from napari_xrf_denoise.plugin.common.jobs import Latest
 from napari_xrf_denoise.plugin.common.spectral_layers import LayerImage, denoising_record
 from napari_xrf_denoise.processing.spectra import Kind, PixelSums, whole_sums
 
-from .errors import AVERAGE, POISSON, denoised_error, poisson_error
+from .errors import AVERAGE, ESTIMATED, POISSON, denoised_error
 from .model import Extent, Pin, place_words
 from .pixel_reader import PixelReader
 from .regions import RegionWatcher
@@ -46,7 +46,7 @@ class Curve:
     error: NDArray[np.float64] | None = None
     """One standard deviation of `counts`, where it is known."""
     error_kind: str = ""
-    """Origin of `error`: ``"Poisson"`` or ``"estimated, average"``."""
+    """Origin of `error`: ``"Poisson"``, ``"held-out counts"`` or ``"estimated, average"``."""
     kind: Literal["raw", "denoised", "residual"] = "raw"
     divisor: float | None = 1.0
     """Divisor of the photons, such as the number of pixels of a mean; None where the counts do not
@@ -153,9 +153,8 @@ class LayerSpectra(LayerImage):
         if kind == "max":
             # The highest of many is no Poisson count any more.
             return replace(curve, divisor=None)
-        if self._record or not sums.is_whole:
-            return curve
-        return replace(curve, error=poisson_error(sums.total, divisor), error_kind=POISSON)
+        error = sums.deviation(kind)
+        return curve if error is None else replace(curve, error=error, error_kind=self._error_kind)
 
     def stop(self) -> None:
         """Leave sums unfinished and pixels unread."""
@@ -163,6 +162,12 @@ class LayerSpectra(LayerImage):
         if self._pixels is not None and self.regions is not None:
             self._pixels.stop()
             self.regions.forget()
+
+    @property
+    def _error_kind(self) -> str:
+        """Origin of the errors that are known."""
+        assert self.image is not None
+        return POISSON if self.image.uncertainty is None else ESTIMATED
 
     @property
     def _record(self) -> Mapping[str, Any]:
@@ -180,12 +185,12 @@ class LayerSpectra(LayerImage):
     ) -> Curve:
         """Return the curve of a pixel's repeats (repeat, energy)."""
         assert self.image is not None
-        sums = PixelSums.of_pixel(repeats, self.image.combination)
+        at = dict(place)
+        sums = PixelSums.of_pixel(repeats, self.image, (at.get("y", 0), at.get("x", 0)))
         divisor, counts = sums.divisor("sum"), sums.spectrum("sum")
-        if self._record:
+        error, kind = sums.deviation("sum"), self._error_kind
+        if error is None and self._record:
             error, kind = denoised_error(counts, self._record), AVERAGE
-        else:
-            error, kind = poisson_error(sums.total, divisor) if sums.is_whole else None, POISSON
         kind = "" if error is None else kind
         curve = self._curve(counts, of, variant, divisor, sums.is_whole)
         return replace(curve, error=error, error_kind=kind, place=place)

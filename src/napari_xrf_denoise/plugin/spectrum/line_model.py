@@ -31,7 +31,7 @@ from napari_xrf_denoise.spectroscopy.xray_lines import (
     lines,
 )
 
-from .errors import AVERAGE
+from .errors import AVERAGE, ESTIMATED
 from .layer_spectra import Curve
 
 Kind = Literal["line", "peak", "sum", "escape"]
@@ -167,7 +167,10 @@ NOT_CALIBRATED = (
     "Lines need energies in keV, and a visible layer is in channels. Calibrate it with "
     f"{CALIBRATE}."
 )
-BY_ESTIMATE = "Significance follows from the estimated average error: weak peaks may be false."
+BY_ESTIMATE = {
+    AVERAGE: "Significance follows from the estimated average error: weak peaks may be false.",
+    ESTIMATED: "Errors of channels in one line are alike in a result: weak peaks may be false.",
+}
 OF_HIGHEST = "Maxima of many pixels do not scatter as counts do: weak peaks are doubtful."
 READING = "Reading the tables of lines…"
 
@@ -233,8 +236,8 @@ class LineModel:
             self.problem = ""
         except DataError as error:
             found, self.problem = (), f"{curve.label}: {error}"
-        by_estimate = BY_ESTIMATE if curve.error_kind == AVERAGE else ""
-        self.caution = OF_HIGHEST if curve.divisor is None else by_estimate
+        estimated = BY_ESTIMATE.get(curve.error_kind, "")
+        self.caution = OF_HIGHEST if curve.divisor is None else estimated
         self.peaks = found
 
     def marks(self) -> tuple[Mark, ...]:

@@ -17,7 +17,7 @@ import pyqtgraph as pg  # isort: skip
 
 from napari_xrf_denoise.plugin.common.plots import Plot, PlotColors, energy_label
 
-from .errors import AVERAGE, POISSON
+from .errors import AVERAGE, ESTIMATED, POISSON
 from .layer_spectra import Curve
 from .marks import Mark, MarkLayer
 from .model import Scale
@@ -33,7 +33,11 @@ from .plot_items import (
 
 LONGEST_UNBROKEN = 32
 """Letters of a legend's entry that fit into one line of a narrow dock."""
-ERROR_WORDS = {POISSON: "Poisson for raw", AVERAGE: "estimated for denoised"}
+ERROR_WORDS = {
+    POISSON: "Poisson for raw",
+    ESTIMATED: "held-out counts for denoised",
+    AVERAGE: "average for denoised",
+}
 
 
 class SpectrumPlot(Plot):
