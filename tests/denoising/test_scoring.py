@@ -161,7 +161,7 @@ def test_other_repeats_are_held_out_as_they_are():
     report = xrf.score(SpectrumImage(counts), look, checks=False)
     assert report.measured_by == "4 held-out groups of repeats"
     own = counts.sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(totals[:4], own.sum() - own, rtol=1e-5)
+    np.testing.assert_allclose(sorted(totals[:4]), sorted(own.sum() - own), rtol=1e-5)
     low, high = report.dose_gain_interval
     assert low <= 1 <= high
 
@@ -226,11 +226,11 @@ def test_a_denoiser_may_be_a_run_of_the_package(one):
     def ours(counts):
         return xrf.denoise(counts, method="pca", rank=5, folds=0).counts
 
-    # Two folds leave nothing to fall: the report is that of denoise itself.
-    told = xrf.score(one, ours, folds=2)
-    own = xrf.denoise(one, method="pca", rank=5, folds=2).report
-    assert told.dose_gain == pytest.approx(own.dose_gain, rel=1e-3)
-    assert told.table() == own.table()
+    # Other random parts, the same result.
+    told = xrf.score(one, ours)
+    own = xrf.denoise(one, method="pca", rank=5).report
+    assert told.dose_gain == pytest.approx(own.dose_gain, rel=0.25)
+    assert [row.name for row in told.windows] == [row.name for row in own.windows]
 
 
 # Denoisers that do what they must not.

@@ -39,9 +39,6 @@ def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
 
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
-TRAINED = 1.5
-"""Variance of the score of networks over that of the formula, which assumes predictions linear in
-the counts: they were trained on them as well. Measured on simulated maps (docs/score.md)."""
 SCORING = 0.8
 """Share of the time of a score after which all counts are compared."""
 OVERLOOKED = 3.0
@@ -227,7 +224,6 @@ class _Tally:
         self._parts = parts
         self._lever = 0.0 if lever is None else lever
         self._share = 1 - 1 / parts if lever is None else 1.0
-        self._more_noise = 1.0 if lever is None else TRAINED
 
     def add(
         self, departure: NDArray[np.float64], gap: NDArray[np.float64], own: _OwnSums, pixels: int
@@ -250,7 +246,7 @@ class _Tally:
         error, raw, spared = (
             sums[channels] for sums in (self._error, self._raw_error, self._spared)
         )
-        return DoseGainEstimate(error, raw, self._more_noise * variance, self._share, spared)
+        return DoseGainEstimate(error, raw, variance, self._share, spared)
 
 
 class _Side:
