@@ -19,6 +19,16 @@ ZN = WindowScore("8.63 keV (Zn Ka)", 8.47, 8.79, float("nan"), (3.4, INF))
 UNKNOWN = WindowScore("2.31 keV", 2.21, 2.41, 0.9, (0.2, INF))
 
 
+def test_lines_are_found_by_place_and_by_name():
+    lines = QualityReport(8.0, (7.0, 9.5), 1.0, windows=(FE, ZN)).lines
+    assert len(lines) == 2
+    assert lines[0] is lines["Fe Ka"] is lines["Fe"] is lines["6.40 keV (Fe Ka)"] is FE
+    assert list(lines[1:]) == [ZN]
+    assert (lines["Fe"].contrast, lines["Fe"].contrast_error) == (0.93, 0.04)
+    with pytest.raises(KeyError, match=r"no line 'F' was scored; .*6.40 keV \(Fe Ka\), 8.63"):
+        lines["F"]
+
+
 def test_a_report_says_at_least_where_no_upper_end_is_known():
     report = QualityReport(float("nan"), (3.4, INF), 1.0)
     assert report.summary() == "dose gain: at least 3.4"
@@ -29,10 +39,12 @@ def test_a_report_says_at_least_where_no_upper_end_is_known():
 def test_the_table_has_a_row_for_each_line_whose_gain_is_known():
     report = QualityReport(8.0, (7.0, 9.5), 1.0, windows=(UNKNOWN, FE, ZN))
     assert report.table().splitlines() == [
-        "line              gain",
-        "6.40 keV (Fe Ka)  8.0 (7.0 to 9.5)",
+        "line              gain              contrast kept",
+        "6.40 keV (Fe Ka)  8.0 (7.0 to 9.5)  0.93 ± 0.04",
         "8.63 keV (Zn Ka)  at least 3.4",
     ]
+    gains = QualityReport(8.0, (7.0, 9.5), 1.0, windows=(UNKNOWN, ZN)).table()
+    assert gains.splitlines() == ["line              gain", "8.63 keV (Zn Ka)  at least 3.4"]
     assert QualityReport(8.0, (7.0, 9.5), 1.0).table() == ""
     assert QualityReport(8.0, (7.0, 9.5), 1.0, windows=(UNKNOWN,)).table() == ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,13 @@ class WindowScore:
     """Standard error of `contrast`."""
 
     @property
+    def contrast_in_words(self) -> str:
+        """The contrast with its error, empty where it is not known."""
+        if np.isnan(self.contrast):
+            return ""
+        return f"{self.contrast:.2f} ± {self.contrast_error:.2f}"
+
+    @property
     def is_known(self) -> bool:
         """Whether the counts say more than that the gain is above some number below 1."""
         low, high = self.dose_gain_interval
@@ -54,6 +61,39 @@ class WindowScore:
             "contrast": _finite(self.contrast),
             "contrast_error": _finite(self.contrast_error),
         }
+
+
+class LineScores(Sequence[WindowScore]):
+    """The scores of lines, by their place or by their name: ``lines["Fe Ka"]``, ``lines["Fe"]``.
+
+    Examples
+    --------
+    >>> score = WindowScore("6.40 keV (Fe Ka)", 6.3, 6.5, 9.0, (8.0, 11.0), 0.97, 0.01)
+    >>> LineScores([score])["Fe"].contrast
+    0.97
+    """
+
+    def __init__(self, scores: Sequence[WindowScore]) -> None:
+        self._scores = tuple(scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    @overload
+    def __getitem__(self, key: int | str) -> WindowScore: ...
+    @overload
+    def __getitem__(self, key: slice) -> LineScores: ...
+    def __getitem__(self, key: int | str | slice) -> WindowScore | LineScores:
+        if isinstance(key, slice):
+            return LineScores(self._scores[key])
+        if not isinstance(key, str):
+            return self._scores[key]
+        for score in self._scores:
+            line = score.name.partition("(")[2].rstrip(")")
+            if key in (score.name, line, line.partition(" ")[0]):
+                return score
+        names = ", ".join(score.name for score in self._scores) or "none"
+        raise KeyError(f"no line {key!r} was scored; expected one of: {names}")
 
 
 @dataclass(frozen=True)
@@ -124,17 +164,28 @@ class QualityReport:
         reported = _in_words(self.dose_gain, self.dose_gain_interval)
         return f"dose gain: {reported or f'not known ({self.measured_by})'}"
 
+    @property
+    def lines(self) -> LineScores:
+        """The scores of the strongest lines, by place or name: ``lines["Fe Ka"].contrast``."""
+        return LineScores(self.windows)
+
     def table(self) -> str:
-        """Return the dose gain of each line, one in a row; empty where none is known."""
+        """Return the dose gain of each line and the contrast that its map keeps, one in a row.
+
+        Empty where none is known.
+        """
         known = [window for window in self.windows if window.is_known]
         if not known:
             return ""
-        width = max(len(window.name) for window in known)
-        rows = [
-            f"{window.name:<{width}}  {_in_words(window.dose_gain, window.dose_gain_interval)}"
-            for window in known
-        ]
-        return "\n".join([f"{'line':<{width}}  gain", *rows])
+        rows = [("line", "gain", "contrast kept")]
+        for window in known:
+            gain = _in_words(window.dose_gain, window.dose_gain_interval)
+            rows.append((window.name, gain, window.contrast_in_words))
+        if not any(row[2] for row in rows[1:]):
+            rows = [(name, gain, "") for name, gain, _ in rows]
+        names, gains = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines = (f"{name:<{names}}  {gain:<{gains}}  {kept}" for name, gain, kept in rows)
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def make_report(
