@@ -15,7 +15,7 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .model import Model
 from .quality.departures import Departure
-from .quality.report import QualityReport, WindowScore
+from .quality.report import CONTRASTS, QualityReport, WindowScore
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -130,7 +130,7 @@ def report_from_dict(content: Mapping[str, Any]) -> QualityReport:
 
 def _window(entry: Mapping[str, Any]) -> WindowScore:
     low, high = entry["range"]
-    contrast = (_number(entry.get(key)) for key in ("contrast", "contrast_error"))
+    contrast = (_number(entry.get(key)) for key in CONTRASTS)
     return WindowScore(entry["name"], float(low), float(high), *_gain(entry), *contrast)
 
 

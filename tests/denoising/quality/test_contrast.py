@@ -23,7 +23,7 @@ def contrasts(parts, predict, bands=1):
     """What is found for a function of the counts without each part, scaled to all of them."""
     whole = np.sum(parts, axis=0)
     guesses = [predict((whole - part) * FOLDS / (FOLDS - 1)) for part in parts]
-    tally = ContrastTally(whole.shape[2], [1 / FOLDS] * FOLDS)
+    tally = ContrastTally(whole.shape[2], [1 / FOLDS] * FOLDS, whole[..., 0].size)
     for rows in np.array_split(np.arange(whole.shape[0]), bands):
         tally.add([part[rows] for part in parts], [guess[rows] for guess in guesses])
     return tally.finish()
@@ -59,7 +59,7 @@ def test_lines_below_eighty_percent_are_told_and_others_are_not():
     parts = parts_of(fields(1))
     keeps = np.array([1.0, 0.4, 0.9])
     found = contrasts(parts, flattened(keeps))
-    (told,) = found.warnings(["Fe", "Ca", "Zn"])
+    told = next(found.warnings(["Fe", "Ca", "Zn"]))
     assert "flattened" in told
     assert "Ca 0.4" in told
     assert "Fe" not in told
@@ -131,3 +131,33 @@ def test_a_report_holds_the_contrast_of_each_line_and_its_file_does_too():
     assert known
     assert any("flattened" in warning for warning in report.warnings)
     assert report.as_dict()["windows"][0].keys() >= {"contrast", "contrast_error"}
+
+
+def test_the_brightest_and_dimmest_pixels_hold_what_a_prediction_that_knows_the_rate_gives():
+    """Of a prediction that stretches the rate by half, the ends are off by known amounts."""
+    rate = fields(3) * 4
+    mean = rate.mean((0, 1))
+    stretched = np.maximum(mean + 2.5 * (rate - mean), 0.01 * rate)
+    found = contrasts(parts_of(rate, 3), lambda _: stretched)
+    number = round(0.02 * rate[..., 0].size)
+    for line, own in enumerate(found.lines):
+        order = np.argsort(stretched[..., line], axis=None)
+        for share, pixels in ((own.brightest, order[-number:]), (own.dimmest, order[:number])):
+            true = stretched[..., line].flat[pixels].sum() / rate[..., line].flat[pixels].sum()
+            if np.isfinite(share.kept):
+                assert share.kept == pytest.approx(true, abs=4 * share.error)
+        assert own.brightest.is_off
+    assert any("brightest" in text and "A, brightest" in text for text in found.warnings("ABC"))
+
+
+def test_a_perfect_prediction_is_off_nowhere():
+    for seed in range(20):
+        rate = fields(seed)
+        found = contrasts(parts_of(rate, seed), lambda _, rate=rate: rate)
+        assert not any(own.brightest.is_off or own.dimmest.is_off for own in found.lines)
+
+
+def test_raw_counts_hold_more_where_they_are_largest():
+    """What is largest by chance is less in other counts."""
+    found = contrasts(parts_of(fields(2)), lambda counts: counts)
+    assert all(own.brightest.kept > 1 + 3 * own.brightest.error for own in found.lines)

@@ -10,6 +10,8 @@ covariances over pixels hold none of their noise:
 all scaled to the same exposure. The first is the slope of the prediction against the true rate, as
 h, which the prediction has not seen, is the rate plus noise that is independent of it. C. Spearman,
 Am. J. Psychol. 15 (1904) 72 (correlations without the noise of both).
+
+Where a prediction is largest and smallest, its mean over that of h tells how right it is there.
 """
 
 from __future__ import annotations
@@ -37,10 +39,33 @@ CLEAR = 3.0
 """Standard errors by which the contrast must lie below that."""
 DIFFERENT = 0.3
 """Least difference of correlations that matters."""
+EXTREME = 0.02
+"""Share of the pixels that are the brightest, or the dimmest, of a line."""
+FEWEST_COUNTS = 100
+"""Held-out counts in them that tell anything."""
+MOST_PIXELS = 2**16
+"""About so many pixels are sorted; more would add little."""
 NAMED = 4
 """Lines, or pairs of lines, that a warning names."""
 
 Floats = NDArray[np.float64]
+
+
+class Share(NamedTuple):
+    """What the result holds of the counts in some pixels; NaN where these do not tell."""
+
+    kept: float
+    error: float
+    """Standard error."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether more than a fifth is missing or too much, beyond chance."""
+        low, high = self.kept + CLEAR * self.error, self.kept - CLEAR * self.error
+        return low < KEPT or high > 1 / KEPT
+
+
+NOT_KNOWN = Share(float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -51,6 +76,10 @@ class LineContrast:
     """Slope of the prediction against the true rate; NaN where the counts do not tell."""
     error: float
     """Standard error of `kept`."""
+    brightest: Share = NOT_KNOWN
+    """Of the 2 % of the pixels where the prediction is largest."""
+    dimmest: Share = NOT_KNOWN
+    """Of those where it is smallest."""
 
     @property
     def is_flattened(self) -> bool:
@@ -91,6 +120,22 @@ class Contrasts:
                 "differences between pixels are flattened in the maps of these lines, by the share "
                 f"that is kept: {first_of(told, NAMED)}; sums over regions are more reliable"
             )
+        off = [
+            (
+                abs(np.log(max(share.kept, 1e-9))),
+                f"{name}, {which}, {share.kept:.2f} ± {share.error:.2f}",
+            )
+            for name, own in zip(names, self.lines, strict=True)
+            for which, share in (("brightest", own.brightest), ("dimmest", own.dimmest))
+            # Where a line is flattened, this is told already.
+            if share.is_off and not own.is_flattened
+        ]
+        if off:
+            told = [text for _, text in sorted(off, reverse=True)]
+            yield (
+                "the brightest or dimmest 2 % of the pixels are off in the maps of these lines, "
+                f"by the share of their counts that the result holds: {first_of(told, NAMED)}"
+            )
         if self.unlike:
             told = [
                 f"{names[pair.lines[0]]} and {names[pair.lines[1]]}: {pair.result:.2f} instead of "
@@ -106,12 +151,15 @@ class Contrasts:
 class ContrastTally:
     """Adds up products of held-out counts, the others and predictions, for sets of pixels.
 
-    `shares` are those of the held-out parts.
+    `shares` are those of the held-out parts, `pixels` is the number of pixels of the map.
     """
 
-    def __init__(self, windows: int, shares: Sequence[float]) -> None:
+    def __init__(self, windows: int, shares: Sequence[float], pixels: int) -> None:
         self._shares = shares
         self._done = 0
+        self._every = max(1, pixels // MOST_PIXELS)
+        self._held: list[NDArray[np.float32]] = []
+        self._guessed: list[NDArray[np.float32]] = []
         self._sizes = np.zeros(SETS)
         self._sums = np.zeros((SETS, len(shares), 3, windows))
         self._products = np.zeros((SETS, len(shares), 3, windows, windows))
@@ -121,6 +169,10 @@ class ContrastTally:
         size = held[0].shape[-1]
         parts = [part.reshape(-1, size).astype(np.float64) for part in held]
         whole = np.sum(parts, axis=0)
+        kept = slice(-self._done % self._every, None, self._every)
+        self._held.append(np.stack([part[kept] for part in parts]).astype(np.float32))
+        flat = [guess.reshape(-1, size)[kept] for guess in guesses]
+        self._guessed.append(np.stack(flat).astype(np.float32))
         for index, (part, guess, share) in enumerate(
             zip(parts, guesses, self._shares, strict=True)
         ):
@@ -148,13 +200,41 @@ class ContrastTally:
             without = _covariances(*(part.sum(axis=0) - part for part in sums))
         signal = np.diagonal(whole[0], axis1=-2, axis2=-1)
         certain = signal > CERTAIN * _error(np.diagonal(without[:, 0], axis1=-2, axis2=-1))
+        slopes = zip(_slopes(whole), _error(_slopes(without)), self._extremes(), strict=True)
         lines = tuple(
-            LineContrast(float(kept), float(error)) if known else UNKNOWN
-            for kept, error, known in zip(
-                _slopes(whole), _error(_slopes(without)), certain, strict=True
-            )
+            LineContrast(float(kept), float(error), *ends) if known else UNKNOWN
+            for (kept, error, ends), known in zip(slopes, certain, strict=True)
         )
         return Contrasts(lines, _unlike(whole, without, certain))
+
+    def _extremes(self) -> list[tuple[Share, Share]]:
+        """Return of each line what the brightest and the dimmest pixels hold."""
+        held, guessed = (np.concatenate(part, axis=1) for part in (self._held, self._guessed))
+        number = max(1, round(EXTREME * held.shape[1]))
+        order = np.argsort(guessed, axis=1, kind="stable")
+        return [
+            (self._share(held, guessed, order[:, -number:], line),
+             self._share(held, guessed, order[:, :number], line))
+            for line in range(held.shape[2])
+        ]  # fmt: skip
+
+    def _share(
+        self,
+        held: NDArray[np.float32],
+        guessed: NDArray[np.float32],
+        order: NDArray[np.intp],
+        line: int,
+    ) -> Share:
+        pixels = order[..., line]
+        counts, guess = (
+            np.take_along_axis(part[..., line], pixels, axis=1).sum(axis=1, dtype=np.float64)
+            for part in (held, guessed)
+        )
+        found = float(counts.sum())
+        if found < FEWEST_COUNTS:
+            return NOT_KNOWN
+        kept = float((guess * self._shares).sum()) / found
+        return Share(kept, abs(kept) / found**0.5)
 
 
 def _unlike(whole: Floats, without: Floats, certain: NDArray[np.bool_]) -> tuple[Likeness, ...]:

@@ -137,12 +137,12 @@ def cross_score(
     is more than noise.
     """
     source, shares = held_out.source, held_out.shares
-    height, _, size = source.shape
+    height, across, size = source.shape
     partition = WindowPartition(source.image.energy, windows)
     lever = None if fewer is None else fewer.lever
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
-    contrasts = ContrastTally(len(windows), shares)
+    contrasts = ContrastTally(len(windows), shares, height * across // every)
     products = ErrorProducts(
         partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
     )

@@ -18,6 +18,12 @@ from .dose_gain import DoseGainEstimate
 LOOSE = 100
 """Upper over lower end of an interval from which only the lower one is reported."""
 
+CONTRASTS = (
+    *("contrast", "contrast_error"),
+    *("brightest", "brightest_error", "dimmest", "dimmest_error"),
+)
+"""What is known of the differences between the pixels of a line."""
+
 
 @dataclass(frozen=True)
 class WindowScore:
@@ -37,6 +43,14 @@ class WindowScore:
     true counts. NaN where the counts do not tell."""
     contrast_error: float = float("nan")
     """Standard error of `contrast`."""
+    brightest: float = float("nan")
+    """Share of their counts that the brightest 2 % of the pixels hold; NaN as above."""
+    brightest_error: float = float("nan")
+    """Standard error of `brightest`."""
+    dimmest: float = float("nan")
+    """The same of the dimmest 2 %."""
+    dimmest_error: float = float("nan")
+    """Standard error of `dimmest`."""
 
     @property
     def contrast_in_words(self) -> str:
@@ -58,8 +72,7 @@ class WindowScore:
             "range": [self.low, self.high],
             "dose_gain": _finite(self.dose_gain),
             "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
-            "contrast": _finite(self.contrast),
-            "contrast_error": _finite(self.contrast_error),
+            **{name: _finite(getattr(self, name)) for name in CONTRASTS},
         }
 
 
@@ -242,7 +255,11 @@ def _windows(score: DoseGainEstimate) -> tuple[WindowScore, ...]:
     contrasts = unknown if score.contrasts is None else score.contrasts.lines
     return tuple(
         WindowScore(
-            window.name, window.low, window.high, *own.dose_gain(), contrast.kept, contrast.error
+            window.name,
+            window.low,
+            window.high,
+            *own.dose_gain(),
+            *(contrast.kept, contrast.error, *contrast.brightest, *contrast.dimmest),
         )
         for (window, own), contrast in zip(score.windows, contrasts, strict=True)
     )
