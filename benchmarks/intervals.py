@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 import napari_xrf_denoise as xrf
+from napari_xrf_denoise.denoising.quality.dose_gain import CONFIDENCE
 
 ELEMENTS = (
     "Fe",
@@ -42,8 +43,6 @@ ELEMENTS = (
     "Ga",
     "As",
 )
-CONFIDENCE = 1.645
-"""Standard errors to either side of the interval."""
 Picture = NDArray[np.float64]
 
 

@@ -149,11 +149,7 @@ class Uncertainty:
         """
         every = self._every(weights[None])
         counts = np.maximum(expected, 0) / self.scale
-        scatter = self.scatter.squares(self.scatter.products, every)
-        variance = self.mean.per_pixel(every, 1) / 2
-        variance = variance * (
-            _ratio(self.scatter.map(every[0]), scatter) + _ratio(counts, self._raw(every))
-        )
+        variance = self._each(every, 1, self.scatter.map(every[0]), counts)
         # Single lines that were kept are as uncertain as their counts.
         variance = np.where(self.spots, np.maximum(variance, counts), variance)
         return np.asarray(variance * self.scale**2)
@@ -171,11 +167,9 @@ class Uncertainty:
         mask with squared weights, `in_spots` (n,) those of its spots.
         """
         every, pixels = self._every(weights), max(1, int(mask.sum()))
-        scatter = self.scatter.squares(self.scatter.products, every)
         own = self.scatter.squares(self.scatter.about(mask), every)
         counts = np.maximum(expected, 0) / self.scale / pixels
-        each = self.mean.per_pixel(every, pixels) / 2
-        each = each * (_ratio(own, scatter) + _ratio(counts, self._raw(every)))
+        each = self._each(every, pixels, own, counts)
         # Single lines that were kept are as uncertain as their counts.
         return np.asarray(pixels * each * self.scale**2 + in_spots * self.scale)
 
@@ -190,14 +184,18 @@ class Uncertainty:
         first = self.first + range(self.channels - self.first)[energy].start
         return replace(self, scatter=self.scatter.cut(y, x), spots=self.spots[y, x], first=first)
 
+    def _each(self, every: Floats, pixels: int, scatter: Floats, counts: Floats) -> Floats:
+        """Return the variance of a pixel in a sum over so many, by its scatter and its counts."""
+        known = self.scatter.squares(self.scatter.products, every)
+        raw = self.mean.mean @ every.T**2
+        mean = self.mean.per_pixel(every, pixels) / 2
+        return np.asarray(mean * (_ratio(scatter, known) + _ratio(counts, raw)))
+
     def _every(self, weights: Floats) -> Floats:
         """Return weights (n, energy) of the image as those of all channels of the map."""
         every = np.zeros((len(weights), self.mean.edges[-1]))
         every[:, self.first : self.first + weights.shape[1]] = weights
         return every
-
-    def _raw(self, weights: Floats) -> Floats:
-        return np.asarray(self.mean.mean @ weights.T**2)
 
 
 def _ratio(values: Floats, mean: Floats) -> Floats:

@@ -99,8 +99,8 @@ def sum_variance(
 def _result_variance(image: SpectrumImage, mask: NDArray[np.bool_], total: Floats) -> Floats:
     """Return the variance of each channel of a result's sum over the pixels of a mask.
 
-    Errors change as slowly along the spectrum as its lines
-    are wide, so that they are computed in the middle of each piece of half a line.
+    Errors change as slowly along the spectrum as its lines are wide, so that they are computed in
+    the middle of each piece of half a line.
     """
     assert image.uncertainty is not None
     places = image.uncertainty.middles(image.energy.size)

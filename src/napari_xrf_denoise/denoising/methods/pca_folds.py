@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
@@ -52,7 +51,7 @@ class PcaFolds:
         partition, number = self.partition, len(self.fits)
         bands, shares = partition.fold_bands(number), partition.fold_shares(number)
         held_out = HeldOut(partition.source, bands, shares, self.predictions)
-        score = cross_score(held_out, watch, windows=windows, fewer=self.fewer)
+        score = cross_score(held_out, watch, windows=windows, fewer=self.fewer, with_products=True)
         # Components that are lost in few counts are found in more: the error falls faster then.
         return score if self.fewer is None else within_limits(score, self.fewer.shares[1])
 
@@ -75,7 +74,7 @@ def fit_folds(
             float(np.mean([partition.shares[g].sum() for g in kind])) for kind in (halves, rests)
         ]
         guesses = _in_all_exposure(partition, halves, few, watch.part(0.8, 1))
-        fewer = Fewer([partial(_rows, guess) for guess in guesses], (used[0], used[1], 1.0))
+        fewer = Fewer.of(guesses, (used[0], used[1], 1.0))
     return PcaFolds(partition, fits, fewer)
 
 
@@ -94,7 +93,3 @@ def _in_all_exposure(
     return [
         FactoredCounts(image, fit["synthesis"]) for image, fit in zip(images, fits, strict=True)
     ]
-
-
-def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
-    return np.asarray(counts[0, rows])

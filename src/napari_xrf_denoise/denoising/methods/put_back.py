@@ -107,9 +107,8 @@ def _spectra(
     sizes = [place.channels.stop - place.channels.start for place in places]
     ends = np.cumsum([0, *sizes])
     matrix = np.zeros((size, int(ends[-1])), np.float32)
-    for place, end in zip(places, ends, strict=False):
-        for offset, channel in enumerate(range(place.channels.start, place.channels.stop)):
-            matrix[channel, end + offset] = 1
+    for place, start, number in zip(places, ends, sizes, strict=False):
+        matrix[place.channels, start : start + number] = np.eye(number)
     sums = np.zeros((len(groups), int(ends[-1])))
     for rows, band in partition.bands():
         watch.step("putting back lost signal", rows.start / height)

@@ -220,7 +220,7 @@ def _estimate_gain(
     scored, from_few = predicted.counts[1 : folds + 1], predicted.counts[folds + 1 :]
     most = predicted.size * job.settings.thinnings
     used = _used_shares(partition, (predicted.few, job.rests, [job.everything]), most)
-    fewer = Fewer([partial(_rows, counts) for counts in from_few], used)
+    fewer = Fewer.of(from_few, used)
     score = score_stack(
         partition,
         scored,
@@ -228,6 +228,7 @@ def _estimate_gain(
         windows=job.found.windows,
         resolved=learned.resolved,
         fewer=fewer if used[0] < used[1] else None,
+        with_products=True,
     )
     return spare(score, member_bands(job.source, predicted.whole, subspaces, predicted.spots))
 
@@ -283,13 +284,21 @@ def score_stack(
     windows: Sequence[Window],
     resolved: Subspace | None = None,
     fewer: Fewer | None = None,
+    with_products: bool = False,
 ) -> DoseGainEstimate:
     """Score predictions that were made without each fold, given at the full rate.
 
     The other arguments are those of `cross_score`.
     """
     held_out = held_out_of(partition, guesses)
-    return cross_score(held_out, watch, windows=windows, fewer=fewer, resolved=resolved)
+    return cross_score(
+        held_out,
+        watch,
+        windows=windows,
+        fewer=fewer,
+        resolved=resolved,
+        with_products=with_products,
+    )
 
 
 def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -> HeldOut:
@@ -403,7 +412,3 @@ def _used_shares(
         for groups in kinds
     )
     return few, scored, result
-
-
-def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
-    return np.asarray(counts[0, rows])

@@ -67,7 +67,7 @@ class StackJob:
     @property
     def rests(self) -> list[list[int]]:
         """Parts that are left without each fold."""
-        return [[part for part in self.everything if part not in fold] for fold in self.held_out]
+        return [self.partition.without(fold) for fold in self.held_out]
 
     @cached_property
     def line(self) -> Matrix:

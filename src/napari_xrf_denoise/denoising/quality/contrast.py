@@ -211,24 +211,20 @@ class ContrastTally:
         """Return of each line what the brightest and the dimmest pixels hold."""
         held, guessed = (np.concatenate(part, axis=1) for part in (self._held, self._guessed))
         number = max(1, round(EXTREME * held.shape[1]))
-        order = np.argsort(guessed, axis=1, kind="stable")
-        return [
-            (self._share(held, guessed, order[:, -number:], line),
-             self._share(held, guessed, order[:, :number], line))
-            for line in range(held.shape[2])
-        ]  # fmt: skip
+        found = []
+        for line in range(held.shape[2]):
+            both = held[..., line], guessed[..., line]
+            order = np.argsort(both[1], axis=1, kind="stable")
+            ends = order[:, -number:], order[:, :number]
+            found.append((self._share(both, ends[0]), self._share(both, ends[1])))
+        return found
 
     def _share(
-        self,
-        held: NDArray[np.float32],
-        guessed: NDArray[np.float32],
-        order: NDArray[np.intp],
-        line: int,
+        self, both: tuple[NDArray[np.float32], NDArray[np.float32]], pixels: NDArray[np.intp]
     ) -> Share:
-        pixels = order[..., line]
+        """Return what predictions hold of the held-out counts (part, pixel) of a line."""
         counts, guess = (
-            np.take_along_axis(part[..., line], pixels, axis=1).sum(axis=1, dtype=np.float64)
-            for part in (held, guessed)
+            np.take_along_axis(part, pixels, axis=1).sum(axis=1, dtype=np.float64) for part in both
         )
         found = float(counts.sum())
         if found < FEWEST_COUNTS:

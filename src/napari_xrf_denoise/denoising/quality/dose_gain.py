@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Source
@@ -31,18 +33,17 @@ Predict = Callable[[Counts, slice], NDArray[np.float32]]
 """Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
 expected in the same exposure."""
 
-
-def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
-    """Return a prediction that is the same in whatever rows the counts are."""
-    return lambda rest, _: predict(rest)
-
-
 CONFIDENCE = 1.645
 """Standard errors to either side of an interval that holds the truth 9 times in 10."""
 SCORING = 0.8
 """Share of the time of a score after which all counts are compared."""
 OVERLOOKED = 3.0
 """Standard errors from which counts hold more than the detector can resolve."""
+
+
+def wherever(predict: Callable[[Counts], NDArray[np.float32]]) -> Predict:
+    """Return a prediction that is the same in whatever rows the counts are."""
+    return lambda rest, _: predict(rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class DoseGainEstimate:
     contrasts: Contrasts | None = None
     """Of the windows, as the scored predictions keep them."""
     products: ErrorSums | None = None
-    """Of errors in pieces of the spectrum, where counts are photons and each row was scored."""
+    """Of errors in pieces of the spectrum: asked for, of photons, and where each row was scored."""
 
     def __post_init__(self) -> None:
         if cast("NDArray[np.float64] | None", self.spared) is None:
@@ -127,6 +128,7 @@ def cross_score(
     windows: Sequence[Window] = (),
     fewer: Fewer | None = None,
     resolved: Subspace | None = None,
+    with_products: bool = False,
 ) -> DoseGainEstimate:
     """Score predictions, scaled to all counts, by the parts of the counts held out of them.
 
@@ -134,7 +136,7 @@ def cross_score(
     counts. How much nearer to the truth that brings it is known where predictions from `fewer`
     counts are given: noise falls as one over the counts, and bias does not. Noise of held-out
     counts outside the subspace of `resolved` spectra tells nothing and is left out, unless there
-    is more than noise.
+    is more than noise. Products of errors are for the uncertainty of a result.
     """
     source, shares = held_out.source, held_out.shares
     height, across, size = source.shape
@@ -174,7 +176,7 @@ def cross_score(
         for side in sides:
             side.finish()
         residuals.add(scored, BandSums(own.counts, own.raw, expected), cells, guessed, shares)
-        if every == 1 and isinstance(source, Photons):
+        if with_products and every == 1 and isinstance(source, Photons):
             products.add(*([partition.halves(c) for c in kind] for kind in (cells, guessed, worse)))
         if windows:
             cells, guessed, worse = (
@@ -208,11 +210,20 @@ class Fewer:
     shares: tuple[float, float, float]
     """Shares of the counts that these, the scored predictions, and the result use."""
 
+    @classmethod
+    def of(cls, guesses: Sequence[FactoredCounts], shares: tuple[float, float, float]) -> Fewer:
+        """Return predictions that are given as factors of the whole map."""
+        return cls([partial(_rows, guess) for guess in guesses], shares)
+
     @property
     def lever(self) -> float:
         """Fall of the error from the scored predictions to the result, over that up to them."""
         fewer, scored, result = (1 / share for share in self.shares)
         return (scored - result) / (fewer - scored)
+
+
+def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
+    return np.asarray(counts[0, rows])
 
 
 class _Tally:

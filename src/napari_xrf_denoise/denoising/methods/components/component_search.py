@@ -90,9 +90,8 @@ class _Search:
         self._splits = list(groups)
         shares = partition.shares
         if min(1 - shares[group].sum() for group in groups) < LEFT and partition.number > 1:
-            everything = range(partition.number)
             folds = partition.folds(min(RANK_PARTS, partition.number))
-            self._splits += [[part for part in everything if part not in fold] for fold in folds]
+            self._splits += [partition.without(fold) for fold in folds]
             self._judged = list(range(self._asked, len(self._splits)))
         else:
             self._judged = list(range(self._asked)) if partition.number > 1 else []
