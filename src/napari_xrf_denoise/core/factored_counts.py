@@ -251,6 +251,25 @@ class FactoredCounts(NDArrayOperatorsMixin):
         has[tuple(self._factors.places)] = True
         return has
 
+    @property
+    def spectra(self) -> NDArray[np.float32]:
+        """Spectra of the components, shape (component, energy)."""
+        return self._factors.spectra
+
+    def images(self, rows: slice) -> NDArray[np.float32]:
+        """Return the scores of some rows (rows, x, component), 0 in pixels with own spectra."""
+        part = self._factors.cut(rows, slice(None), slice(None))
+        if not part.places.size:
+            return part.scores
+        scores = part.scores.copy()
+        scores[tuple(part.places)] = 0
+        return scores
+
+    def own_rows(self, rows: slice) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return pixels of some rows, flat, that have own spectra, and these (pixel, energy)."""
+        part = self._factors.cut(rows, slice(None), slice(None))
+        return part.places[0] * part.shape[1] + part.places[1], part.rows
+
     def scaled(self, factor: float) -> FactoredCounts:
         """Return these counts times a number of 0 or more, as factors."""
         own, number = self._factors, np.float32(factor)

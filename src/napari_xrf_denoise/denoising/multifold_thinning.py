@@ -9,19 +9,22 @@ photons go to one part each, at random. A. Neufeld et al., J. Mach. Learn. Res. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES
+from napari_xrf_denoise.core.cores import in_order
 
-from .pairs import Counts, Photons, Repeats, Source, add_repeats, row_generator
+from .pairs import BAND_BYTES, Counts, Photons, Repeats, Source, add_repeats, row_generator
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+T = TypeVar("T")
 
 PARTS = 16
 """Most parts: enough for thousands of different halves."""
@@ -42,25 +45,82 @@ class PartitionedBand:
     counts: Counts
     """Counts (filled, parts) of each part there."""
 
+    @cached_property
+    def pixels(self) -> NDArray[np.intp]:
+        """Pixel of each filled voxel, flat in the band."""
+        return self.places // self.shape[2]
+
+    @cached_property
+    def channels(self) -> NDArray[np.intp]:
+        """Channel of each filled voxel."""
+        return self.places - self.pixels * self.shape[2]
+
+    def joined(self, groups: Sequence[Sequence[int]], unit: float = 1.0) -> PartitionedBand:
+        """Return the band with groups of its parts as parts, in values of so much a count."""
+        sums = np.stack([self._sums(group) for group in groups], axis=1)
+        return PartitionedBand(self.shape, self.places, in_values(sums, unit))
+
+    def summed(self, values: NDArray[np.number]) -> NDArray[np.float64]:
+        """Return the sums over pixels of values of the filled voxels, shape (energy,)."""
+        return np.asarray(np.bincount(self.channels, values, self.shape[2]), np.float64)
+
+    def summed_in(self, bins: NDArray[np.intp], values: NDArray[np.number]) -> NDArray[np.float64]:
+        """Return the sums (rows, x, bin) over channels, given the bin of each channel."""
+        number = int(bins[-1]) + 1
+        rows, across, _ = self.shape
+        places = self.pixels * number + bins[self.channels]
+        sums = np.bincount(places, values, rows * across * number)
+        return np.asarray(sums.reshape(rows, across, number), np.float64)
+
     def dense(self, group: Sequence[int]) -> Counts:
         """Return the sum of some parts, shape (rows, x, energy)."""
-        values = self.counts[:, list(group)].sum(axis=1)
+        values = self._sums(group)
         band = np.zeros(int(np.prod(self.shape)), dtype=values.dtype)
         band[self.places] = values
         return band.reshape(self.shape)
 
+    def every_row(self, first: int, step: int) -> PartitionedBand:
+        """Return one row of every so many."""
+        rows, across, size = self.shape
+        if step == 1:
+            return self
+        row, place = np.divmod(self.places, across * size)
+        kept = (row >= first) & ((row - first) % step == 0)
+        places = (row[kept] - first) // step * (across * size) + place[kept]
+        return PartitionedBand(
+            (len(range(first, rows, step)), across, size), places, self.counts[kept]
+        )
+
+    def sparse(self, values: NDArray[np.number]) -> csr_array:
+        """Return values of the filled voxels as a matrix (pixels, energy)."""
+        return self._sparse(values[None])
+
     def project(self, group: Sequence[int], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product of the sum of some parts with a matrix (energy, columns)."""
+        return self.times(self._sums(group), matrix)
+
+    def times(
+        self, values: NDArray[np.number], matrix: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the product (pixels, columns) of values of the filled voxels with a matrix."""
         pixels = self.shape[0] * self.shape[1]
         if len(self.places) > DENSE * pixels * self.shape[2]:
-            flat = self.dense(group).reshape(pixels, -1).astype(np.float32)
-            return np.asarray(flat @ matrix)
-        return np.asarray(self._sparse(self.counts[:, list(group)].sum(axis=1)[None]) @ matrix)
+            dense = np.zeros((pixels, self.shape[2]), np.float32)
+            dense.reshape(-1)[self.places] = values
+            return np.asarray(dense @ matrix)
+        return np.asarray(self.sparse(values) @ matrix)
 
     def project_each(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product of every part with a matrix, shape (parts, rows, x, columns)."""
         found = self._sparse(self.counts.T) @ matrix
         return np.asarray(found).reshape(self.counts.shape[1], *self.shape[:2], -1)
+
+    def _sums(self, group: Sequence[int]) -> Counts:
+        """Return the sums of some parts in the filled voxels."""
+        kind = self.counts.dtype
+        wide = np.dtype(np.uint32) if kind.kind == "u" and kind.itemsize < 4 else kind
+        total: Counts = self.counts[:, list(group)].sum(axis=1, dtype=wide)
+        return total
 
     def _sparse(self, values: Counts) -> csr_array:
         """Return arrays of values (arrays, filled) as one matrix (arrays * pixels, energy)."""
@@ -73,6 +133,9 @@ class PartitionedBand:
         start = np.concatenate([[0], np.cumsum(number)])
         data = values[array, filled].astype(np.float32)
         return csr_array((data, channel, start), shape=(len(values) * pixels, size))
+
+
+Load = Callable[[], PartitionedBand]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +170,14 @@ class PhotonPartition:
         """Return the share of the counts of each fold."""
         return [float(self.shares[fold].sum()) for fold in self.folds(number)]
 
-    def fold_bands(self, number: int) -> Iterator[tuple[slice, list[Counts]]]:
-        """Yield (rows, each fold's values there, of shape (rows, x, energy))."""
+    def fold_bands(self, number: int) -> Iterator[tuple[slice, Load]]:
+        """Yield (rows, how to get each fold's values there)."""
         folds = self.folds(number)
-        for rows, band in self.bands():
-            yield rows, [in_values(band.dense(fold), self.source.unit) for fold in folds]
+        for rows, load in self._loads(BAND_BYTES):
+            yield rows, partial(self._in_folds, load, folds)
+
+    def _in_folds(self, load: Load, folds: list[list[int]]) -> PartitionedBand:
+        return load().joined(folds, self.source.unit)
 
     def without(self, fold: list[int]) -> list[int]:
         """Return the parts that are left without those of a fold."""
@@ -121,14 +187,24 @@ class PhotonPartition:
         """Return the counts of some of the parts."""
         return _SomeParts(self, group)
 
-    def bands(self, max_bytes: int = BLOCK_BYTES // 4) -> Iterator[tuple[slice, PartitionedBand]]:
+    def bands(self, max_bytes: int = BAND_BYTES) -> Iterator[tuple[slice, PartitionedBand]]:
         """Yield (rows, parts of the band)."""
+        return self.map(lambda rows, band: (rows, band), max_bytes)
+
+    def map(
+        self, work: Callable[[slice, PartitionedBand], T], max_bytes: int = BAND_BYTES
+    ) -> Iterator[T]:
+        """Yield what `work` makes of (rows, parts of the band), in order, computed on all cores."""
+        return in_order(lambda item: work(item[0], item[1]()), self._loads(max_bytes))
+
+    def _loads(self, max_bytes: int) -> Iterator[tuple[slice, Load]]:
+        """Yield (rows, how to get the parts of the band)."""
         if not isinstance(self.source, Photons):
             for rows, parts in self.source.parts(self.number, self.seed, self.stream):
-                yield rows, _gather([np.asarray(part) for part in parts], self.source.unit)
+                yield rows, partial(gather, parts, self.source.unit)
             return
         for rows, band in self.source.bands(max_bytes):
-            yield rows, self._partition_band(band, rows.start)
+            yield rows, partial(self._partition_band, band, rows.start)
 
     def _partition_band(self, band: Counts, first_row: int) -> PartitionedBand:
         height, width, size = band.shape
@@ -151,7 +227,7 @@ class _SomeParts(Source):
         super().__init__(partition.source.image, partition.source.unit)
         self._partition, self._group = partition, group
 
-    def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
+    def bands(self, max_bytes: int = BAND_BYTES) -> Iterator[tuple[slice, Counts]]:
         for rows, band in self._partition.bands():
             yield rows, in_values(band.dense(self._group), self.unit)
 
@@ -183,8 +259,9 @@ def partition_photons(counts: Counts, number: int, rng: np.random.Generator) -> 
     return parts
 
 
-def _gather(parts: list[Counts], unit: float) -> PartitionedBand:
-    """Return parts that came as arrays (rows, x, energy), in counts."""
+def gather(parts: Sequence[Counts], unit: float = 1.0) -> PartitionedBand:
+    """Return parts that came as arrays of values (rows, x, energy), of so much a count."""
+    parts = [np.asarray(part) for part in parts]
     height, width, size = parts[0].shape
     places = np.flatnonzero(add_repeats(np.stack(parts)))
     counts = np.stack([part.ravel()[places] for part in parts], axis=1)

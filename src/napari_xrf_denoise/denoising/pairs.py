@@ -23,6 +23,9 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
+BAND_BYTES = BLOCK_BYTES // 16
+"""Largest band that is worked on at once, as float64: several arrays of it, in half as many bytes,
+fit in the cache of a core, and small maps have bands for all cores."""
 FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM, FEWER_STREAM = 0, 1, 2, 3, 4
 """Streams of random numbers: to hold counts out for the score, to find the rank of a PCA, to make
 two repeats of one for the tutorial, to draw the counts of a uniform sample, and to halve what is
@@ -135,7 +138,7 @@ class Photons(Source):
 
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
         """Yield (rows, random parts of equal share)."""
-        for rows, band in self.bands():
+        for rows, band in self.bands(BAND_BYTES):
             drawn = [
                 split(row, number, row_generator(seed, stream, place))
                 for place, row in enumerate(band, start=rows.start)
@@ -204,7 +207,7 @@ class Repeats(Source):
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
         """Yield (rows, sums of groups of repeats)."""
         groups = self._groups(number)
-        for rows, band in self.image.blocks():
+        for rows, band in self.image.blocks(BAND_BYTES * self.image.n_repeats):
             yield rows, [add_repeats(band[group]) for group in groups]
 
     def part_shares(self, number: int) -> list[float]:

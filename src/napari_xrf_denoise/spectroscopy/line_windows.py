@@ -50,6 +50,7 @@ class WindowPartition:
     """Channels cut into cells that make up the windows: sums over few cells are fast.
 
     `half_edges`, shape (halves + 1,), are those of `half_lines`; the windows `lines` may overlap.
+    `cell_of` (energy,) is the cell of each channel.
     """
 
     def __init__(self, axis: EnergyAxis, windows: Sequence[Window] = ()) -> None:
@@ -59,6 +60,7 @@ class WindowPartition:
         last = np.array([window.channels.stop for window in windows], dtype=np.int64)
         edges = np.unique(np.concatenate([self.half_edges, first, last]))
         self._starts = edges[edges < axis.size]
+        self.cell_of = np.searchsorted(self._starts, np.arange(axis.size), side="right") - 1
         self._halves = np.searchsorted(self._starts, self.half_edges[:-1])
         inside = (self._starts[:, None] >= first) & (self._starts[:, None] < last)
         self._inside = inside.astype(np.float64)

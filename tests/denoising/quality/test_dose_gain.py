@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising.multifold_thinning import gather
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
@@ -56,6 +58,19 @@ def draws(repeats, number=40):
 def score(source, predict, folds, seed, **options):
     """Score one way to predict by all parts of the counts."""
     return cross_score(HeldOut.of(source, seed, [predict] * folds), Watch(), **options)
+
+
+def score_factors(source, predict, seed, resolved):
+    """Score predictions as factors by four parts."""
+    bands, shares = list(source.parts(4, seed, 0)), source.part_shares(4)
+    whole = [np.concatenate(part) for part in zip(*(parts for _, parts in bands), strict=True)]
+    rests = [sum(whole) - part for part in whole]
+    guesses = [
+        FactoredCounts(predict(rest) / (1 - share), np.eye(40))
+        for rest, share in zip(rests, shares, strict=True)
+    ]
+    held_out = HeldOut(source, [(slice(0, 8), lambda: gather(whole))], shares, guesses=guesses)
+    return cross_score(held_out, Watch(), resolved=resolved)
 
 
 @pytest.mark.parametrize("folds", [2, 4])
@@ -133,7 +148,7 @@ def test_noise_that_the_detector_cannot_resolve_does_not_blur_the_score(kind):
         if kind == "repeats":
             source = Repeats(image, counts.sum(axis=(1, 2, 3)).astype(float))
         plain.append(score(source, shrink_smooth, 4, seed).error.sum())
-        found = score(source, shrink_smooth, 4, seed, resolved=RESOLVED)
+        found = score_factors(source, shrink_smooth, seed, RESOLVED)
         sharp.append(found.error.sum())
         low, high = (found.error.sum() + sign * 1.645 * found.variance**0.5 for sign in (-1, 1))
         bias = PROJECTOR(0.5 * BROAD + 0.5 * BROAD.mean()) - BROAD
@@ -151,8 +166,7 @@ def test_counts_that_no_line_explains_are_scored_all_the_same():
     errors = []
     for seed in range(20):
         image = SpectrumImage(np.random.default_rng(seed).poisson(spiky, (1, 8, 8, 40)))
-        found = score(Photons(image), lambda rest, _: 0.75 * BROAD[: len(rest)], 4, seed,
-                      resolved=RESOLVED)  # fmt: skip
+        found = score_factors(Photons(image), lambda _: 0.75 * BROAD, seed, RESOLVED)
         errors.append(found.error.sum())
     # What is predicted lacks the hot channel, which is 40² in each of 64 pixels.
     assert np.mean(errors) == pytest.approx(64 * 1600, rel=0.02)
@@ -338,7 +352,8 @@ def test_parts_in_small_types_do_not_wrap_around():
     parts.append((counts - 3 * parts[0].astype(int)).astype(np.uint16))
     source = Photons(SpectrumImage(counts[None]))
     predictions = [lambda rest, rows: rest.astype(np.float32)] * 4
-    held_out = HeldOut(source, [(slice(0, 4), parts)], [0.25] * 4, predictions)
+    bands = [(slice(0, 4), lambda: gather(parts))]
+    held_out = HeldOut(source, bands, [0.25] * 4, predictions)
     found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()

@@ -99,9 +99,10 @@ def pca_scatter(factors: Factors, partition: PhotonPartition, folds: int, watch:
     height, width, _ = partition.source.shape
     rank = factors["analysis"].shape[1]
     images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
-    for rows, parts in partition.fold_bands(folds):
+    for rows, load in partition.fold_bands(folds):
         watch.step("measuring the scatter", rows.start / height)
-        scores = np.stack([_spectra(part) @ factors["analysis"] for part in parts])
+        band = load()
+        scores = np.stack([band.times(part, factors["analysis"]) for part in band.counts.T])
         for image, score in zip(images, scores - scores.mean(axis=0), strict=True):
             image[rows] = score.reshape(-1, width, rank)
     return Scatter.of(images, [factors["synthesis"]] * folds)

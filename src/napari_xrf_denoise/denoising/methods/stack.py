@@ -305,13 +305,9 @@ def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -
     """Return the folds with the predictions that were made without them, given at the full rate."""
     number = len(guesses)
     shares = partition.fold_shares(number)
-    predictions = [
-        lambda _, rows, guess=guess, share=share: np.asarray(guess[0, rows]) * np.float32(1 - share)
-        for guess, share in zip(guesses, shares, strict=True)
-    ]
     spots = np.any([guess.own_spectra for guess in guesses], axis=0)
     bands = partition.fold_bands(number)
-    return HeldOut(partition.source, bands, shares, predictions, spots)
+    return HeldOut(partition.source, bands, shares, guesses=guesses, spots=spots)
 
 
 def _training_tiles(

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_xrf_denoise.core.progress import Watch
 
-from .dose_gain import DoseGainEstimate, Fewer, HeldOut, Predict, gap
+from .dose_gain import DoseGainEstimate, Fewer, HeldOut, Predict, gap, predict_without
 
 TRAINED = 1.5
 """Variance of a difference over that of the formula, which assumes that predictions do not depend
@@ -61,14 +61,13 @@ def compare(
     height, across, size = held_out.source.shape
     steps, falls = np.zeros((2, 2, size))
     lever = 0.0 if fewer is None else fewer.lever
-    for rows, held in held_out.parts:
+    for rows, load in held_out.parts:
         watch.step("comparing with PCA", rows.start / height)
-        whole = np.sum(held, axis=0)
-        for index, (part, share) in enumerate(zip(held, held_out.shares, strict=True)):
-            guess, other = (
-                predictions[index](whole - part, rows) * np.float32(1 / (1 - share))
-                for predictions in (held_out.predictions, rival)
-            )
+        band = load()
+        for index, share in enumerate(held_out.shares):
+            part = band.dense([index])
+            guess = held_out.predict(index, band, rows)
+            other = predict_without(rival[index], index, band, rows, share)
             steps += gap(guess, other, part, share)
             if fewer is not None:
                 falls += gap(fewer.predictions[index](rows), other, part, share)

@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import in_order
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising.multifold_thinning import Load, PartitionedBand, gather
 from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Source
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
@@ -28,6 +30,8 @@ from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 from .contrast import Contrasts, ContrastTally
 from .error_products import ErrorProducts, ErrorSums
 from .residuals import BandSums, Residuals, ResidualTally
+from .resolved_errors import Products, ResolvedErrors
+from .squared_errors import BandErrors, SquaredErrors, of_windows
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
 """Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
@@ -99,16 +103,21 @@ class DoseGainEstimate:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Parts of the counts, each with the prediction that was made without it."""
+    """Parts of the counts, each with the prediction that was made without it.
+
+    Predictions are functions of the other parts, or factors of the whole map.
+    """
 
     source: Source
     """All counts."""
-    parts: Iterable[tuple[slice, list[Counts]]]
-    """Rows of each band, and its parts (rows, x, energy), which add up to the counts there."""
+    parts: Iterable[tuple[slice, Load]]
+    """Rows of each band, and how to get its parts, which add up to the counts there."""
     shares: Sequence[float]
     """Share of the counts that each part holds."""
-    predictions: Sequence[Predict]
+    predictions: Sequence[Predict] = ()
     """For each part, the prediction from the other parts: a function of their sum."""
+    guesses: Sequence[FactoredCounts] = ()
+    """For each part, the prediction (1, y, x, energy) without it, of all counts."""
     spots: NDArray[np.bool_] | None = None
     """Pixels (y, x) whose errors are known otherwise."""
 
@@ -117,7 +126,27 @@ class HeldOut:
         """Split a source into as many parts as there are predictions."""
         folds = len(predictions)
         parts = source.parts(folds, seed, FOLD_STREAM)
-        return cls(source, parts, source.part_shares(folds), predictions)
+        loads = ((rows, partial(gather, band)) for rows, band in parts)
+        return cls(source, loads, source.part_shares(folds), predictions)
+
+    @property
+    def is_of_photons(self) -> bool:
+        """Whether counts are Poisson."""
+        return isinstance(self.source, Photons)
+
+    def predict(self, index: int, band: PartitionedBand, rows: slice) -> NDArray[np.float32]:
+        """Return what is expected without a part in all exposure, (rows, x, energy)."""
+        if self.guesses:
+            return np.asarray(self.guesses[index][0, rows])
+        return predict_without(self.predictions[index], index, band, rows, self.shares[index])
+
+
+def predict_without(
+    predict: Predict, part: int, band: PartitionedBand, rows: slice, share: float
+) -> NDArray[np.float32]:
+    """Return what is expected in all exposure, given the counts without a part of that share."""
+    others = [other for other in range(band.counts.shape[1]) if other != part]
+    return predict(band.dense(others), rows) * np.float32(1 / (1 - share))
 
 
 def cross_score(
@@ -136,68 +165,133 @@ def cross_score(
     counts. How much nearer to the truth that brings it is known where predictions from `fewer`
     counts are given: noise falls as one over the counts, and bias does not. Noise of held-out
     counts outside the subspace of `resolved` spectra tells nothing and is left out, unless there
-    is more than noise. Products of errors are for the uncertainty of a result.
+    is more than noise; predictions are factors then. Products of errors are for the uncertainty of
+    a result.
     """
     source, shares = held_out.source, held_out.shares
     height, across, size = source.shape
     partition = WindowPartition(source.image.energy, windows)
     lever = None if fewer is None else fewer.lever
-    voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
+    smooth = None
+    if resolved is not None:
+        guesses = zip(held_out.guesses, *([fewer.guesses] if fewer else []), strict=True)
+        smooth = ResolvedErrors(resolved, list(guesses), shares, photons=held_out.is_of_photons)
+    band_of = partial(_score_band, held_out, partition, fewer, smooth, every)
+    errors, in_windows = SquaredErrors.zeros(size), SquaredErrors.zeros(len(windows))
     residuals = ResidualTally(source.image, partition, every)
     contrasts = ContrastTally(len(windows), shares, height * across // every)
     products = ErrorProducts(
         partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
     )
-    for rows, band in held_out.parts:
+    for rows, band in in_order(band_of, held_out.parts):
         watch.step("measuring the dose gain", SCORING * rows.start / height)
-        scored = slice(rows.start + -rows.start % every, rows.stop, every)
-        held = [part[-rows.start % every :: every] for part in band]
-        if len(held[0]) == 0:
+        if band is None:
             continue
-        whole = _add(held)
-        own = _own_sums(source, whole, held, shares)
-        sides = [_Side(voxels, held, whole, own)]
-        if resolved is not None:
-            sides.append(_smooth_side(smooth, resolved, source, held, shares, own))
-        expected, cells, guessed, worse = np.zeros(size), [], [], []
-        for index, (predict, part, share) in enumerate(
-            zip(held_out.predictions, held, shares, strict=True)
-        ):
-            guess = predict(whole - part, scored) * np.float32(1 / (1 - share))
-            expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
-            cells.append(partition.cells(part))
-            guessed.append(partition.cells(guess))
-            other = None
-            if fewer is not None:
-                other = fewer.predictions[index](scored)
-                worse.append(partition.cells(other))
-            for side in sides:
-                side.compare(index, guess, other, share)
-        for side in sides:
-            side.finish()
-        residuals.add(scored, BandSums(own.counts, own.raw, expected), cells, guessed, shares)
-        if with_products and every == 1 and isinstance(source, Photons):
-            products.add(*([partition.halves(c) for c in kind] for kind in (cells, guessed, worse)))
+        errors = errors.plus(band.errors)
+        if smooth is not None and band.products is not None:
+            smooth.add(band.products)
+        kinds = band.cells, band.guessed, band.worse
+        own = BandSums(band.errors.counts, band.errors.raw, band.expected)
+        residuals.add(rows, own, band.cells, band.guessed, shares)
+        if with_products and every == 1 and held_out.is_of_photons:
+            products.add(*([partition.halves(c) for c in kind] for kind in kinds))
         if windows:
-            cells, guessed, worse = (
-                [partition.windows(values) for values in group] for group in (cells, guessed, worse)
+            held, guessed, worse = ([partition.windows(c) for c in kind] for kind in kinds)
+            own_windows = of_windows(
+                held, guessed, worse, shares, photons=held_out.is_of_photons
             )
-            whole = _add(cells)
-            side = _Side(sums, cells, whole, _own_sums(source, whole, cells, shares))
-            for index, guess in enumerate(guessed):
-                side.compare(index, guess, worse[index] if worse else None, shares[index])
-            side.finish()
-            contrasts.add(cells, guessed)
-    score = voxels.score()
-    if resolved is not None:
-        score = _surer(score, smooth.score(noise=resolved.noise_left(voxels.counts)))
+            in_windows = in_windows.plus(own_windows)
+            contrasts.add(held, guessed)
+    estimate = partial(_estimate, parts=len(shares), pixels=len(range(0, height, every)) * across)
+    score = estimate(errors, lever)
+    if smooth is not None and resolved is not None:
+        noise = resolved.noise_left(errors.counts)
+        score = _surer(score, estimate(smooth.finish(errors), lever, noise=noise))
     return replace(
         score,
-        windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
+        windows=tuple(
+            (window, estimate(in_windows, lever, slice(i, i + 1)))
+            for i, window in enumerate(windows)
+        ),
         residuals=residuals.finish(watch.part(SCORING, 1)),
         contrasts=contrasts.finish() if windows else None,
         products=products.finish(),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """What a band says of its predictions."""
+
+    errors: SquaredErrors
+    products: Products | None
+    expected: NDArray[np.float64]
+    """Predictions of the counts, summed over pixels, (energy,)."""
+    cells: list[NDArray[np.float64]]
+    """Counts (rows, x, cell) of each part."""
+    guessed: list[NDArray[np.float32]]
+    """Prediction of all counts without each part."""
+    worse: list[NDArray[np.float32]]
+    """The same from fewer counts, if there are any."""
+
+
+def _score_band(
+    held_out: HeldOut,
+    partition: WindowPartition,
+    fewer: Fewer | None,
+    smooth: ResolvedErrors | None,
+    every: int,
+    item: tuple[slice, Load],
+) -> tuple[slice, _Band | None]:
+    """Compare the rows of a band that are scored with all predictions."""
+    rows, load = item
+    scored = slice(rows.start + -rows.start % every, rows.stop, every)
+    if not len(range(scored.start, scored.stop, every)):
+        return rows, None
+    band = load().every_row(-rows.start % every, every)
+    tally = BandErrors(band, held_out.shares, photons=held_out.is_of_photons)
+    expected, cells, guessed, worse = np.zeros(band.shape[2]), [], [], []
+    for index, share in enumerate(held_out.shares):
+        guess = held_out.predict(index, band, scored)
+        expected += share * guess.sum(axis=(0, 1), dtype=np.float64)
+        cells.append(band.summed_in(partition.cell_of, band.counts[:, index]))
+        guessed.append(partition.cells(guess))
+        other = None
+        if fewer is not None:
+            other = fewer.predictions[index](scored)
+            worse.append(partition.cells(other))
+        tally.compare(index, guess, other)
+    products = None if smooth is None else smooth.products(scored, band)
+    return scored, _Band(tally.finish(), products, expected, cells, guessed, worse)
+
+
+def _estimate(
+    sums: SquaredErrors,
+    lever: float | None,
+    channels: slice = slice(None),
+    *,
+    parts: int,
+    pixels: int,
+    noise: float = 1.0,
+) -> DoseGainEstimate:
+    """Return the score of some channels; `noise` is left of the noise of squared counts."""
+    error = sums.departure / parts + sums.level
+    known = 0.0 if lever is None else lever
+    # What the prediction's own error adds, with the mean error of a voxel in each channel.
+    own = 8 * (np.maximum(error, 0) + known**2 * sums.distance / parts) / pixels * sums.raw
+    variance = float((noise * 2 * sums.square * parts / (parts - 1) + own)[channels].sum())
+    share = 1 - 1 / parts if lever is None else 1.0
+    spared = known * sums.fall / parts
+    return DoseGainEstimate(
+        error[channels], sums.raw[channels], variance, share, spared[channels]
+    )
+
+
+def _surer(score: DoseGainEstimate, smooth: DoseGainEstimate) -> DoseGainEstimate:
+    """Return the score with less noise, unless it overlooks an error that the other one sees."""
+    overlooked = float(score.error.sum() - smooth.error.sum())
+    noise = max(score.variance - smooth.variance, 0) ** 0.5
+    return score if overlooked > OVERLOOKED * noise else smooth
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,11 +303,13 @@ class Fewer:
     slice of rows."""
     shares: tuple[float, float, float]
     """Shares of the counts that these, the scored predictions, and the result use."""
+    guesses: Sequence[FactoredCounts] = ()
+    """The same predictions where they are factors."""
 
     @classmethod
     def of(cls, guesses: Sequence[FactoredCounts], shares: tuple[float, float, float]) -> Fewer:
         """Return predictions that are given as factors of the whole map."""
-        return cls([partial(_rows, guess) for guess in guesses], shares)
+        return cls([partial(_rows, guess) for guess in guesses], shares, guesses)
 
     @property
     def lever(self) -> float:
@@ -224,137 +320,6 @@ class Fewer:
 
 def _rows(counts: FactoredCounts, rows: slice) -> NDArray[np.float32]:
     return np.asarray(counts[0, rows])
-
-
-class _Tally:
-    """Sums over pixels for the score of each channel, or of each window."""
-
-    def __init__(self, size: int, parts: int, lever: float | None) -> None:
-        self._error, self._raw_error, self._square, self._noise, self._spared = np.zeros((5, size))
-        self.counts = np.zeros(size)
-        self._parts = parts
-        self._lever = 0.0 if lever is None else lever
-        self._share = 1 - 1 / parts if lever is None else 1.0
-
-    def add(
-        self, departure: NDArray[np.float64], gap: NDArray[np.float64], own: _OwnSums, pixels: int
-    ) -> None:
-        """Add the pixels of a band."""
-        error = departure / self._parts + own.offset
-        fall, distance = gap / self._parts
-        self._error += error
-        self._raw_error += own.raw
-        self.counts += own.counts
-        self._square += 2 * own.square * self._parts / (self._parts - 1)
-        # What the prediction's own error adds, with the mean error of a voxel in each channel.
-        self._noise += 8 * np.maximum(error / pixels, 0) * own.raw
-        self._noise += 8 * self._lever**2 * distance / pixels * own.raw
-        self._spared += self._lever * fall
-
-    def score(self, channels: slice = slice(None), noise: float = 1.0) -> DoseGainEstimate:
-        """Return the score of some of the channels; `noise` is left of that of squared counts."""
-        variance = float((noise * self._square + self._noise)[channels].sum())
-        error, raw, spared = (
-            sums[channels] for sums in (self._error, self._raw_error, self._spared)
-        )
-        return DoseGainEstimate(error, raw, variance, self._share, spared)
-
-
-class _Side:
-    """A band of counts for a tally: held-out parts (rows, x, channels), their sum, and its sums."""
-
-    def __init__(self, tally: _Tally, held: Sequence[Counts], whole: Counts, own: _OwnSums) -> None:
-        self._tally, self._held, self._whole, self._own = tally, held, whole, own
-        self._departure = np.zeros(whole.shape[-1])
-        self._gap = np.zeros((2, whole.shape[-1]))
-
-    def compare(self, index: int, guess: Counts, fewer: Counts | None, share: float) -> None:
-        """Score a prediction, and one from fewer counts, by the part that they have not seen."""
-        part = self._held[index]
-        self._departure += _departure(guess, part, self._whole, share)
-        if fewer is not None:
-            self._gap += gap(fewer, guess, part, share)
-
-    def finish(self) -> None:
-        """Add everything to the tally."""
-        pixels = self._whole.shape[0] * self._whole.shape[1]
-        self._tally.add(self._departure, self._gap, self._own, pixels)
-
-
-def _smooth_side(
-    tally: _Tally,
-    resolved: Subspace,
-    source: Source,
-    held: Sequence[Counts],
-    shares: Sequence[float],
-    own: _OwnSums,
-) -> _Side:
-    """Return the counts without what the detector cannot resolve."""
-    parts = [resolved.smooth(part) for part in held]
-    whole = _add(parts)
-    if isinstance(source, Photons):
-        offset = -resolved.smooth_variance(own.counts)
-    else:
-        offset = _own_sums(source, whole, parts, shares).offset
-    return _Side(tally, parts, whole, own._replace(offset=offset))
-
-
-def _surer(score: DoseGainEstimate, smooth: DoseGainEstimate) -> DoseGainEstimate:
-    """Return the score with less noise, unless it overlooks an error that the other one sees."""
-    overlooked = float(score.error.sum() - smooth.error.sum())
-    noise = max(score.variance - smooth.variance, 0) ** 0.5
-    return score if overlooked > OVERLOOKED * noise else smooth
-
-
-class _OwnSums(NamedTuple):
-    """Sums over pixels, for each channel, that the counts alone give."""
-
-    counts: NDArray[np.float64]
-    raw: NDArray[np.float64]
-    """Variance of the raw counts."""
-    square: NDArray[np.float64]
-    """Unbiased estimates of λ², those below zero left out."""
-    offset: NDArray[np.float64]
-    """All estimates of λ², less the squared counts."""
-
-
-def _own_sums(
-    source: Source, whole: Counts, parts: Sequence[Counts], shares: Sequence[float]
-) -> _OwnSums:
-    """Return unbiased estimates from counts of shape (rows, x, channel), summed over pixels."""
-    counts = whole.reshape(-1, whole.shape[-1]).astype(np.float64)
-    total, squares = counts.sum(axis=0), np.einsum("pc,pc->c", counts, counts)
-    if isinstance(source, Photons):
-        return _OwnSums(total, total, squares - total, -total)
-    number = len(parts)
-    held = [part.reshape(counts.shape) for part in parts]
-    scaled = [part / share for part, share in zip(held, shares, strict=True)]
-    own_squares = np.sum([part**2 for part in scaled], axis=0)
-    square = (np.sum(scaled, axis=0) ** 2 - own_squares) / (number * (number - 1))
-    spread = sum(((h - s * counts) ** 2).sum(axis=0) for h, s in zip(held, shares, strict=True))
-    return _OwnSums(
-        total,
-        spread / (1 - float(np.sum(np.square(shares)))),
-        np.maximum(square, 0).sum(axis=0),
-        square.sum(axis=0) - squares,
-    )
-
-
-def _departure(guess: Counts, part: Counts, whole: Counts, share: float) -> NDArray[np.float64]:
-    """Return f² − 2·f·h/share + n² of each channel, summed over pixels.
-
-    Written as (f − n)² − 2·f·(h/share − n), without the large squares, which would leave nothing
-    of a small error in single precision.
-    """
-    kind = guess.dtype
-    beyond = np.multiply(part, 1 / share, dtype=kind)
-    np.subtract(beyond, whole, out=beyond)
-    beyond *= guess
-    distance = np.subtract(guess, whole, dtype=kind)
-    distance *= distance
-    distance -= beyond
-    distance -= beyond
-    return np.asarray(distance.sum(axis=(0, 1), dtype=np.float64))
 
 
 def gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
@@ -370,15 +335,6 @@ def gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.
     step *= step
     distance = step.sum(axis=(0, 1), dtype=np.float64)
     return np.stack([distance + 2 * beyond.sum(axis=(0, 1), dtype=np.float64), distance])
-
-
-def _add(parts: Sequence[Counts]) -> Counts:
-    """Return the sum of parts, in a type in which it cannot wrap around."""
-    kind = parts[0].dtype
-    total = parts[0].astype(np.uint32 if kind.kind == "u" and kind.itemsize < 4 else kind)
-    for part in parts[1:]:
-        total += part
-    return total
 
 
 def spare(

@@ -1,0 +1,61 @@
+"""Work on one band of a map after the other, on all cores.
+
+NumPy lets other threads run while it computes, so that threads are enough, and share the memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+AHEAD = 2
+"""Items that wait for each thread, at the most: they are in memory."""
+
+
+def number_of_cores() -> int:
+    """Return how many threads may compute: as many as torch may use, where it is loaded.
+
+    Its number is what users limit, and is 1 in a thread that has one core.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_num_threads"):
+        return max(1, int(torch.get_num_threads()))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+    """Yield what `work` makes of each item, in their order.
+
+    Items are taken in the calling thread, which goes on with each result while the next ones are
+    computed. An error, or an end before the last item, lets what has begun finish.
+
+    Examples
+    --------
+    >>> list(in_order(lambda number: number**2, range(5)))
+    [0, 1, 4, 9, 16]
+    """
+    number = number_of_cores()
+    if number == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(number, "bands") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > AHEAD * number:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

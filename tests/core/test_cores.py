@@ -1,0 +1,61 @@
+"""Work on all cores: results in order, little ahead, errors that are not lost."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from napari_xrf_denoise.core.cores import AHEAD, in_order, number_of_cores
+
+
+@pytest.fixture(autouse=True)
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_results_come_in_the_order_of_the_items():
+    def work(number):
+        time.sleep(0.02 * (5 - number))
+        return number, threading.get_ident()
+
+    found = list(in_order(work, range(5)))
+    assert [number for number, _ in found] == [0, 1, 2, 3, 4]
+    assert len({thread for _, thread in found}) > 1
+
+
+def test_items_are_taken_only_so_far_ahead():
+    taken = []
+
+    def items():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = in_order(lambda number: number, items())
+    assert next(results) == 0
+    assert len(taken) <= AHEAD * 4 + 1
+    results.close()
+    assert len(taken) <= AHEAD * 4 + 1
+
+
+def test_an_error_in_an_item_ends_the_work():
+    def work(number):
+        if number == 3:
+            raise ValueError("no such row")
+        return number
+
+    found = []
+    with pytest.raises(ValueError, match="no such row"):
+        found.extend(in_order(work, range(50)))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("bands")]
+
+
+def test_a_thread_of_one_core_works_alone():
+    torch.set_num_threads(1)
+    assert number_of_cores() == 1
+    threads = {threading.get_ident()}
+    assert set(in_order(lambda _: threading.get_ident(), range(4))) == threads
