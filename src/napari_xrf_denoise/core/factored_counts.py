@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .cores import in_order
 from .errors import DataError
 
 __all__ = ["FactoredCounts", "Factors"]
@@ -107,6 +108,10 @@ class Factors:
         counts[tuple(self.places)] = self.rows
         return counts
 
+    def total(self) -> float:
+        """Return the sum of all counts."""
+        return float(self.product().sum(axis=(0, 1), dtype=np.float64).sum())
+
     def row_numbers(self) -> NDArray[np.intp]:
         """Return the index of each pixel in `rows`, or -1, shape (y, x, 1)."""
         numbers = np.full((*self.shape[:2], 1), -1)
@@ -122,6 +127,8 @@ def _within(at: NDArray[np.intp], kept: range) -> tuple[NDArray[np.intp], NDArra
 
 CHUNK_BYTES = 32 * 2**20
 """Counts that reductions and arithmetic hold at a time; at least one row."""
+CACHED_BYTES = 2**21
+"""Counts that stay in the cache of a core."""
 ENERGY = 2
 """Among the axes (y, x, energy) of the factors' product."""
 Layout = tuple[int | None, ...]
@@ -269,6 +276,19 @@ class FactoredCounts(NDArrayOperatorsMixin):
         """Return pixels of some rows, flat, that have own spectra, and these (pixel, energy)."""
         part = self._factors.cut(rows, slice(None), slice(None))
         return part.places[0] * part.shape[1] + part.places[1], part.rows
+
+    def total(self) -> float:
+        """Return the sum of all counts.
+
+        >>> FactoredCounts(np.ones((100, 100, 1)), np.ones((1, 20))).total()
+        200000.0
+        """
+        own = self._factors
+        height, width, size = own.shape
+        step = max(1, CACHED_BYTES // (own.spectra.itemsize * width * size))
+        rows = (slice(start, start + step) for start in range(0, height, step))
+        whole = slice(None)
+        return sum(in_order(lambda part: own.cut(part, whole, whole).total(), rows), 0.0)
 
     def scaled(self, factor: float) -> FactoredCounts:
         """Return these counts times a number of 0 or more, as factors."""

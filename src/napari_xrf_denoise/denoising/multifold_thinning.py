@@ -99,9 +99,7 @@ class PartitionedBand:
         """Return the product of the sum of some parts with a matrix (energy, columns)."""
         return self.times(self._sums(group), matrix)
 
-    def times(
-        self, values: NDArray[np.number], matrix: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def times(self, values: NDArray[np.number], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product (pixels, columns) of values of the filled voxels with a matrix."""
         pixels = self.shape[0] * self.shape[1]
         if len(self.places) > DENSE * pixels * self.shape[2]:

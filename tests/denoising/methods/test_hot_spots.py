@@ -5,6 +5,7 @@ import pytest
 
 from napari_xrf_denoise.denoising.methods import hot_spots
 from napari_xrf_denoise.denoising.methods.hot_spots import SpotFinder
+from napari_xrf_denoise.denoising.multifold_thinning import gather
 
 SIZE = 200
 WIDTH = np.full(SIZE, 3.0)
@@ -32,11 +33,11 @@ def scene(shape=(15, 15), spots=(), background=BACKGROUND):
 
 
 def find(counts, result, *, bands=None, exposure=1.0):
-    finder = SpotFinder(counts.shape, WIDTH)
+    finder = SpotFinder(*result, WIDTH, exposure)
     rows = bands or counts.shape[0]
     for start in range(0, counts.shape[0], rows):
         band = slice(start, min(start + rows, counts.shape[0]))
-        finder.add(band, counts[band], *result, exposure)
+        finder.add(finder.look(band, gather([counts[band]])))
     return finder.finish()
 
 
@@ -273,8 +274,9 @@ def test_a_dark_map_has_no_spots():
 def test_very_short_axes_are_allowed(size):
     counts = np.ones((5, 5, size), int)
     counts[2, 2] = 50
-    finder = SpotFinder(counts.shape, np.full(size, 2.0))
-    finder.add(slice(0, 5), counts, np.ones((5, 5, 1), np.float32), np.ones((1, size), np.float32))
+    result = np.ones((5, 5, 1), np.float32), np.ones((1, size), np.float32)
+    finder = SpotFinder(*result, np.full(size, 2.0))
+    finder.add(finder.look(slice(0, 5), gather([counts])))
     spots = finder.finish()
     assert spots.places.tolist() == [12]
     assert spots.rows.sum() == pytest.approx(50 * size, rel=0.2)

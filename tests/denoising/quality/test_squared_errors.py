@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.denoising.multifold_thinning import gather
-from napari_xrf_denoise.denoising.quality.squared_errors import BandErrors, SquaredErrors, of_windows
+from napari_xrf_denoise.denoising.quality.squared_errors import (
+    BandErrors,
+    SquaredErrors,
+    of_windows,
+)
 
 SHARES = (0.25, 0.35, 0.4)
 RATE = np.random.default_rng(0).uniform(0, 0.5, (5, 7, 30))

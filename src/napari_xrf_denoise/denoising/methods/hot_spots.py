@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.poisson import tail_probability
-from napari_xrf_denoise.denoising.pairs import Counts
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand
 from napari_xrf_denoise.denoising.subspace import Matrix
 
 Spectra = NDArray[np.float32]
@@ -58,6 +58,8 @@ class LineWindows:
     """Standard deviation of a line there, in channels."""
     size: int
     """Number of channels."""
+    cell_of: NDArray[np.intp]
+    """Cell of each channel: windows are made of whole cells."""
 
     @classmethod
     def of(cls, width: Matrix) -> LineWindows:
@@ -70,7 +72,9 @@ class LineWindows:
         reach = HALF_WIDTH * width[centers]
         low = np.clip(np.round(centers - reach), 0, size - 1).astype(np.intp)
         high = np.clip(np.round(centers + reach) + 1, 1, size).astype(np.intp)
-        return cls(centers, low, high, width[centers], size)
+        edges = np.unique(np.concatenate([low, high, [0]]))
+        cell_of = np.searchsorted(edges, np.arange(size), side="right") - 1
+        return cls(centers, low, high, width[centers], size, cell_of)
 
     def sums(self, spectra: NDArray[Any]) -> NDArray[Any]:
         """Return the counts in each window of spectra (..., energy): (..., windows)."""
@@ -78,6 +82,14 @@ class LineWindows:
         total = np.zeros((*spectra.shape[:-1], self.size + 1), np.int64 if whole else np.float64)
         np.cumsum(spectra, axis=-1, out=total[..., 1:])
         sums: NDArray[Any] = np.take(total, self.high, axis=-1) - np.take(total, self.low, axis=-1)
+        return sums
+
+    def of_cells(self, cells: Matrix) -> Matrix:
+        """Return the counts in each window, given those in each cell."""
+        total = np.zeros((*cells.shape[:-1], cells.shape[-1] + 1))
+        np.cumsum(cells, axis=-1, out=total[..., 1:])
+        ends = np.append(self.cell_of, self.cell_of[-1] + 1)
+        sums: Matrix = np.take(total, ends[self.high], -1) - np.take(total, ends[self.low], -1)
         return sums
 
     def line(self, window: int, excess: Matrix) -> Matrix:
@@ -102,61 +114,75 @@ class HotSpots:
     """(spots, energy)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pixels of a band that may be hot spots."""
+
+    places: NDArray[np.intp]
+    """Positions in the flattened map, rising."""
+    chance: Matrix
+    """That none of a pixel's windows holds as much."""
+    spectra: list[tuple[NDArray[np.bool_], Spectra, Spectra]]
+    """Of each, the windows that hold a line for certain, what was counted, and the result."""
+
+
 class SpotFinder:
     """Collects candidates band by band; which of them are real is known at the end.
 
-    `shape` is (y, x, energy) of the map, `width` the standard deviation of a line in each channel,
-    in channels.
+    Scores (y, x, components) of the whole map, times the spectra (components, energy), are the
+    counts of the result; `width` is the standard deviation of a line in each channel, in channels.
+    `exposure` is the share of all counts that is looked at: kept spectra are scaled to all.
     """
 
-    def __init__(self, shape: tuple[int, int, int], width: Matrix) -> None:
-        self._shape = shape
+    def __init__(
+        self, scores: Spectra, spectra: Spectra, width: Matrix, exposure: float = 1.0
+    ) -> None:
+        self._scores, self._spectra, self._exposure = scores, spectra, exposure
+        self._shape = (*scores.shape[:2], spectra.shape[1])
         self._windows = LineWindows.of(width)
+        self._expected = self._windows.sums(spectra).astype(np.float32)
         self._chance: list[Matrix] = []
         self._places: list[NDArray[np.intp]] = []
         self._found: list[tuple[NDArray[np.bool_], Spectra, Spectra]] = []
 
-    def add(
-        self,
-        rows: slice,
-        counts: Counts,
-        scores: Spectra,
-        spectra: Spectra,
-        exposure: float = 1.0,
-    ) -> None:
-        """Look at a band of counts (rows, x, energy).
-
-        Scores (y, x, components) of the whole map, times the spectra (components, energy), are the
-        counts of the result. `exposure` is the share of all counts that `counts` hold; kept
-        spectra are scaled to the full rate.
-        """
+    def look(self, rows: slice, band: PartitionedBand) -> Candidates | None:
+        """Return the candidates of a band, whose counts are those of all its parts together."""
         from scipy.special import pdtrc
 
-        height, across, size = self._shape
+        height, across, _ = self._shape
         if height * across < 9:
-            return  # no neighbours to compare with
+            return None  # no neighbours to compare with
         first, last = max(0, rows.start - 1), min(height, rows.stop + 1)
-        known = scores[first:last] @ self._windows.sums(spectra).astype(np.float32)
+        known = self._scores[first:last] @ self._expected
         expected = _largest_neighbour(known)[rows.start - first : rows.stop - first]
-        expected = np.maximum(exposure * expected, LEAST_RATE)
-        counted = self._windows.sums(counts)
+        expected = np.maximum(self._exposure * expected, LEAST_RATE)
+        values = band.counts.sum(axis=1)
+        counted = self._windows.of_cells(band.summed_in(self._windows.cell_of, values))
+        likely = np.nonzero((counted >= LEAST_COUNTS) & (counted > FAR_MORE * expected))
         chance: Matrix = np.ones(counted.shape)
-        likely = (counted >= LEAST_COUNTS) & (counted > FAR_MORE * expected)
         chance[likely] = pdtrc(counted[likely] - 1, expected[likely])
         chance = chance.reshape(-1, chance.shape[-1])
         least = np.minimum(chance.min(axis=1) * chance.shape[1], 1.0)
         places = np.flatnonzero(least < CANDIDATE)
-        result = scores[rows].reshape(-1, scores.shape[-1])[places] @ spectra
-        flat = counts.reshape(-1, size)
-        self._places.append(places + rows.start * across)
-        self._chance.append(least[places])
-        result = np.maximum(result, 0)
-        here, own_sums = counted.reshape(-1, counted.shape[-1])[places], self._windows.sums(result)
-        explained = _explained(here, np.maximum(exposure * own_sums, LEAST_RATE))
-        for place, own, there in zip(places, result, explained, strict=True):
-            counted_here = (flat[place] / exposure).astype(np.float32)
-            certain = (chance[place] < FURTHER_LINE) & ~there
-            self._found.append((certain, counted_here, own))
+        result = np.maximum(self._flat_scores(rows)[places] @ self._spectra, 0)
+        here = counted.reshape(-1, counted.shape[-1])[places]
+        own_sums = self._windows.sums(result)
+        explained = _explained(here, np.maximum(self._exposure * own_sums, LEAST_RATE))
+        spectra = band.sparse(values)[places].toarray() / np.float32(self._exposure)
+        certain = (chance[places] < FURTHER_LINE) & ~explained
+        found = list(zip(certain, spectra, result, strict=True))
+        return Candidates(places + rows.start * across, least[places], found)
+
+    def _flat_scores(self, rows: slice) -> Spectra:
+        return self._scores[rows].reshape(-1, self._scores.shape[2])
+
+    def add(self, band: Candidates | None) -> None:
+        """Add the candidates of a band."""
+        if band is None:
+            return
+        self._places.append(band.places)
+        self._chance.append(band.chance)
+        self._found += band.spectra
         self._drop_unlikely()
 
     def finish(self) -> HotSpots:

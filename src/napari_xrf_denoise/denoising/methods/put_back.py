@@ -8,7 +8,6 @@ there in all: it is put back as a line, evenly over the place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,15 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.quality.place_search import FOR_MENDING
 from napari_xrf_denoise.denoising.quality.places import Place
 from napari_xrf_denoise.denoising.quality.residuals import compare
-from napari_xrf_denoise.denoising.quality.suspect_places import SuspectPlaces
+from napari_xrf_denoise.denoising.quality.suspect_places import Comparison, SuspectPlaces
 from napari_xrf_denoise.denoising.subspace import Matrix
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
+
+Image = NDArray[np.float32]
 
 NARROWEST = 0.3
 """Standard deviation of a line in channels, at the least."""
@@ -44,13 +45,17 @@ def lacking_places(
     height, across, _ = source.shape
     cells = WindowPartition(energy, windows)
     search = SuspectPlaces((height, across), cells, energy, strict=FOR_MENDING)
-    everything = list(range(partition.number))
-    for rows, band in partition.bands():
-        watch.step("looking for lost signal", 0.6 * rows.start / height)
+
+    def look(rows: slice, band: PartitionedBand) -> tuple[slice, list[Image], Comparison]:
         # In units in which the variance of the counts is their mean.
-        both = band.dense(everything), np.asarray(result[0, rows]) / np.float32(source.unit)
-        counts, guess = (cells.halves(cells.cells(part)) for part in both)
-        search.add(rows, [counts, guess], [1.0], compare(counts, [guess], [1.0]).lines())
+        guess = cells.cells(np.asarray(result[0, rows])) / np.float32(source.unit)
+        counts = band.summed_in(cells.cell_of, band.counts.sum(axis=1))
+        both = [cells.halves(part) for part in (counts, guess)]
+        return rows, both, compare(both[0], both[1:], [1.0]).lines()
+
+    for rows, both, compared in partition.map(look):
+        watch.step("looking for lost signal", 0.6 * rows.start / height)
+        search.add(rows, both, [1.0], compared)
     found = search.find(watch.part(0.6, 1)).places
     return [place for place in found if place.departure.pixels > 1]
 
@@ -104,20 +109,17 @@ def _spectra(
 ) -> list[list[Matrix]]:
     """Return the counts of each group in each place, (channel,) in its channels."""
     height, _, size = partition.source.shape
-    sizes = [place.channels.stop - place.channels.start for place in places]
-    ends = np.cumsum([0, *sizes])
-    matrix = np.zeros((size, int(ends[-1])), np.float32)
-    for place, start, number in zip(places, ends, sizes, strict=False):
-        matrix[place.channels, start : start + number] = np.eye(number)
-    sums = np.zeros((len(groups), int(ends[-1])))
-    for rows, band in partition.bands():
+    sums = np.zeros((len(groups), len(places), size))
+
+    def add_up(rows: slice, band: PartitionedBand) -> tuple[slice, Matrix]:
+        inside = np.stack([place.pixels[rows].ravel() for place in places], 1).astype(np.float32)
+        parts = band.joined(groups).counts.T
+        return rows, np.stack([(band.sparse(own).T @ inside).T for own in parts])
+
+    for rows, found in partition.map(add_up):
         watch.step("putting back lost signal", rows.start / height)
-        inside = [place.pixels[rows].ravel() for place in places]
-        for own, group in zip(sums, groups, strict=True):
-            values = band.project(group, matrix)
-            for mask, start, stop in zip(inside, ends, ends[1:], strict=False):
-                own[start:stop] += values[mask, start:stop].sum(axis=0, dtype=np.float64)
-    return [[own[start:stop] for start, stop in pairwise(ends)] for own in sums]
+        sums += found
+    return [[part[p.channels] for part, p in zip(own, places, strict=True)] for own in sums]
 
 
 def _line(part: slice, excess: Matrix, width: Matrix) -> NDArray[np.float32]:

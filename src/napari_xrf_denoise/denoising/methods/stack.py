@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
-from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
     Fewer,
@@ -32,7 +32,7 @@ from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 from .components.component_images import TILE, Scores
 from .components.component_search import find_subspaces
-from .hot_spots import HotSpots, SpotFinder
+from .hot_spots import Candidates, HotSpots, SpotFinder
 from .put_back import lacking_places, put_back
 from .stack_members import (
     StackJob,
@@ -322,14 +322,16 @@ def _training_tiles(
         )
         for y, x in places
     ]
-    for rows, band in partition.bands():
+
+    def project(rows: slice, band: PartitionedBand) -> tuple[slice, Scores | None]:
+        is_taken = any(y.start < rows.stop and rows.start < y.stop for y, _ in places)
+        return rows, np.moveaxis(band.project_each(matrix), 3, 1) if is_taken else None
+
+    for rows, scores in partition.map(project):
         watch.step("projecting the counts", rows.start / height)
-        taken = [(tile, y, x) for tile, (y, x) in zip(tiles, places, strict=True)
-                 if y.start < rows.stop and rows.start < y.stop]  # fmt: skip
-        if not taken:
-            continue
-        scores = np.moveaxis(band.project_each(matrix), 3, 1)
-        for tile, y, x in taken:
+        for tile, (y, x) in zip(tiles, places, strict=True):
+            if scores is None or not (y.start < rows.stop and rows.start < y.stop):
+                continue
             first, last = max(rows.start, y.start), min(rows.stop, y.stop)
             part = scores[:, :, first - rows.start : last - rows.start, x]
             tile[:, :, first - y.start : last - y.start] = part
@@ -370,14 +372,19 @@ def _find_spots(
 ) -> list[HotSpots]:
     """Return the hot spots of each result, given the parts that it was made from."""
     partition = job.partition
-    finders = [SpotFinder(job.source.shape, job.line) for _ in factors]
-    exposures = [float(partition.shares[group].sum()) for group in groups]
-    for rows, band in partition.bands():
+    finders = [
+        SpotFinder(*own, job.line, float(partition.shares[group].sum()))
+        for group, own in zip(groups, factors, strict=True)
+    ]
+
+    def look(rows: slice, band: PartitionedBand) -> tuple[slice, list[Candidates | None]]:
+        both = zip(finders, groups, strict=True)
+        return rows, [finder.look(rows, band.joined([group])) for finder, group in both]
+
+    for rows, found in partition.map(look):
         watch.step("looking for hot spots", rows.start / job.source.shape[0])
-        for finder, group, exposure, (scores, spectra) in zip(
-            finders, groups, exposures, factors, strict=True
-        ):
-            finder.add(rows, band.dense(group), scores, spectra, exposure)
+        for finder, own in zip(finders, found, strict=True):
+            finder.add(own)
     return [finder.finish() for finder in finders]
 
 
@@ -392,7 +399,7 @@ def _counts(factors: _Factors, spots: HotSpots, total: float) -> FactoredCounts:
 
 
 def _with_total(counts: FactoredCounts, total: float) -> FactoredCounts:
-    found = float(counts.sum(dtype=np.float64))
+    found = counts.total()
     return counts.scaled(total / found) if found > 0 else counts
 
 

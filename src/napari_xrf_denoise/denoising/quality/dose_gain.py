@@ -197,9 +197,7 @@ def cross_score(
             products.add(*([partition.halves(c) for c in kind] for kind in kinds))
         if windows:
             held, guessed, worse = ([partition.windows(c) for c in kind] for kind in kinds)
-            own_windows = of_windows(
-                held, guessed, worse, shares, photons=held_out.is_of_photons
-            )
+            own_windows = of_windows(held, guessed, worse, shares, photons=held_out.is_of_photons)
             in_windows = in_windows.plus(own_windows)
             contrasts.add(held, guessed)
     estimate = partial(_estimate, parts=len(shares), pixels=len(range(0, height, every)) * across)
@@ -282,9 +280,7 @@ def _estimate(
     variance = float((noise * 2 * sums.square * parts / (parts - 1) + own)[channels].sum())
     share = 1 - 1 / parts if lever is None else 1.0
     spared = known * sums.fall / parts
-    return DoseGainEstimate(
-        error[channels], sums.raw[channels], variance, share, spared[channels]
-    )
+    return DoseGainEstimate(error[channels], sums.raw[channels], variance, share, spared[channels])
 
 
 def _surer(score: DoseGainEstimate, smooth: DoseGainEstimate) -> DoseGainEstimate:

@@ -77,7 +77,7 @@ class BandErrors:
     def finish(self) -> SquaredErrors:
         """Return all sums."""
         own = (self._band.summed(part) for part in self._level)
-        return SquaredErrors(*own, self._departure, self._fall, self._distance)
+        return SquaredErrors._make([*own, self._departure, self._fall, self._distance])
 
 
 def of_windows(
@@ -101,7 +101,7 @@ def of_windows(
             fall += (other * (other - 2 * part)).sum(axis=0) - own
             distance += ((other - guess) ** 2).sum(axis=0)
     level = (part.sum(axis=0) for part in _level_sums(counts, shares, photons=photons))
-    return SquaredErrors(*level, departure, fall, distance)
+    return SquaredErrors._make([*level, departure, fall, distance])
 
 
 def _level_sums(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import (
     Matrix,
@@ -135,12 +135,14 @@ class _Search:
 
     def _projected(self, watch: Watch) -> Iterator[Pictures]:
         """Yield coordinates (rows, x, splits and all times coordinates) of bands."""
-        height, across, _ = self._partition.source.shape
+        for rows, found in self._partition.map(self._project):
+            watch.step("finding components", rows.start / self._partition.source.shape[0])
+            yield found
+
+    def _project(self, rows: slice, band: PartitionedBand) -> tuple[slice, Pictures]:
         everything = list(range(self._partition.number))
-        for rows, band in self._partition.bands():
-            watch.step("finding components", rows.start / height)
-            found = [band.project(split, self._matrix) for split in (*self._splits, everything)]
-            yield np.stack(found, axis=1).reshape(rows.stop - rows.start, across, -1)
+        found = [band.project(split, self._matrix) for split in (*self._splits, everything)]
+        return rows, np.stack(found, axis=1).reshape(*band.shape[:2], -1)
 
     def vectors(self, most: int) -> list[Matrix]:
         """Return the vectors of each group, as many as are certain or as are asked for."""
