@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
+from napari_xrf_denoise.core.factored_counts import CACHED_BYTES
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
@@ -170,19 +171,22 @@ def member_bands(
     images: Sequence[Scores],
     subspaces: Sequence[Subspace],
     spots: NDArray[np.intp],
-) -> Iterator[list[Scores]]:
-    """Yield what each member predicts from all counts, band by band.
+) -> Iterator[Callable[[], list[Scores]]]:
+    """Yield how to get what each member predicts from all counts, band by band.
 
     In `spots`, flat, the result is none of them: there they are all 0.
     """
     height, across, size = source.shape
     unit = np.float32(source.unit)
-    step = max(1, STRIP_BYTES // (4 * across * size * len(images)))
+    step = max(1, CACHED_BYTES // (4 * across * size))
     used = np.ones((height, across, 1), np.float32)
     used.reshape(-1)[spots] = 0
-    for start in range(0, height, step):
-        rows = slice(start, start + step)
-        yield [
-            np.maximum((image[rows] * used[rows]) @ subspace.synthesis, 0) * unit
+
+    def predict(rows: slice) -> list[Scores]:
+        return [
+            np.maximum((image[rows] * used[rows] * unit) @ subspace.synthesis, 0)
             for image, subspace in zip(images, subspaces, strict=True)
         ]
+
+    for start in range(0, height, step):
+        yield partial(predict, slice(start, start + step))

@@ -31,7 +31,7 @@ from .contrast import Contrasts, ContrastTally
 from .error_products import ErrorProducts, ErrorSums
 from .residuals import BandSums, Residuals, ResidualTally
 from .resolved_errors import Products, ResolvedErrors
-from .squared_errors import BandErrors, SquaredErrors, of_windows
+from .squared_errors import BandErrors, SquaredErrors, of_windows, sum_of_squares
 
 Predict = Callable[[Counts, slice], NDArray[np.float32]]
 """Turns the counts of some rows, (rows, x, energy), and the slice of these rows into the counts
@@ -334,7 +334,7 @@ def gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.
 
 
 def spare(
-    score: DoseGainEstimate, bands: Iterable[Sequence[NDArray[np.float32]]]
+    score: DoseGainEstimate, bands: Iterable[Callable[[], Sequence[NDArray[np.float32]]]]
 ) -> DoseGainEstimate:
     """Return the score of the mean of several predictions, given that of the single ones.
 
@@ -342,28 +342,36 @@ def spare(
     distance from it, whatever the truth is. A. Krogh and J. Vedelsby, Advances in Neural
     Information Processing Systems 7 (1995) 231.
 
-    Each band holds the predictions (rows, x, energy) of all members from all counts, in counts of
+    Each band gives the predictions (rows, x, energy) of all members from all counts, in counts of
     all repeats together, for the rows that were scored.
     """
-    spared = score.spared.copy()
-    in_windows = np.zeros(len(score.windows))
-    for members in bands:
-        spared += _scatter(members)
-        for index, (window, _) in enumerate(score.windows):
-            sums = [m[..., window.channels].sum(axis=-1, keepdims=True) for m in members]
-            in_windows[index] += _scatter(sums)[0]
+    channels = [window.channels for window, _ in score.windows]
+    spared, in_windows = np.zeros_like(score.spared), np.zeros(len(channels))
+    for of_voxels, of_sums in in_order(lambda load: _scatters(load(), channels), bands):
+        spared += of_voxels
+        in_windows += of_sums
     windows = tuple(
-        (window, replace(own, spared=own.spared + in_windows[[index]]))
-        for index, (window, own) in enumerate(score.windows)
+        (window, replace(own, spared=own.spared + part))
+        for (window, own), part in zip(score.windows, in_windows[:, None], strict=True)
     )
-    return replace(score, spared=spared, windows=windows)
+    return replace(score, spared=score.spared + spared, windows=windows)
+
+
+def _scatters(
+    members: Sequence[NDArray[np.float32]], channels: Sequence[slice]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean squared distances of members from their mean, of channels and of windows."""
+    sums = [
+        _scatter([member[..., part].sum(axis=-1, keepdims=True) for member in members])
+        for part in channels
+    ]
+    return _scatter(members), np.concatenate([np.empty(0), *sums])
 
 
 def _scatter(members: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     """Return the mean squared distance of members from their mean, summed over pixels."""
     mean = sum(members) / np.float32(len(members))
-    squares = [((member - mean) ** 2).sum(axis=(0, 1), dtype=np.float64) for member in members]
-    return np.asarray(np.mean(squares, axis=0))
+    return np.asarray(np.mean([sum_of_squares(member - mean) for member in members], axis=0))
 
 
 def within_limits(score: DoseGainEstimate, share: float) -> DoseGainEstimate:

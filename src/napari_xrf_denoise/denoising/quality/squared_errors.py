@@ -67,12 +67,12 @@ class BandErrors:
         """Add a prediction (rows, x, energy) of all counts, and one from fewer, for a part."""
         band, share = self._band, self._shares[index]
         along = band.summed(band.counts[:, index] * _at(band, guess)) / share
-        departure = _squares(guess) - 2 * along
+        departure = sum_of_squares(guess) - 2 * along
         self._departure += departure
         if fewer is not None:
             along = band.summed(band.counts[:, index] * _at(band, fewer)) / share
-            self._fall += _squares(fewer) - 2 * along - departure
-            self._distance += _squares(fewer - guess)
+            self._fall += sum_of_squares(fewer) - 2 * along - departure
+            self._distance += sum_of_squares(fewer - guess)
 
     def finish(self) -> SquaredErrors:
         """Return all sums."""
@@ -124,7 +124,7 @@ def _at(band: PartitionedBand, guess: Image) -> Image:
     return np.take(guess.reshape(-1), band.places)
 
 
-def _squares(values: Image) -> Floats:
+def sum_of_squares(values: Image) -> Floats:
     """Return the sum of squares over pixels, shape (energy,)."""
     flat = values.reshape(-1, values.shape[-1])
     end = len(flat) // EXACT * EXACT

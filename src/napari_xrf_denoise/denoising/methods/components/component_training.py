@@ -150,7 +150,7 @@ def _pair(
         order = rng.permutation(parts)
         number = half_of(parts)
         exposure.append(float(share[order[:number]].sum()))
-        pair = torch.stack([_full(tile, share, order[:number]), _full(tile, share, order[number:])])
+        pair = _halves(tile, share, order[:number], order[number:])
         flips = [axis for axis in (2, 3) if rng.random() < 0.5]
         pair = pair.flip(flips) if flips else pair
         if height == width and rng.random() < 0.5:
@@ -181,6 +181,16 @@ def _full(
     """Return the scores of some parts, scaled to the full rate."""
     chosen = torch.as_tensor(np.asarray(parts), device=tile.device)
     return tile[chosen].sum(0) / share[chosen].sum()
+
+
+def _halves(tile: torch.Tensor, share: torch.Tensor, *groups: NDArray[np.int64]) -> torch.Tensor:
+    """Return the scores of groups of parts, scaled to the full rate: (group, component, y, x)."""
+    weights = torch.zeros(len(groups), len(tile), device=tile.device)
+    for own, group in zip(weights, groups, strict=True):
+        chosen = torch.as_tensor(group, device=tile.device)
+        own[chosen] = 1 / share[chosen].sum()
+    # One product reads all parts once; taking some of them copies them first.
+    return (weights @ tile.flatten(1)).view(len(groups), *tile.shape[1:])
 
 
 class _Judge:
