@@ -95,10 +95,8 @@ class ComponentNetwork(nn.Module):
         """
         noise = self.noise / exposure.view(-1, 1, 1, 1)
         share = self.signal / (self.signal + noise)
-        averages, details = pyramid(scores)
-        passed = composed(
-            [own * share[:, 0, scale, :, None, None] for scale, own in enumerate(details)]
-        )
+        averages = averages_of(scores)
+        passed = filtered(averages, share[:, 0])
         seen = share[:, 1] / noise[:, 1].sqrt()
         # Half the digits are enough for the correction, and twice as fast; the sum is exact.
         with torch.autocast(
@@ -111,30 +109,44 @@ class ComponentNetwork(nn.Module):
     def _correction(self, averages: Sequence[torch.Tensor], seen: torch.Tensor) -> torch.Tensor:
         """Return what to add, given the factors by which averages at each scale are seen."""
         features: list[torch.Tensor] = []
+        kind = torch.get_autocast_dtype(seen.device.type) if torch.is_autocast_enabled() else None
         for scale, layer in enumerate(self.down):
             here = averages[scale] * seen[:, scale, :, None, None]
+            here = here.to(kind, memory_format=torch.channels_last)
             if features:
                 here = torch.cat([here, halved(features[-1])], 1)
-            features.append(_mirrored(layer, here.contiguous(memory_format=torch.channels_last)))
+            features.append(_mirrored(layer, here))
         joined = features[-1]
         for scale in reversed(range(SCALES - 1)):
             joined = self.up[scale](features[scale], joined)
         return _mirrored(self.out, joined)
 
 
-def pyramid(scores: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return the averages of coarser and coarser pixels, and what each differs from the next."""
+def averages_of(scores: torch.Tensor) -> list[torch.Tensor]:
+    """Return the averages of coarser and coarser pixels."""
     averages = [scores]
     for _ in range(SCALES - 1):
         averages.append(halved(averages[-1]))
+    return averages
+
+
+def pyramid(scores: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return the averages of coarser and coarser pixels, and what each differs from the next."""
+    averages = averages_of(scores)
     details = [a - enlarged(b, a) for a, b in itertools.pairwise(averages)]
     return averages, [*details, averages[-1]]
 
 
-def composed(details: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the sum of what each scale adds, of which the last are averages."""
-    result = details[-1]
-    for own in details[-2::-1]:
+def filtered(averages: Sequence[torch.Tensor], share: torch.Tensor) -> torch.Tensor:
+    """Return the sum of the details of each scale, times a share (images, scale, component) of it.
+
+    A detail is what averages differ from the enlarged ones of the next scale, which in turn are
+    enlarged as well: both at once take half as many steps.
+    """
+    steps = torch.diff(share, dim=1, prepend=torch.zeros_like(share[:, :1]))[..., None, None]
+    result = averages[-1] * steps[:, -1]
+    for scale in reversed(range(len(averages) - 1)):
+        own = averages[scale] * steps[:, scale]
         result = own + enlarged(result, own)
     return result
 

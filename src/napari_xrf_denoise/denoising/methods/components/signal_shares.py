@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from .component_network import ComponentNetwork, composed, pyramid
+from .component_network import ComponentNetwork, averages_of, filtered, pyramid
 
 LEAST_NOISE = 1e-6
 """Variance of a score that no counts contribute to."""
@@ -79,9 +79,7 @@ def with_leftovers(
     """
     noise = network.left_noise / exposure
     share = network.left_signal / (network.left_signal + noise)
-    details = pyramid((whole - found)[None])[1]
-    kept = [own * part[:, None, None] for own, part in zip(details, share, strict=True)]
-    return found + composed(kept)[0]
+    return found + filtered(averages_of((whole - found)[None]), share[None])[0]
 
 
 def _signal(
