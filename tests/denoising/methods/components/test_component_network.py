@@ -8,8 +8,9 @@ from napari_xrf_denoise.denoising.methods.components.component_network import (
     REACH,
     SCALES,
     ComponentNetwork,
-    composed,
+    averages_of,
     enlarged,
+    filtered,
     halved,
     pyramid,
 )
@@ -46,7 +47,19 @@ def test_what_all_scales_add_is_the_picture(shape):
     scores = noise(2, 3, *shape)
     averages, details = pyramid(scores)
     assert len(averages) == len(details) == SCALES
-    torch.testing.assert_close(composed(details), scores)
+    torch.testing.assert_close(filtered(averages, torch.ones(2, SCALES, 3)), scores)
+
+
+def test_a_filter_passes_its_share_of_the_details_of_each_scale():
+    scores = noise(2, 3, 7, 9)
+    share = torch.rand(2, SCALES, 3, generator=torch.Generator().manual_seed(2))
+    averages, details = pyramid(scores)
+    expected = details[-1] * share[:, -1, :, None, None]
+    for scale in reversed(range(SCALES - 1)):
+        own = details[scale] * share[:, scale, :, None, None]
+        expected = own + enlarged(expected, own)
+    torch.testing.assert_close(filtered(averages, share), expected)
+    torch.testing.assert_close(averages, averages_of(scores))
 
 
 def test_coarse_pixels_are_means_and_at_the_edges_of_those_that_there_are():
