@@ -14,7 +14,7 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .model import Model
-from .quality.departures import Departure
+from .quality.losses.departures import Departure
 from .quality.report import CONTRASTS, QualityReport, WindowScore
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.quantities import first_of
 
 from .contrast import NAMED, UNKNOWN
-from .departures import Departure
 from .dose_gain import DoseGainEstimate
+from .losses.departures import Departure
 
 LOOSE = 100
 """Upper over lower end of an interval from which only the lower one is reported."""
