@@ -26,6 +26,7 @@ from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 
 from .contrast import Contrasts, ContrastTally
+from .edges import Edges, EdgeTally
 from .error_products import ErrorProducts, ErrorSums
 from .residuals import BandSums, Residuals, ResidualTally
 
@@ -67,6 +68,8 @@ class DoseGainEstimate:
     residuals: Residuals | None = None
     contrasts: Contrasts | None = None
     """Of the windows, as the scored predictions keep them."""
+    edges: Edges | None = None
+    """Of the windows likewise; not where only some rows were scored."""
     products: ErrorSums | None = None
     """Of errors in pieces of the spectrum: asked for, of photons, and where each row was scored."""
 
@@ -145,6 +148,7 @@ def cross_score(
     voxels, smooth, sums = (_Tally(n, len(shares), lever) for n in (size, size, len(windows)))
     residuals = ResidualTally(source.image, partition, every)
     contrasts = ContrastTally(len(windows), shares, height * across // every)
+    edges = EdgeTally(source.image, len(windows), shares) if windows and every == 1 else None
     products = ErrorProducts(
         partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
     )
@@ -188,6 +192,8 @@ def cross_score(
                 side.compare(index, guess, worse[index] if worse else None, shares[index])
             side.finish()
             contrasts.add(cells, guessed)
+            if edges is not None:
+                edges.add(rows, cells, guessed)
     score = voxels.score()
     if resolved is not None:
         score = _surer(score, smooth.score(noise=resolved.noise_left(voxels.counts)))
@@ -196,6 +202,7 @@ def cross_score(
         windows=tuple((window, sums.score(slice(i, i + 1))) for i, window in enumerate(windows)),
         residuals=residuals.finish(watch.part(SCORING, 1)),
         contrasts=contrasts.finish() if windows else None,
+        edges=None if edges is None else edges.finish(),
         products=products.finish(),
     )
 
