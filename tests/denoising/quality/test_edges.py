@@ -141,11 +141,11 @@ def test_of_a_large_map_the_middle_rows_are_used(monkeypatch):
 
 
 def test_a_warning_names_lines_with_both_widths():
-    wide, fine = EdgeWidths(3.1, 0.2, 1.4, 0.3, 0.3), EdgeWidths(1.1, 0.1, 1.0, 0.1, 0.1)
+    wide, fine = EdgeWidths(3.1, 1.4, 0.2, 0.3, 0.3), EdgeWidths(1.1, 1.0, 0.1, 0.1, 0.1)
     (told,) = Edges((fine, wide, NO_EDGES)).warnings(["Ca", "Fe", "Zn"])
-    assert told.endswith("in pixels: Fe 3.1 ± 0.2 instead of 1.4 ± 0.3")
+    assert told.endswith("in pixels: Fe 3.10 ± 0.20 instead of 1.40 ± 0.30")
     (told,) = Edges((wide,), 2.0, "µm").warnings(["Fe"])
-    assert told.endswith("Fe 3.1 ± 0.2 instead of 1.4 ± 0.3 (6.2 instead of 2.8 µm)")
+    assert told.endswith("Fe 3.10 ± 0.20 instead of 1.40 ± 0.30 (6.2 instead of 2.8 µm)")
     assert list(Edges((fine, NO_EDGES)).warnings(["Ca", "Zn"])) == []
 
 

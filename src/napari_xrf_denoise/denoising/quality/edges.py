@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -59,6 +59,9 @@ HELD = 0.5
 """Least step in the counts, over that in the result: otherwise these are no edges."""
 SAME_SIZE = 0.01
 """Difference of the sizes of a pixel along y and x that needs no word."""
+WIDEST = 8.0
+"""Widest edges of a result: a slope that goes on beyond the reach (half a period of a sine) fits as
+8.3 pixels."""
 MOST_BYTES = 2**27
 """Most memory of the maps that are kept: of larger ones, the middle rows; more would add little."""
 
@@ -74,14 +77,15 @@ class EdgeWidths:
     """
 
     result: float = float("nan")
-    result_error: float = float("nan")
-    """Standard error of `result`."""
     raw: float = float("nan")
     """In the counts; at least 0.8, that of a sharp edge."""
+    result_error: float = float("nan")
+    """Standard error of `result`."""
     raw_error: float = float("nan")
     """Standard error of `raw`."""
     difference_error: float = float("nan")
-    """Standard error of the difference of both."""
+    """Standard error of the difference of both if there is none: often larger than that of `raw`,
+    since wide edges are less certain."""
 
     @property
     def is_unsharp(self) -> bool:
@@ -95,8 +99,8 @@ class EdgeWidths:
         if np.isnan(self.raw):
             return ""
         return (
-            f"{self.result:.1f} ± {self.result_error:.1f} instead of "
-            f"{self.raw:.1f} ± {self.raw_error:.1f}"
+            f"{self.result:.2f} ± {self.result_error:.2f} instead of "
+            f"{self.raw:.2f} ± {self.raw_error:.2f}"
         )
 
 
@@ -258,50 +262,57 @@ def _widths(sums: Floats) -> EdgeWidths:
     sums = sums[sums[:, 0].any(axis=-1)]
     if len(sums) < FEWEST_SETS:
         return NO_EDGES
-    (result, without_result), (raw, without_raw) = (_fit(sums[:, [0, 1, kind]]) for kind in (2, 3))
-    of_result, of_raw, of_difference = (
+    guess, counts = (sums[:, [0, 1, kind]] for kind in (2, 3))
+    result, raw = (_fit(kind.sum(axis=0)) for kind in (guess, counts))
+    of_result = _without(guess, result)
+    # Where noise makes the edges of the counts narrow, they seem to be better known than they are.
+    # Whether they are as wide as those of the result is judged by the error they have if so.
+    of_difference = of_result - _without(counts, result)
+    errors = (
         WIDTH * float(jackknife_error(part))
-        for part in (without_result, without_raw, without_result - without_raw)
+        for part in (of_result, _without(counts, raw), of_difference)
     )
-    widths = WIDTH * float(result[-1]), WIDTH * float(raw[-1])
-    is_clear = raw[1] > HELD * result[1] and of_raw < widths[0] / 4 and widths[1] < REACH
-    if not is_clear:
-        return NO_EDGES
-    return EdgeWidths(widths[0], of_result, widths[1], of_raw, of_difference)
+    found = EdgeWidths(WIDTH * float(result[-1]), WIDTH * float(raw[-1]), *errors)
+    is_clear = found.result < WIDEST and raw[1] > HELD * result[1]
+    error = max(found.result_error, found.difference_error)
+    return found if is_clear and found.result > CLEAR * error else NO_EDGES
 
 
-def _fit(sums: Floats) -> tuple[Floats, Floats]:
-    """Fit a smooth step to sums of weights, distances and values (set, 3, bin).
+def _fit(sums: Floats) -> Floats:
+    """Fit a smooth step to sums of weights, distances and values (3, bin).
 
-    Returns its low level, height, place and σ, and σ without each of the sets.
+    Returns its low level, height, place and σ.
     """
     from scipy.optimize import least_squares
 
-    def miss(step: Floats, root: Floats, distance: Floats, values: Floats) -> Floats:
+    weight, distance, values = sums[:, sums[0] > 0]
+    root, distance, values = np.sqrt(weight), distance / weight, values / weight
+
+    def miss(step: Floats) -> Any:
         return root * (_smooth_step(step, distance)[0] - values)
 
-    def slopes(step: Floats, root: Floats, distance: Floats, values: Floats) -> Floats:
+    def slopes(step: Floats) -> Any:
         return root[:, None] * _smooth_step(step, distance)[1]
 
-    limits = (
-        (-np.inf, -np.inf, -REACH / 2, PIXEL / WIDTH),
-        (np.inf, np.inf, REACH / 2, REACH),
-    )
-    every = _means(sums.sum(axis=0))
-    best = least_squares(miss, (0, 1, 0, 1), slopes, limits, xtol=1e-4, args=every).x
-    # One more step of the fit for each set left out: exact as far as the fit is linear.
-    without = []
-    for number in range(len(sums)):
-        rest = _means(np.delete(sums, number, axis=0).sum(axis=0))
-        step = np.linalg.lstsq(slopes(best, *rest), -miss(best, *rest), rcond=None)[0]
-        without.append(best[-1] + step[-1])
-    return best, np.array(without)
+    least = -np.inf, -np.inf, -REACH / 2, PIXEL / WIDTH
+    most = np.inf, np.inf, REACH / 2, REACH
+    found = least_squares(miss, (0.0, 1.0, 0.0, 1.0), slopes, (least, most), xtol=1e-4)
+    return np.asarray(found.x)
 
 
-def _means(sums: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return roots of the weights, mean distances and mean values of the bins that hold any."""
-    weight, distance, values = sums[:, sums[0] > 0]
-    return np.sqrt(weight), distance / weight, values / weight
+def _without(sums: Floats, step: Floats) -> Floats:
+    """Return σ without each set of sums (set, 3, bin), by one step of the fit from a smooth step.
+
+    This is exact as far as the fit is linear.
+    """
+    total = sums.sum(axis=0)
+    filled = total[0] > 0
+    expected, slopes = _smooth_step(step, total[1, filled] / total[0, filled])
+    weight, _, values = (total - sums)[:, :, filled].swapaxes(0, 1)
+    curvature = np.einsum("sb,bi,bj->sij", weight, slopes, slopes)
+    gradient = (values - weight * expected) @ slopes
+    change = np.linalg.pinv(curvature, hermitian=True) @ gradient[..., None]
+    return np.asarray(step[-1] + change[:, -1, 0])
 
 
 def _smooth_step(step: Floats, distance: Floats) -> tuple[Floats, Floats]:
