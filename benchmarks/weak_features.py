@@ -26,8 +26,8 @@ import napari_xrf_denoise as xrf
 from napari_xrf_denoise.core.poisson import deviance_residual
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.pairs import Photons
-from napari_xrf_denoise.denoising.quality.departures import Departure
-from napari_xrf_denoise.denoising.quality.dose_gain import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.losses.departures import Departure
 from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 
 ERASED, CLEAR = 0.7, 6.0

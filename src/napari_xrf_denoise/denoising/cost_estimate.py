@@ -13,7 +13,7 @@ from .methods.components.component_images import TILE
 from .methods.components.pixel_groups import GROUPS
 from .methods.stack import TRAINING_PIXELS
 from .multifold_thinning import PARTS
-from .quality.map_sums import KINDS, MOST_BYTES
+from .quality.losses.map_sums import KINDS, MOST_BYTES
 from .settings import PcaSettings, Settings, SpectrumSettings, StackSettings, TutorialSettings
 
 Shape = tuple[int, int, int, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
 from .model import Model
-from .quality.departures import Departure
+from .quality.edges import EdgeWidths
+from .quality.losses.departures import Departure
 from .quality.report import CONTRASTS, QualityReport, WindowScore
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def report_from_dict(content: Mapping[str, Any]) -> QualityReport:
 def _window(entry: Mapping[str, Any]) -> WindowScore:
     low, high = entry["range"]
     contrast = (_number(entry.get(key)) for key in CONTRASTS)
-    return WindowScore(entry["name"], float(low), float(high), *_gain(entry), *contrast)
+    score = WindowScore(entry["name"], float(low), float(high), *_gain(entry), *contrast)
+    return replace(score, edge=EdgeWidths(**entry.get("edge") or {}))
 
 
 def _gain(entry: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:

@@ -22,14 +22,8 @@ from .diagnostics.statistics import CountStatistics
 from .engine import look
 from .methods import dispatch as methods
 from .pairs import FOLD_STREAM, Counts, Photons, Source, choose_pairs
-from .quality.dose_gain import (
-    DoseGainEstimate,
-    Fewer,
-    HeldOut,
-    Predict,
-    cross_score,
-    within_limits,
-)
+from .quality.dose_gain import DoseGainEstimate, within_limits
+from .quality.held_out import Fewer, HeldOut, Predict, cross_score
 from .quality.report import QualityReport, make_report
 from .quality.user_denoiser import (
     HELD_ERRORS,

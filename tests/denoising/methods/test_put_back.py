@@ -9,8 +9,8 @@ from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods.put_back import put_back
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Photons
-from napari_xrf_denoise.denoising.quality.departures import Departure
-from napari_xrf_denoise.denoising.quality.places import Place
+from napari_xrf_denoise.denoising.quality.losses.departures import Departure
+from napari_xrf_denoise.denoising.quality.losses.places import Place
 
 SIDE, CHANNELS = 24, 120
 WIDTH = np.full(CHANNELS, 3.0)

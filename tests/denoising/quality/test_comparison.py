@@ -7,7 +7,7 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.pairs import Photons
 from napari_xrf_denoise.denoising.quality.comparison import Lead, compare
-from napari_xrf_denoise.denoising.quality.dose_gain import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score
 
 RATE = np.random.default_rng(0).uniform(0.5, 6, (8, 8, 40))
 FOLDS = 4

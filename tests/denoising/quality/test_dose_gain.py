@@ -12,13 +12,11 @@ from napari_xrf_denoise.denoising.multifold_thinning import gather
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.dose_gain import (
     DoseGainEstimate,
-    Fewer,
-    HeldOut,
-    cross_score,
     score_by_reference,
     spare,
     within_limits,
 )
+from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 

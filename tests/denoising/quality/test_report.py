@@ -72,7 +72,7 @@ def test_a_report_is_valid_json():
         "dose_gain_interval": [7.0, 9.5],
         "contrast": 0.93,
         "contrast_error": 0.04,
-        **dict.fromkeys(("brightest", "brightest_error", "dimmest", "dimmest_error")),
+        **dict.fromkeys(("brightest", "brightest_error", "dimmest", "dimmest_error", "edge")),
     }
     assert content["windows"][1]["dose_gain"] is None
     assert content["windows"][1]["contrast"] is None

@@ -11,7 +11,7 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.methods import pca
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
-from napari_xrf_denoise.denoising.quality.dose_gain import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.simulation.measurements import simulate_map
 

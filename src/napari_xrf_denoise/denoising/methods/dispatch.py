@@ -27,12 +27,8 @@ from napari_xrf_denoise.denoising.pairs import (
     add_repeats,
 )
 from napari_xrf_denoise.denoising.quality.comparison import Lead, compare
-from napari_xrf_denoise.denoising.quality.dose_gain import (
-    DoseGainEstimate,
-    HeldOut,
-    cross_score,
-    wherever,
-)
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate
+from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score, wherever
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
     PcaSettings,

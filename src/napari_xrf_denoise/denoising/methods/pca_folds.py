@@ -16,14 +16,13 @@ import numpy as np
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
-from napari_xrf_denoise.denoising.quality.dose_gain import (
-    DoseGainEstimate,
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, within_limits
+from napari_xrf_denoise.denoising.quality.held_out import (
     Fewer,
     HeldOut,
     Predict,
     cross_score,
     wherever,
-    within_limits,
 )
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.spectroscopy.line_windows import Window

@@ -16,10 +16,10 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
-from napari_xrf_denoise.denoising.quality.place_search import FOR_MENDING
-from napari_xrf_denoise.denoising.quality.places import Place
+from napari_xrf_denoise.denoising.quality.losses.place_search import FOR_MENDING
+from napari_xrf_denoise.denoising.quality.losses.places import Place
+from napari_xrf_denoise.denoising.quality.losses.suspect_places import Comparison, SuspectPlaces
 from napari_xrf_denoise.denoising.quality.residuals import compare
-from napari_xrf_denoise.denoising.quality.suspect_places import Comparison, SuspectPlaces
 from napari_xrf_denoise.denoising.subspace import Matrix
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 

@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.pairs import FEWER_STREAM, FOLD_STREAM, Counts, Source
-from napari_xrf_denoise.denoising.quality.dose_gain import (
-    DoseGainEstimate,
-    Fewer,
-    HeldOut,
-    cross_score,
-    wherever,
-    within_limits,
-)
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, within_limits
+from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score, wherever
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 SCORED_PIXELS = 2048

@@ -20,13 +20,8 @@ from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
-from napari_xrf_denoise.denoising.quality.dose_gain import (
-    DoseGainEstimate,
-    Fewer,
-    HeldOut,
-    cross_score,
-    spare,
-)
+from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, spare
+from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window
 

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.denoising.pairs import Counts
 
-from .dose_gain import DoseGainEstimate, Fewer, HeldOut, Predict, gap, predict_without
+from .dose_gain import DoseGainEstimate
+from .held_out import Fewer, HeldOut, Predict, predict_without
 
 TRAINED = 1.5
 """Variance of a difference over that of the formula, which assumes that predictions do not depend
@@ -68,9 +71,9 @@ def compare(
             part = band.dense([index])
             guess = held_out.predict(index, band, rows)
             other = predict_without(rival[index], index, band, rows, share)
-            steps += gap(guess, other, part, share)
+            steps += _gap(guess, other, part, share)
             if fewer is not None:
-                falls += gap(fewer.predictions[index](rows), other, part, share)
+                falls += _gap(fewer.predictions[index](rows), other, part, share)
     number = len(held_out.shares)
     less, fall = (float(part[0].sum()) / number for part in (steps, lever * falls))
     if fewer is not None:
@@ -79,3 +82,18 @@ def compare(
     variance = 8 * TRAINED * float((distance * score.raw_error).sum()) / (height * across)
     raw = float(score.raw_error.sum())
     return Lead((less - float(score.spared.sum()) + fall) / raw, variance**0.5 / raw)
+
+
+def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
+    """Return by how much another prediction is further from the truth, and how far from this one.
+
+    Both squared and summed over pixels: shape (2, channels). Written as `_departure` is.
+    """
+    kind = guess.dtype
+    step = np.subtract(other, guess, dtype=kind)
+    beyond = np.multiply(part, 1 / share, dtype=kind)
+    np.subtract(guess, beyond, out=beyond)
+    beyond *= step
+    step *= step
+    distance = step.sum(axis=(0, 1), dtype=np.float64)
+    return np.stack([distance + 2 * beyond.sum(axis=(0, 1), dtype=np.float64), distance])

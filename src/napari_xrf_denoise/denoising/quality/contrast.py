@@ -199,8 +199,10 @@ class ContrastTally:
         with np.errstate(invalid="ignore", divide="ignore"):
             without = _covariances(*(part.sum(axis=0) - part for part in sums))
         signal = np.diagonal(whole[0], axis1=-2, axis2=-1)
-        certain = signal > CERTAIN * _error(np.diagonal(without[:, 0], axis1=-2, axis2=-1))
-        slopes = zip(_slopes(whole), _error(_slopes(without)), self._extremes(), strict=True)
+        certain = signal > CERTAIN * jackknife_error(np.diagonal(without[:, 0], axis1=-2, axis2=-1))
+        slopes = zip(
+            _slopes(whole), jackknife_error(_slopes(without)), self._extremes(), strict=True
+        )
         lines = tuple(
             LineContrast(float(kept), float(error), *ends) if known else UNKNOWN
             for (kept, error, ends), known in zip(slopes, certain, strict=True)
@@ -236,7 +238,7 @@ class ContrastTally:
 def _unlike(whole: Floats, without: Floats, certain: NDArray[np.bool_]) -> tuple[Likeness, ...]:
     """Return the pairs of lines whose correlations differ, given all covariances."""
     counts, result = _correlations(whole[0]), _correlations(whole[2])
-    error = _error(_correlations(without[:, 2]) - _correlations(without[:, 0]))
+    error = jackknife_error(_correlations(without[:, 2]) - _correlations(without[:, 0]))
     far = np.abs(result - counts)
     told = (far > DIFFERENT) & (far > CERTAIN * error) & np.outer(certain, certain)
     pairs = [
@@ -246,8 +248,8 @@ def _unlike(whole: Floats, without: Floats, certain: NDArray[np.bool_]) -> tuple
     return tuple(sorted(pairs, key=lambda pair: -abs(pair.result - pair.counts)))
 
 
-def _error(without: Floats) -> Floats:
-    """Return the standard error of a statistic, given it without each set of pixels.
+def jackknife_error(without: Floats) -> Floats:
+    """Return the standard error of a statistic, given it without each of several sets of pixels.
 
     B. Efron and C. Stein, Ann. Stat. 9 (1981) 586.
     """

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.poisson import deviance_residual
 
-from .departures import MOST, energy_text
-from .place_search import LEAST, NEAR, chance_beyond
+from .losses.departures import MOST, energy_text
+from .losses.place_search import LEAST, NEAR, chance_beyond
 
 ALPHA = 0.005
 """Chance that a perfect result is suspected in any line, all windows together (Bonferroni)."""

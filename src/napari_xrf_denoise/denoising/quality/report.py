@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.quantities import first_of
 
 from .contrast import NAMED, UNKNOWN
-from .departures import Departure
 from .dose_gain import DoseGainEstimate
+from .edges import NO_EDGES, EdgeWidths
+from .losses.departures import Departure
 
 LOOSE = 100
 """Upper over lower end of an interval from which only the lower one is reported."""
@@ -51,6 +52,8 @@ class WindowScore:
     """The same of the dimmest 2 %."""
     dimmest_error: float = float("nan")
     """Standard error of `dimmest`."""
+    edge: EdgeWidths = field(default=NO_EDGES, kw_only=True)
+    """How wide edges of its map are, in the result and in the counts; NaN where none are clear."""
 
     @property
     def contrast_in_words(self) -> str:
@@ -73,6 +76,7 @@ class WindowScore:
             "dose_gain": _finite(self.dose_gain),
             "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
             **{name: _finite(getattr(self, name)) for name in CONTRASTS},
+            "edge": None if self.edge == NO_EDGES else asdict(self.edge),
         }
 
 
@@ -233,6 +237,8 @@ def make_report(
         )
     if score.contrasts is not None:
         reported += score.contrasts.warnings([window.name for window in windows])
+    if score.edges is not None:
+        reported += score.edges.warnings([window.name for window in windows])
     left = score.residuals
     return QualityReport(
         gain,
@@ -253,6 +259,7 @@ def make_report(
 def _windows(score: DoseGainEstimate) -> tuple[WindowScore, ...]:
     unknown = (UNKNOWN,) * len(score.windows)
     contrasts = unknown if score.contrasts is None else score.contrasts.lines
+    edges = (NO_EDGES,) * len(unknown) if score.edges is None else score.edges.lines
     return tuple(
         WindowScore(
             window.name,
@@ -260,8 +267,9 @@ def _windows(score: DoseGainEstimate) -> tuple[WindowScore, ...]:
             window.high,
             *own.dose_gain(),
             *(contrast.kept, contrast.error, *contrast.brightest, *contrast.dimmest),
+            edge=edge,
         )
-        for (window, own), contrast in zip(score.windows, contrasts, strict=True)
+        for (window, own), contrast, edge in zip(score.windows, contrasts, edges, strict=True)
     )
 
 

@@ -21,10 +21,10 @@ from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.spectroscopy.line_windows import WindowPartition
 
-from .departures import Departure, sentences
 from .line_sums import line_warnings
-from .places import Found
-from .suspect_places import Comparison, SuspectPlaces
+from .losses.departures import Departure, sentences
+from .losses.places import Found
+from .losses.suspect_places import Comparison, SuspectPlaces
 
 Image = NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.quality.shapes import Tables, families, rims
+from napari_xrf_denoise.denoising.quality.losses.shapes import Tables, families, rims
 
 SHAPES = [(48, 48), (13, 30), (30, 13), (9, 10), (1, 40), (40, 1), (2, 2)]
 

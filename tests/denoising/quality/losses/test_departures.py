@@ -5,7 +5,7 @@ import json
 import pytest
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.denoising.quality.departures import (
+from napari_xrf_denoise.denoising.quality.losses.departures import (
     MOST,
     Departure,
     energy_text,

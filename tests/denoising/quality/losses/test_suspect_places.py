@@ -7,8 +7,8 @@ from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.denoising.pairs import Photons
-from napari_xrf_denoise.denoising.quality import map_sums
-from napari_xrf_denoise.denoising.quality.dose_gain import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score
+from napari_xrf_denoise.denoising.quality.losses import map_sums
 from napari_xrf_denoise.spectroscopy.line_windows import find_windows
 from napari_xrf_denoise.spectroscopy.xray_lines import lines
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.denoising.quality.departure_names import LineNames, relative_strength
+from napari_xrf_denoise.denoising.quality.losses.departure_names import LineNames, relative_strength
 from napari_xrf_denoise.spectroscopy.detector import detector_fwhm
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
 from napari_xrf_denoise.spectroscopy.xray_lines import lines

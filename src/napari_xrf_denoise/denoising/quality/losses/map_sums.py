@@ -53,7 +53,7 @@ def contrast(parts: int) -> NDArray[np.float64]:
 
     For exchangeable predictions of variance V and covariance C, the squared contrast has the
     expectation (V − C)·Σ w², and the jackknife's variance of a prediction from all counts is
-    (V − C)·(K − 1)²/K (see `residuals.compare`): Σ w² is made equal to that.
+    (V − C)·(K − 1)²/K (see `quality.residuals.compare`): Σ w² is made equal to that.
     """
     weights = np.resize([1.0, -1.0], parts)
     weights[parts // 2 * 2 :] = 0

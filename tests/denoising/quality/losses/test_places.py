@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
-from napari_xrf_denoise.denoising.quality.departures import Departure
-from napari_xrf_denoise.denoising.quality.places import Found, Place
+from napari_xrf_denoise.denoising.quality.losses.departures import Departure
+from napari_xrf_denoise.denoising.quality.losses.places import Found, Place
 
 CR = {"energy": 5.41, "name": "5.41 keV (Cr Ka)", "element": "Cr"}
 FE = {"energy": 6.40, "name": "6.40 keV (Fe Ka)", "element": "Fe"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.quality import map_sums
-from napari_xrf_denoise.denoising.quality.map_sums import MapSums, contrast
+from napari_xrf_denoise.denoising.quality.losses import map_sums
+from napari_xrf_denoise.denoising.quality.losses.map_sums import MapSums, contrast
 
 SHARES = [0.25] * 4
 

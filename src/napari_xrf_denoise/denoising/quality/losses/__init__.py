@@ -1,0 +1,1 @@
+"""The search for places where a result lacks or adds counts."""
