@@ -92,7 +92,8 @@ def test_a_line_that_no_component_holds_is_put_back_in_its_place(patch_of_anothe
     found = np.asarray(result.counts)[..., part].sum(axis=-1) - background[..., part].sum(axis=-1)
     # 160 counts over 80 of background, with a standard error of 16.
     assert found[mask].sum() == pytest.approx(160, abs=45)
-    assert abs(found[~mask].sum()) < 45
+    # The one spectrum spreads 138 counts over the rest, whose counts have an error of 22.
+    assert abs(found[~mask].sum()) < 69 + 22
     assert not any(departure.pixels > 1 for departure in result.report.departures)
 
 
