@@ -5,8 +5,12 @@ should hold the true counts in 90 % of the pixels: of all, and of the dim and th
 the result and as the truth have them. Sums over squares of several sizes are tried as well, and the
 root mean square of the standard deviations is compared with that of the errors.
 
+Models may come from the map itself, from another measurement of the same sample ("again"), or from
+that of another sample ("other"), which may hold other elements.
+
     python benchmarks/errors.py [--maps usual mosaic] [--seeds 20 21 22] [--counts 60 300]
-                                [--methods fast balanced pca] [--elements]
+                                [--methods fast balanced pca] [--models own again other]
+                                [--elements]
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from mosaic import simulate_mosaic
@@ -32,6 +36,7 @@ NORMAL = 1.645
 SIDES = (4, 8, 16, 32)
 """Of the squares, in pixels."""
 KINDS = {"usual": xrf.simulate_map, "mosaic": simulate_mosaic}
+MODELS = ("own", "again", "other")
 COLUMNS = ("all", "dim", "bright", "truly dim", "truly bright")
 
 Image = NDArray[np.float64]
@@ -49,9 +54,25 @@ class Covered(NamedTuple):
     """Told over true error."""
 
 
-def denoise(image: xrf.SpectrumImage, method: str, seed: int) -> xrf.SpectrumImage:
+def denoise(image: xrf.SpectrumImage, method: str, seed: int) -> xrf.Denoised:
     settings = {"method": "pca"} if method == "pca" else {"method": "stack", "preset": method}
-    return xrf.denoise(image, seed=seed, device="cpu", **settings).image
+    return xrf.denoise(image, seed=seed, device="cpu", **settings)
+
+
+def measure(kind: str, seed: int, counts: float) -> tuple[xrf.SpectrumImage, Image]:
+    return KINDS[kind](SHAPE, n_channels=CHANNELS, counts_per_pixel=counts, seed=seed)
+
+
+def results(kind: str, seed: int, counts: float, method: str, model: str) -> tuple[Any, Image]:
+    """Return a result, by a model of this map or of another one, and the true rate."""
+    image, rate = measure(kind, seed, counts)
+    if model == "own":
+        return denoise(image, method, seed).image, rate
+    first = measure(kind, seed + 1000, counts)[0]
+    if model == "again":
+        fresh = np.random.default_rng(seed).poisson(rate)[None].astype(image.counts.dtype)
+        first = image.replace(counts=fresh)
+    return xrf.apply(denoise(first, method, seed).model, image, device="cpu").image, rate
 
 
 def covered(result: xrf.SpectrumImage, rate: Image, elements: list[str]) -> Iterator[Covered]:
@@ -112,23 +133,20 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[20, 21, 22])
     parser.add_argument("--counts", nargs="+", type=float, default=[60, 300])
     parser.add_argument("--methods", nargs="+", default=["fast", "balanced", "pca"])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["own"])
     parser.add_argument("--elements", action="store_true", help="print each element as well")
     given = parser.parse_args()
-    for method, kind in product(given.methods, given.maps):
-        results: list[Covered] = []
+    for method, model, kind in product(given.methods, given.models, given.maps):
+        found: list[Covered] = []
         for seed, counts in product(given.seeds, given.counts):
-            image, rate = KINDS[kind](
-                SHAPE, n_channels=CHANNELS, counts_per_pixel=counts, seed=seed
-            )
-            found = list(
-                covered(denoise(image, method, seed), rate, list(image.metadata["elements"]))
-            )
-            results += found
+            result, rate = results(kind, seed, counts, method, model)
+            own = list(covered(result, rate, list(result.metadata["elements"])))
+            found += own
             if given.elements:
-                for own in found:
-                    shares = " ".join(f"{share:.2f}" for share in (*own.pixels, *own.squares))
-                    print(f"{seed} {counts:g} {own.element:3s} {shares}  {own.ratio:.2f}")
-        report(results, f"{method}, {kind} maps")
+                for one in own:
+                    shares = " ".join(f"{share:.2f}" for share in (*one.pixels, *one.squares))
+                    print(f"{seed} {counts:g} {one.element:3s} {shares}  {one.ratio:.2f}")
+        report(found, f"{method}, model {model}, {kind} maps")
 
 
 if __name__ == "__main__":

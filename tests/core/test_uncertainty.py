@@ -3,7 +3,8 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.processing.element_maps import element_map
-from napari_xrf_denoise.processing.spectra import spectrum
+from napari_xrf_denoise.processing.spectra import PixelSums, spectrum
+from napari_xrf_denoise.processing.standard_deviations import sum_deviation
 from napari_xrf_denoise.spectroscopy.xray_lines import line_energy
 
 NORMAL = 1.645
@@ -69,3 +70,19 @@ def test_other_counts_have_no_uncertainty(denoised):
     assert result.uncertainty is not None
     assert result.replace(counts=result.counts).uncertainty is None
     assert result.rebin(y=2, x=2).uncertainty is None
+
+
+@pytest.mark.parametrize("place", [(0, 0), (5, 41), (24, 30), (47, 47)])
+def test_a_pixel_has_the_errors_of_a_region_of_this_pixel_and_of_its_channels(denoised, place):
+    result, _ = denoised
+    mask = np.zeros((48, 48), bool)
+    mask[place] = True
+    _, expected = spectrum(result, mask=mask, error=True)
+    pixel = PixelSums.of_pixel(result.counts[(slice(None), *place)], result, place)
+    np.testing.assert_allclose(pixel.deviation("sum"), expected)
+    middles = result.uncertainty.mean.middles
+    single = np.zeros((middles.size, 256))
+    single[np.arange(middles.size), middles] = 1
+    counts = spectrum(result, mask=mask)
+    channels = sum_deviation(result, mask, single, counts)
+    np.testing.assert_allclose(pixel.deviation("sum")[middles], channels, rtol=1e-3)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .shrinkage import Estimates, Prior, find_prior, shrink
+from .shrinkage import TINY, Estimates, Prior, find_prior, shrink
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,17 @@ LARGE = 32**2
 """Pixels of a sum that is as uncertain as its counts, or more: networks see fewer at once."""
 FEWEST = 1e-3
 """Share of the mean counts of a window below which one is not asked about factors."""
+
+
+class _Sums(NamedTuple):
+    """What is asked of weighted sums of channels."""
+
+    raw: Floats
+    """Squared errors of the raw counts, (n,)."""
+    means: Floats
+    """Mean weight of the channels of each piece, (n, pieces)."""
+    squares: Floats
+    """Mean squared weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,41 +57,58 @@ class MeanErrors:
     scatter: NDArray[np.float32]
     """Mean products of the scatter of predictions, as `squares`."""
 
+    @property
+    def middles(self) -> NDArray[np.int64]:
+        """Middle channel of each piece."""
+        return (self.edges[:-1] + self.edges[1:] - 1) // 2
+
     def per_pixel(self, weights: Floats, pixels: int) -> Floats:
         """Return the squared errors of weighted sums (n, energy) over some pixels, per pixel."""
-        known = self._known(weights)
-        raw = np.log(self._raw(weights))
-        at = np.log([*self.pixels, 4 * self.pixels[-1]])
-        logs = np.stack([*np.log(known), np.maximum(raw, np.log(known[-1]))])
-        return np.exp([np.interp(np.log(pixels), at, column) for column in logs.T])
+        return _at(pixels, self.pixels, self._logs(self._sums(weights)))
 
-    def _known(self, weights: Floats) -> Floats:
+    def in_middles(self, pixels: int) -> Floats:
+        """Return the same of the middle channel of each piece, (pieces,)."""
+        return _at(pixels, self.pixels, self._logs_in_middles)
+
+    @cached_property
+    def _logs_in_middles(self) -> Floats:
+        # What a hover over the map asks for again and again.
+        share = np.diag(1 / np.diff(self.edges))
+        raw = np.maximum(self.mean[self.middles], TINY)
+        return self._logs(_Sums(raw, share, share))
+
+    def _logs(self, sums: _Sums) -> Floats:
+        """Return the logarithms for each size of blocks, and for larger ones, (blocks + 1, n)."""
+        known = self._known(sums)
+        return np.log([*known, np.maximum(sums.raw, known[-1])])
+
+    def _known(self, sums: _Sums) -> Floats:
         """Return squared errors per pixel for each size of blocks, (blocks, n).
 
         Those of large blocks are known best. Each is drawn to what the next larger one and the
         scatter let expect, the largest to the noise of the counts.
         """
         known: list[Floats] = []
-        expected, pieces = self._raw(weights), self._in_pieces(weights)
+        expected = sums.raw
         for block, prior in zip(reversed(range(len(self.pixels))), self._priors, strict=True):
-            choice = _choices(expected, _forms(self.scatter[block], pieces))[prior.choice]
-            expected = shrink(self._estimates(weights, block), choice, prior.spread)
+            choice = _choices(expected, _forms(self.scatter[block], sums.means))[prior.choice]
+            expected = shrink(self._estimates(sums, block), choice, prior.spread)
             if self.pixels[block] >= LARGE:
-                expected = np.maximum(expected, self._raw(weights))
+                expected = np.maximum(expected, sums.raw)
             known.append(expected)
         return np.stack(known[::-1])
 
-    def _estimates(self, weights: Floats, block: int) -> Estimates:
-        means, squares = self._in_pieces(weights), self._in_pieces(weights**2)
-        value = _forms(self.squares[block], means)
-        counts = _forms(self.products[block], squares)
+    def _estimates(self, sums: _Sums, block: int) -> Estimates:
+        value = _forms(self.squares[block], sums.means)
+        counts = _forms(self.products[block], sums.squares)
         # Of estimates of λ², and of a given error times the noise of the counts (docs/score.md).
         number = self.numbers[block]
-        return Estimates(value, 2 * counts / number, 4 * self._raw(weights) / number)
+        return Estimates(value, 2 * counts / number, 4 * sums.raw / number)
 
-    def _raw(self, weights: Floats) -> Floats:
-        """Return the squared errors of the raw counts."""
-        return np.maximum(self.mean @ weights.T**2, np.finfo(float).tiny)
+    def _sums(self, weights: Floats) -> _Sums:
+        squares = weights**2
+        raw = np.maximum(self.mean @ squares.T, TINY)
+        return _Sums(raw, self._in_pieces(weights), self._in_pieces(squares))
 
     @cached_property
     def _priors(self) -> tuple[Prior, ...]:
@@ -89,13 +118,12 @@ class MeanErrors:
             ends = self.edges[[2 * number, min(2 * number + 2, len(self.edges) - 1)]]
             window[slice(*ends)] = 1
         raw = windows @ self.mean
-        windows, raw = windows[raw > FEWEST * raw.mean()], raw[raw > FEWEST * raw.mean()]
-        pieces = self._in_pieces(windows)
+        sums = self._sums(windows[raw > FEWEST * raw.mean()])
         found: list[Prior] = []
-        expected = self._raw(windows)
+        expected = sums.raw
         for block in reversed(range(len(self.pixels))):
-            estimates = self._estimates(windows, block)
-            choices = _choices(expected, _forms(self.scatter[block], pieces))
+            estimates = self._estimates(sums, block)
+            choices = _choices(expected, _forms(self.scatter[block], sums.means))
             found.append(find_prior(estimates, choices))
             expected = shrink(estimates, choices[found[-1].choice], found[-1].spread)
         return tuple(found)
@@ -103,6 +131,15 @@ class MeanErrors:
     def _in_pieces(self, weights: Floats) -> Floats:
         """Return the mean weight (n, pieces) of the channels of each piece."""
         return np.add.reduceat(weights, self.edges[:-1], axis=1) / np.diff(self.edges)
+
+
+def _at(pixels: int, sizes: tuple[int, ...], logs: Floats) -> Floats:
+    """Return numbers for some pixels, given their logarithms for blocks and larger sums."""
+    at = np.log([*sizes, 4 * sizes[-1]])
+    place = float(np.interp(np.log(pixels), at, np.arange(at.size)))
+    lower = min(int(place), at.size - 2)
+    share = place - lower
+    return np.asarray(np.exp((1 - share) * logs[lower] + share * logs[lower + 1]))
 
 
 def _forms(products: NDArray[np.floating], weights: Floats) -> Floats:

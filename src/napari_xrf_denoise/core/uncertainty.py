@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 SMOOTHING = 1.5
 """Standard deviation, in pixels, of the Gaussian over which squared scatter is averaged: few
 predictions tell little about the variance of one pixel."""
+REACH = int(4 * SMOOTHING)
+"""Pixels to each side that take part in it."""
 BAND_BYTES = 2**24
 """Scatter of pixels that is expanded at once."""
 
@@ -76,16 +79,17 @@ class Scatter:
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         if not rows.size:
             return np.zeros_like(self.products)
-        reach = int(4 * SMOOTHING)
         near = tuple(
-            slice(max(0, int(own[0]) - reach), int(own[-1]) + reach + 1) for own in (rows, columns)
+            slice(max(0, int(own[0]) - REACH), int(own[-1]) + REACH + 1) for own in (rows, columns)
         )
         share = gaussian_filter(mask[near].astype(np.float64), SMOOTHING, mode="nearest")
         return self.cut(*near).sums(share / share.sum())
 
-    def squares(self, products: NDArray[np.float32], weights: Floats) -> Floats:
-        """Return mean squares (n,) of weighted sums (n, energy) of channels, of such products."""
-        columns = self.spectra @ weights.T
+    def squares(self, products: NDArray[np.float32], columns: NDArray[Any]) -> Floats:
+        """Return mean squares (n,) of sums of channels, of such products.
+
+        `columns` (components, n) are these sums of the spectra.
+        """
         return np.asarray(((self._own(products) @ columns) * columns).sum(axis=0))
 
     def map(self, weights: Floats) -> Floats:
@@ -167,17 +171,39 @@ class Uncertainty:
         mask with squared weights, `in_spots` (n,) those of its spots.
         """
         every, pixels = self._every(weights), max(1, int(mask.sum()))
-        own = self.scatter.squares(self.scatter.about(mask), every)
+        own = self.scatter.squares(self.scatter.about(mask), self.scatter.spectra @ every.T)
         counts = np.maximum(expected, 0) / self.scale / pixels
         each = self._each(every, pixels, own, counts)
         # Single lines that were kept are as uncertain as their counts.
         return np.asarray(pixels * each * self.scale**2 + in_spots * self.scale)
 
-    def middles(self, channels: int) -> NDArray[np.intp]:
-        """Return the middle channel of each piece of the spectrum that an image has."""
-        edges = self.mean.edges
-        middles = (edges[:-1] + edges[1:] - 1) // 2 - self.first
-        return np.unique(np.clip(middles, 0, channels - 1))
+    def spectrum_variance(self, mask: NDArray[np.bool_], total: Floats, in_spots: Floats) -> Floats:
+        """Return the variance of each channel of a sum over the pixels of a mask (y, x).
+
+        `total` (energy,) are the result's counts in the mask, `in_spots` (energy,) those of its
+        spots. Errors change as slowly along the spectrum as its lines are wide, so that they are
+        computed in the middle of each piece of half a line.
+        """
+        places, pixels = self.mean.middles, max(1, int(mask.sum()))
+        columns = self.scatter.spectra[:, places]
+        own = self.scatter.squares(self.scatter.about(mask), columns)
+        known = self.scatter.squares(self.scatter.products, columns)
+        inside = np.clip(places - self.first, 0, total.size - 1)
+        counts = np.maximum(total[inside], 0) / self.scale / pixels
+        far = _ratio(own, known) + _ratio(counts, self.mean.mean[places])
+        variance = pixels * self.mean.in_middles(pixels) * far / 2 * self.scale**2
+        variance += in_spots[inside] * self.scale
+        channels = np.arange(self.first, self.first + total.size)
+        return np.interp(channels, places, np.sqrt(variance)) ** 2
+
+    def around(self, y: int, x: int) -> tuple[Uncertainty, NDArray[np.bool_]]:
+        """Return that of as much of the map as a pixel's depends on, and the pixel's mask there."""
+        first = tuple(max(0, place - REACH) for place in (y, x))
+        near = [slice(start, place + REACH + 1) for start, place in zip(first, (y, x), strict=True)]
+        part = self.cut(near[0], near[1], slice(None))
+        mask = np.zeros(part.shape, bool)
+        mask[y - first[0], x - first[1]] = True
+        return part, mask
 
     def cut(self, y: slice, x: slice, energy: slice) -> Uncertainty:
         """Return that of a part of the image."""
@@ -186,7 +212,7 @@ class Uncertainty:
 
     def _each(self, every: Floats, pixels: int, scatter: Floats, counts: Floats) -> Floats:
         """Return the variance of a pixel in a sum over so many, by its scatter and its counts."""
-        known = self.scatter.squares(self.scatter.products, every)
+        known = self.scatter.squares(self.scatter.products, self.scatter.spectra @ every.T)
         raw = self.mean.mean @ every.T**2
         mean = self.mean.per_pixel(every, pixels) / 2
         return np.asarray(mean * (_ratio(scatter, known) + _ratio(counts, raw)))

@@ -21,6 +21,7 @@ from .device import find_device
 from .diagnostics import find_faults
 from .diagnostics.statistics import CountStatistics, count_statistics
 from .methods import dispatch as methods
+from .methods.prediction import Applied, apply_model, counts_of, predict
 from .model import Model
 from .pairs import choose_pairs
 from .plan import RunPlan, plan_of, plan_run
@@ -125,7 +126,7 @@ def denoise(
     job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
     fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
     model = Model(fitted.settings, image.energy, fitted.members, {**fitted.facts, **_facts(job)})
-    counts = methods.counts_of(fitted, model, job, watch.part(0.95, 1))
+    counts = counts_of(fitted, model, job, watch.part(0.95, 1))
     score = _score(fitted, counts, job, unseen)
     report = _report(
         job,
@@ -185,16 +186,16 @@ def apply(
     model.check_energy(given.image.energy, given.image.name)
     where = find_device(device)
     job = methods.Job(given.image, look(given.image, watch.part(0, 0.1)), where)
-    counts = methods.predict(model, job, watch.part(0.1, 0.7))
+    applied = _apply(model, job, watch.part(0.1, 1))
     report = _report(
         job,
-        counts,
-        _score_model(model, job, watch.part(0.7, 1)),
+        applied.counts,
+        (applied.score, applied.measured_by),
         warnings=[*_warnings(job, model), *_other_level(model, job)],
         choices={"method": model.settings.method, "why": "a model that was trained before"},
     )
     watch.step("done", 1)
-    return _denoised(given, counts, report, model)
+    return _denoised(given, applied.counts, report, model, _uncertainty(applied, job))
 
 
 def _plan(image: SpectrumImage, request: Mapping[str, Any], settings: Settings | None) -> RunPlan:
@@ -342,15 +343,23 @@ def _score(
     return replace(found, residuals=score[0].residuals if score[0] else None), measured_by
 
 
-def _score_model(model: Model, job: methods.Job, watch: Watch) -> Score:
-    """Score a trained model by held-out photons of data that it was not trained on."""
+def _apply(model: Model, job: methods.Job, watch: Watch) -> Applied:
+    """Return what a model makes of counts, scored where it can be."""
+    unscored = _unscored(model, job)
+    if unscored:
+        return Applied(predict(model, job, watch), None, unscored)
+    return apply_model(model, job, watch)
+
+
+def _unscored(model: Model, job: methods.Job) -> str:
+    """Return why no held-out photons can score a model on these counts, empty where they can."""
     if _fingerprint(job.found) == model.facts["fingerprint"]:
-        return None, "these are the model's own data; see the model's report"
+        return "these are the model's own data; see the model's report"
     if isinstance(model.settings, TutorialSettings):
-        return None, "the tutorial's model is scored by unseen repeats only"
+        return "the tutorial's model is scored by unseen repeats only"
     if not job.found.is_poisson or model.settings.folds < 2:
-        return None, "no counts could be held out"
-    return methods.score_model(model, job, watch)
+        return "no counts could be held out"
+    return ""
 
 
 def _report(
@@ -371,12 +380,12 @@ def _report(
     return make_report(found, ratio, score[1], warnings, losses or {}, choices)
 
 
-def _uncertainty(fitted: methods.Fitted, job: methods.Job) -> Uncertainty | None:
+def _uncertainty(result: methods.Fitted | Applied, job: methods.Job) -> Uncertainty | None:
     """Return the uncertainty of the result, in its own counts; none where counts are no photons."""
-    if fitted.uncertainty is None or not job.found.is_poisson:
+    if result.uncertainty is None or not job.found.is_poisson:
         return None
     repeats = job.image.n_repeats if job.image.combination == "mean" else 1
-    return replace(fitted.uncertainty, scale=1 / repeats)
+    return replace(result.uncertainty, scale=1 / repeats)
 
 
 def _denoised(

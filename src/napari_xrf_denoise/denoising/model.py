@@ -129,7 +129,7 @@ class Model:
             settings = settings_from_dict(json.loads(header["settings"]))
             energy = EnergyAxis.from_dict(json.loads(header["energy"]))
             model = cls(settings, energy, _members(tensors), json.loads(header["facts"]))
-            from .methods.dispatch import check_members
+            from .methods.prediction import check_members
 
             if not float(model.facts["counts_per_pixel"]) > 0:
                 raise ValueError("counts_per_pixel must be above 0")

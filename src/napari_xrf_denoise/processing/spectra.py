@@ -16,7 +16,7 @@ from napari_xrf_denoise.core.errors import Cancelled, DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 
-from .standard_deviations import check_known, sum_variance, unknown
+from .standard_deviations import check_known, pixel_spectrum_variance, sum_variance, unknown
 
 __all__ = ["spectrum"]
 
@@ -145,14 +145,14 @@ class PixelSums:
         cls,
         repeats: NDArray[np.generic],
         image: SpectrumImage,
-        place: tuple[int, int] | None = None,
+        place: tuple[int, int] = (0, 0),
     ) -> PixelSums:
         """Return the sums of one pixel (y, x) of an image from its repeats (repeat, energy)."""
         total = np.asarray(repeats).sum(axis=0, dtype=np.float64)
         scans = len(repeats) if image.combination == "mean" else 1
-        mask, whole = np.zeros(image.shape[1:3], bool), is_whole(repeats)
-        mask[place or (0, 0)] = True
-        return cls(total, total, 1, scans, whole, sum_variance(image, mask, total, whole))
+        whole = is_whole(repeats)
+        variance = pixel_spectrum_variance(image, place, total, whole)
+        return cls(total, total, 1, scans, whole, variance)
 
     def divisor(self, kind: Kind) -> int:
         """Return the divisor that makes a spectrum of this kind of the counts."""

@@ -29,8 +29,9 @@ def check_known(image: SpectrumImage) -> None:
     if image.uncertainty is None and "denoising" in image.metadata:
         raise DataError(
             f"{image.name}: this denoised result carries no uncertainty, as those of the methods "
-            "'stack' and 'pca' from photon counts do; denoise the counts again, leave out error, "
-            "or take the error of the raw counts"
+            "'stack' and 'pca' from photon counts do, and those of their models on other counts "
+            "than the model's own; denoise the counts again, leave out error, or take the error "
+            "of the raw counts"
         )
 
 
@@ -75,11 +76,7 @@ def sum_deviation(
     """
     assert image.uncertainty is not None
     squares = weights**2
-    in_spots = np.zeros(len(weights))
-    spots = image.uncertainty.spots & mask
-    if spots.any():
-        rows = [np.asarray(image.counts[0, y, x], np.float64) for y, x in np.argwhere(spots)]
-        in_spots = squares @ np.sum(rows, axis=0)
+    in_spots = squares @ _in_spots(image, mask)
     return np.sqrt(image.uncertainty.sum_variance(weights, mask, squares @ total, in_spots))
 
 
@@ -91,20 +88,33 @@ def sum_variance(
     `total` (energy,) are the counts of all repeats in the mask (y, x), `whole` says whether they
     are photons.
     """
-    if image.uncertainty is not None:
-        return _result_variance(image, mask, total)
+    if image.uncertainty is None:
+        return _photon_variance(image, total, whole)
+    in_spots = _in_spots(image, mask)
+    return image.uncertainty.spectrum_variance(mask, total, in_spots)
+
+
+def pixel_spectrum_variance(
+    image: SpectrumImage, place: tuple[int, int], counts: Floats, whole: bool
+) -> Floats | None:
+    """Return the variance of each channel of a pixel (y, x), (energy,), None if not known.
+
+    `counts` (energy,) are its own, of all repeats, `whole` says whether they are photons.
+    """
+    if image.uncertainty is None:
+        return _photon_variance(image, counts, whole)
+    near, mask = image.uncertainty.around(*place)
+    in_spots = counts if image.uncertainty.spots[place] else np.zeros_like(counts)
+    return near.spectrum_variance(mask, counts, in_spots)
+
+
+def _photon_variance(image: SpectrumImage, total: Floats, whole: bool) -> Floats | None:
     return total if whole and "denoising" not in image.metadata else None
 
 
-def _result_variance(image: SpectrumImage, mask: NDArray[np.bool_], total: Floats) -> Floats:
-    """Return the variance of each channel of a result's sum over the pixels of a mask.
-
-    Errors change as slowly along the spectrum as its lines are wide, so that they are computed in
-    the middle of each piece of half a line.
-    """
+def _in_spots(image: SpectrumImage, mask: NDArray[np.bool_]) -> Floats:
+    """Return the counts of a result's spots in a mask (y, x), (energy,)."""
     assert image.uncertainty is not None
-    places = image.uncertainty.middles(image.energy.size)
-    weights = np.zeros((places.size, image.energy.size))
-    weights[np.arange(places.size), places] = 1
-    known = sum_deviation(image, mask, weights, total)
-    return np.interp(np.arange(image.energy.size), places, known) ** 2
+    places = np.argwhere(image.uncertainty.spots & mask)
+    rows = [np.asarray(image.counts[0, y, x], np.float64) for y, x in places]
+    return np.sum(rows, axis=0) if rows else np.zeros(image.energy.size)

@@ -1,5 +1,6 @@
 import threading
 
+import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -77,6 +78,29 @@ def test_errors_become_layers_of_their_own(qtbot, viewer_with_map, panel):
     # Of photon counts.
     np.testing.assert_allclose(layers[2].data, np.sqrt(layers[1].data), rtol=1e-6)
     assert panel.model.overlay == (layers[1], None, None)
+
+
+def test_a_map_and_its_error_come_from_one_reading(qtbot, make_napari_viewer, small_map, dock):
+    read = []
+
+    def block(part):
+        read.append(part.shape)
+        return part
+
+    lazy = da.from_array(small_map.counts, chunks=(1, 4, -1, -1)).map_blocks(
+        block, meta=np.empty(0)
+    )
+    viewer = make_napari_viewer()
+    viewer.add_layer(to_layer(small_map.replace(counts=lazy)))
+    panel = dock(viewer, "Element maps")
+    readings = []
+    for errors in (False, True):
+        panel.errors_box.setChecked(errors)
+        before = len(read)
+        add(qtbot, panel, "Fe")
+        readings.append(len(read) - before)
+    assert len(viewer.layers) == 4
+    assert readings[0] == readings[1] > 0
 
 
 def test_a_result_without_errors_says_so_and_is_mapped_without(qtbot, pair, dock):

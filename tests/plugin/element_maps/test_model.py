@@ -82,3 +82,10 @@ def test_energies_that_run_backwards_are_said_in_words(model):
     layer.scale = (-layer.scale[0], *layer.scale[1:])
     model.follow([layer])
     assert model.problem() == ""
+
+
+def test_a_line_outside_the_energies_hides_no_window_of_the_others(small_map):
+    model = ElementModel(axis=small_map.energy, knows_lines=True)
+    model.change(elements="Fe, U, Cu", line="Ka")
+    # U Ka is at 98 keV.
+    assert [name for name, _ in model.line_windows()] == ["Fe Ka", "Cu Ka"]

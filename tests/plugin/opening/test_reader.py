@@ -115,12 +115,20 @@ def test_hdf5_files_without_arrays_are_left_to_others(tmp_path, qapp):
     assert get_reader(str(path)) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"II*\0", b"\xff" * 100])
+@pytest.mark.parametrize("content", [b"", b"II*\0", b"\xff" * 100])
 def test_damaged_files_are_left_to_others(tmp_path, content, qapp):
     for suffix in ("h5", "tif", "csv", "bcf"):
         path = tmp_path / f"damaged.{suffix}"
         path.write_bytes(content)
         assert get_reader(str(path)) is None
+
+
+def test_of_a_damaged_hdf5_file_it_is_said_that_it_is(tmp_path, qapp, small_map):
+    whole = xrf.write(tmp_path / "scan.h5", small_map).read_bytes()
+    path = tmp_path / "cut.h5"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(xrf.FormatError, match=r"cut.h5: .*cut off or still being written"):
+        get_reader(str(path))(str(path))
 
 
 def test_missing_files_and_empty_lists_are_not_ours(tmp_path, qapp):

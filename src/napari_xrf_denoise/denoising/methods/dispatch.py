@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,11 +23,9 @@ from napari_xrf_denoise.denoising.pairs import (
     Photons,
     Repeats,
     Source,
-    add_repeats,
 )
 from napari_xrf_denoise.denoising.quality.comparison import Lead, compare
 from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate
-from napari_xrf_denoise.denoising.quality.held_out import HeldOut, cross_score, wherever
 from napari_xrf_denoise.denoising.settings import (
     Pairs,
     PcaSettings,
@@ -41,7 +38,7 @@ from napari_xrf_denoise.denoising.settings import (
 from . import pca, spectrum, stack, tutorial
 from .pca_folds import fit_folds
 from .spectrum_score import FoldPredictions, is_behind_raw, of_raw_counts
-from .stack_members import StackJob, load_member, partition_of
+from .stack_members import StackJob, partition_of
 from .uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
@@ -300,143 +297,3 @@ def measured_by(source: Source, folds: int) -> str:
         return "no counts could be held out"
     kind = "photon subsets" if isinstance(source, Photons) else "groups of repeats"
     return f"{folds} held-out {kind}"
-
-
-def counts_of(
-    fitted: Fitted, model: LearnedModel, job: Job, watch: Watch
-) -> NDArray[np.float32] | FactoredCounts:
-    """Return the result of a fit, shape (y, x, energy)."""
-    if fitted.counts is None:
-        return predict(model, job, watch)
-    return in_repeats(fitted.counts, job.image)
-
-
-def predict(model: LearnedModel, job: Job, watch: Watch) -> NDArray[np.float32] | FactoredCounts:
-    """Return the result of a model, shape (y, x, energy).
-
-    Scans give expected counts of one repeat, parts of one measurement those of all together.
-    """
-    image = job.image
-    if isinstance(model.settings, StackSettings):
-        source: Source = Photons(image)
-        if not job.found.whole:
-            source = Repeats.of(image, job.found, float(model.facts["unit"]))
-        counts, _ = _predict_stack(model, source, job, watch)
-        return in_repeats(counts, image)
-    of_band = _predict_band(model, image, job.device)
-    result = np.empty(image.shape[1:], dtype=np.float32)
-    for rows, band in image.blocks():
-        watch.step("computing the result", rows.start / image.shape[1])
-        result[rows] = of_band(band, rows.start)
-    return result
-
-
-def in_repeats(counts: FactoredCounts, image: SpectrumImage) -> FactoredCounts:
-    """Return counts of all repeats as the image combines them, shape (y, x, energy)."""
-    share = 1 / image.n_repeats if image.combination == "mean" else 1.0
-    result: FactoredCounts = counts.scaled(share)[0]
-    return result
-
-
-def score_model(model: LearnedModel, job: Job, watch: Watch) -> tuple[DoseGainEstimate, str]:
-    """Score a model on Poisson counts that it has not seen; return the score, and how it was made.
-
-    The model is not the tutorial's, and its settings ask for folds.
-    """
-    source, folds = Photons(job.image), model.settings.folds
-    if isinstance(model.settings, StackSettings):
-        _, guesses = _predict_stack(model, source, job, watch.part(0, 0.5), folds)
-        partition = partition_of(source, model.settings)
-        windows = job.found.windows
-        score = stack.score_stack(partition, guesses, watch.part(0.5, 1), windows=windows)
-    elif isinstance(model.settings, SpectrumSettings):
-        predict_others = FoldPredictions(
-            source, folds, model.settings.seed, lambda _, rest: _predictor(model, rest, job.device)
-        )
-        score = predict_others.score(job.found.windows, watch)
-        if model.facts["raw"]:
-            score = of_raw_counts(score)
-    else:
-        factors = dict(model.members[0])
-        predictions = [wherever(partial(pca.predict_pca, factors))] * folds
-        held_out = HeldOut.of(source, model.settings.seed, predictions)
-        score = cross_score(held_out, watch, windows=job.found.windows)
-    return score, measured_by(source, folds)
-
-
-def _predict_stack(
-    model: LearnedModel, source: Source, job: Job, watch: Watch, folds: int = 0
-) -> tuple[FactoredCounts, list[FactoredCounts]]:
-    assert isinstance(model.settings, StackSettings)
-    scale = float(model.facts["line_width"])
-    stack_job = StackJob(source, model.settings, folds, job.found, model.energy, scale, job.device)
-    return stack.predict_stack(stack_job, model.members, float(model.facts["exposure"]), watch)
-
-
-def _predict_band(model: LearnedModel, image: SpectrumImage, device: torch.device) -> PredictBand:
-    """Return the function that turns bands of an image into the counts of the result.
-
-    Raises
-    ------
-    ValueError
-        If the model's tensors do not fit together.
-    """
-    settings = model.settings
-    repeats = image.n_repeats
-    if isinstance(settings, TutorialSettings):
-        one = tutorial.predictor(model.members[0], model.facts, settings, device)
-        scale = np.float32(1 if image.combination == "mean" else repeats)
-        return lambda band, first_row: one(band, first_row) * scale
-    scale = np.float32(1 / repeats if image.combination == "mean" else 1)
-    if isinstance(settings, PcaSettings):
-        factors = dict(model.members[0])
-        return lambda band, _: pca.predict_pca(factors, _total(band)) * scale
-    if model.facts["raw"]:
-        return lambda band, _: _total(band).astype(np.float32) * scale
-    predict = _predictor(model, Photons(image, float(model.facts["unit"])), device)
-    return lambda band, _: predict(_total(band)) * scale
-
-
-def _predictor(model: LearnedModel, source: Source, device: torch.device) -> spectrum.Predictor:
-    """Return the predictor of a model for these counts."""
-    from .deconvolution import Candidates
-
-    networks = [spectrum.load_network(weights, device) for weights in model.members]
-    candidates = Candidates(model.energy, float(model.facts["line_width"]), device)
-    return spectrum.Predictor.of(networks, candidates, source, model.settings.seed)
-
-
-def check_members(model: LearnedModel) -> None:
-    """Refuse a model whose tensors do not fit its settings or its energy axis.
-
-    Raises
-    ------
-    ValueError, KeyError
-    """
-    import torch
-
-    if not model.members:
-        raise ValueError("no tensors")
-    size = model.energy.size
-    if isinstance(model.settings, PcaSettings):
-        analysis, synthesis = model.members[0]["analysis"], model.members[0]["synthesis"]
-        if analysis.shape[0] != size or synthesis.shape != analysis.shape[::-1]:
-            raise ValueError(
-                f"factors of shape {analysis.shape} and {synthesis.shape} for {size} channels"
-            )
-        return
-    if isinstance(model.settings, StackSettings):
-        for member in model.members:
-            subspace, _ = load_member(member, torch.device("cpu"))
-            if len(subspace.analysis) != size:
-                raise ValueError(f"spectra of {len(subspace.analysis)} for {size} channels")
-        facts = [float(model.facts[key]) for key in ("exposure", "line_width", "unit")]
-        if not (facts[0] <= 1 and min(facts) > 0):
-            raise ValueError("exposure must be above 0 and up to 1, line_width and unit above 0")
-        return
-    empty = SpectrumImage(np.ones((1, 1, 1, size), dtype=np.uint8), model.energy)
-    _predict_band(model, empty, torch.device("cpu"))
-
-
-def _total(band: Counts) -> Counts:
-    return band[0] if band.shape[0] == 1 else add_repeats(band)

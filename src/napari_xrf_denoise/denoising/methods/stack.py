@@ -240,22 +240,24 @@ def _uncertainty(
     return uncertainty_of(sums, predicted.scatter, spots, job.found)
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What members that were trained before make of a map."""
+
+    counts: FactoredCounts
+    """The result (1, y, x, energy) of all repeats together."""
+    guesses: list[FactoredCounts]
+    """The same from the counts without each fold, scaled to all of them."""
+    scatter: Scatter | None
+    """Of predictions without a fold about those from all counts; None without folds."""
+
+
 def predict_stack(
     job: StackJob, members: Sequence[Tensors], exposure: float, watch: Watch
-) -> tuple[FactoredCounts, list[FactoredCounts]]:
+) -> Prediction:
     """Denoise a map with members that were trained before.
 
-    Parameters
-    ----------
-    exposure : float
-        Share of the counts that a network sees at once.
-
-    Returns
-    -------
-    FactoredCounts
-        Of all repeats together.
-    list of FactoredCounts
-        The same from the counts without each fold, scaled to all of them.
+    `exposure` is the share of the counts that a network sees at once.
     """
     groups = [job.everything, *job.rests]
     number = len(members)
@@ -268,7 +270,13 @@ def predict_stack(
         for place in range(len(groups))
     ]
     counts, _, _ = _finish(job, groups, factors, watch.part(0.6, 1))
-    return counts[0], counts[1:]
+    scatter = None
+    if job.folds:
+        # Each member without one fold, in turn: all of them would tell little more.
+        without = [images[number * (1 + k % job.folds) + k] for k in range(number)]
+        spectra = [subspace.synthesis for subspace in subspaces]
+        scatter = scatter_between(images[:number], without, spectra)
+    return Prediction(counts[0], counts[1:], scatter)
 
 
 def score_stack(

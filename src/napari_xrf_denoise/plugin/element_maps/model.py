@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -138,13 +139,16 @@ class ElementModel(RunState):
         """Return name and window of each chosen line within the axis."""
         if self.axis is None or not self.knows_lines:
             return []
-        found = []
         try:
-            for recipe in self.recipes():
+            recipes = self.recipes()
+        except SettingsError:
+            return []  # shown below the button
+        found = []
+        for recipe in recipes:
+            # One outside the axis is shown when its map is made, and hides none of the others.
+            with suppress(DataError, SettingsError):
                 resolved = recipe.resolved(self.axis)
                 found.append((resolved.name(self.axis.unit), resolved.windows(self.axis)[0]))
-        except (DataError, SettingsError):
-            pass  # shown below the button
         return found
 
     def side_windows(self) -> tuple[Window, ...]:

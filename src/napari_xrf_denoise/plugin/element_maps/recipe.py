@@ -29,6 +29,7 @@ from napari_xrf_denoise.processing.line_overlaps import (
 from napari_xrf_denoise.spectroscopy.element_symbols import AUTO, in_greek
 from napari_xrf_denoise.spectroscopy.xray_lines import XrayLine
 
+Map = NDArray[np.float32]
 Window = tuple[float, float]
 """First and last energy: the edges of the outermost channels, in keV or channels."""
 
@@ -84,13 +85,18 @@ class MapRecipe:
 
     def compute(
         self, image: SpectrumImage, should_stop: Callable[[], bool] | None = None
-    ) -> NDArray[np.float32]:
-        """Return the map, shape (y, x); errors are those of `element_map` and `window_map`."""
+    ) -> dict[MapRecipe, Map]:
+        """Return the map (y, x), and where it is one of errors that of the counts as well.
+
+        Both come from one reading. Errors are those of `element_map` and `window_map`.
+        """
         make: Any = partial(element_map, image, self.element, self.line)
         if not self.element:
             make = partial(window_map, image, self.low, self.high)
         found = make(background=self.background, error=self.error, should_stop=should_stop)
-        return np.asarray(found[1] if self.error else found)
+        if not self.error:
+            return {self: found}
+        return {replace(self, error=False): found[0], self: found[1]}
 
     def record(self, axis: EnergyAxis) -> dict[str, Any]:
         """Return the recipe, and the window that it means on this axis, in plain values."""

@@ -166,26 +166,36 @@ class ElementSession(RunSession):
 
 def _computing(orders: Sequence[Order]) -> Work:
     """Return the work that computes the maps of all orders, one after the other."""
+    # A map of errors first: what it reads gives that of the counts as well.
+    turns = sorted(range(len(orders)), key=lambda place: not orders[place].recipe.error)
 
     def work(on_progress: Any, should_stop: Callable[[], bool]) -> list[Made]:
         watch = Watch(on_progress, should_stop)
-        made = []
-        for number, order in enumerate(orders):
-            recipe = order.recipe
-            what = f"{recipe.element or 'the window'} of {order.attributes['name']}"
+        made: dict[int, Made] = {}
+        known: dict[int, dict[MapRecipe, Any]] = {}
+        for number, place in enumerate(turns):
+            order = orders[place]
+            what = f"{order.recipe.element or 'the window'} of {order.attributes['name']}"
             watch.step(f"Adding up {what}, {number + 1} of {len(orders)}", number / len(orders))
-            try:
-                image = image_from_layer_data(order.data, order.attributes)
-                recipe = recipe.resolved(image.energy)
-                values = recipe.compute(image, should_stop)
-                made.append(Made(order, recipe, image, values))
-            except Cancelled:
-                raise
-            except (DataError, SettingsError) as error:
-                made.append(Made(order, recipe, problem=str(error)))
-        return made
+            made[place] = _make(order, known.setdefault(id(order.source), {}), should_stop)
+        return [made[place] for place in range(len(orders))]
 
     return work
+
+
+def _make(order: Order, known: dict[MapRecipe, Any], should_stop: Callable[[], bool]) -> Made:
+    """Return the map of an order; maps of its source that are made on the way become known."""
+    recipe = order.recipe
+    try:
+        image = image_from_layer_data(order.data, order.attributes)
+        recipe = recipe.resolved(image.energy)
+        if recipe not in known:
+            known.update(recipe.compute(image, should_stop))
+        return Made(order, recipe, image, known[recipe])
+    except Cancelled:
+        raise
+    except (DataError, SettingsError) as error:
+        return Made(order, recipe, problem=str(error))
 
 
 def _keep_shared_contrast(renewed: Sequence[tuple[Any, Any, dict[str, Any]]]) -> None:

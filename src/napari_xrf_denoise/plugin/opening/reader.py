@@ -153,8 +153,12 @@ def _claimed(file: str) -> Source | None:
     """Return a file of spectra, or one of arrays about which the user can be asked."""
     try:
         source = recognise(file)
-        if source.is_sure or (can_ask() and source.is_hdf5 and source.datasets()):
-            return source
     except (FormatError, OSError):
-        pass
-    return None
+        return None  # perhaps a file of another plugin
+    if source.is_sure or not (can_ask() and source.is_hdf5):
+        return source if source.is_sure else None
+    try:
+        return source if source.datasets() else None
+    except (FormatError, OSError):
+        # napari reads no HDF5: it would say that no plugin can, and not that the file is damaged.
+        return source

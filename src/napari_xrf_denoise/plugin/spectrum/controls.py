@@ -111,6 +111,10 @@ class SpectrumControls(QWidget):
         model = self._model
         self.scale_box = choice_box([SCALE_NAMES[scale] for scale in SCALES], SCALE_TIPS)
         self.scale_box.setAccessibleName("Scale of the counts")
+        # Beside two switches, a narrow dock leaves just the width of "Linear".
+        self.scale_box.setStyleSheet(
+            "QComboBox { padding: 3px 0px 3px 3px; } QComboBox::drop-down { width: 16px; }"
+        )
         self.scale_box.setMinimumWidth(62)
         self.scale_box.currentIndexChanged.connect(
             lambda chosen: setattr(model, "scale", SCALES[chosen])
