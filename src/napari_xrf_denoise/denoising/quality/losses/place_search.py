@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import in_order
 from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 from napari_xrf_denoise.core.progress import Watch
 
@@ -27,8 +28,8 @@ JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
 """Windows, in steps of half a line, that may show the same line."""
-SCANNED = 2**19
-"""Values (y, x, window) that are searched at once."""
+SCANNED = 2**17
+"""Values (y, x, window) that are searched at once, by each core."""
 PIXEL = -1
 """Family of the single pixels."""
 JUDGED_APART = 2
@@ -173,11 +174,12 @@ class PlaceSearch:
         """Return the places that depart in windows from the first to behind the last."""
         height, width = self._sums.shape[1:3]
         step = max(1, SCANNED // (height * width))
+        starts = range(windows.start, windows.stop, step)
+        parts = [slice(first, min(first + step, windows.stop)) for first in starts]
         found: list[Hits] = []
-        for first in range(windows.start, windows.stop, step):
-            done = (first - windows.start) / (windows.stop - windows.start)
-            watch.step("looking for lost signal", done)
-            found += self._scan(slice(first, min(first + step, windows.stop)))
+        for done, some in enumerate(in_order(lambda part: list(self._scan(part)), parts), start=1):
+            watch.step("looking for lost signal", done / len(parts))
+            found += some
         return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
 
     def sizes(self, hits: Hits) -> Indices:
