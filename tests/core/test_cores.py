@@ -5,8 +5,9 @@ import time
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from napari_xrf_denoise.core.cores import AHEAD, in_order, number_of_cores
+from napari_xrf_denoise.core.cores import AHEAD, blas_on_one_core, in_order, number_of_cores
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +60,24 @@ def test_a_thread_of_one_core_works_alone():
     assert number_of_cores() == 1
     threads = {threading.get_ident()}
     assert set(in_order(lambda _: threading.get_ident(), range(4))) == threads
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_products_use_one_core_until_the_last_run_has_ended():
+    with threadpool_limits(3, user_api="blas"):
+        first, second = blas_on_one_core(), blas_on_one_core()
+        with first:
+            with second:
+                assert blas_threads() == {1}
+            assert blas_threads() == {1}
+        assert blas_threads() == {3}
+
+
+def test_products_use_all_cores_again_after_an_error():
+    with threadpool_limits(3, user_api="blas"):
+        with pytest.raises(ValueError, match="broken"), blas_on_one_core():
+            raise ValueError("broken")
+        assert blas_threads() == {3}

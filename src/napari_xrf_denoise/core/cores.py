@@ -10,7 +10,9 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -59,3 +61,34 @@ def in_order(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class _Blas:
+    """Runs that want one core for each product of matrices, and what ends that."""
+
+    lock = Lock()
+    runs = 0
+    limits: Any = None
+
+
+@contextmanager
+def blas_on_one_core() -> Iterator[None]:
+    """Let NumPy's and SciPy's products and decompositions of matrices use one core each, meanwhile.
+
+    The threads of one product wait for each other, in a loop: where one core is busy, as with a
+    window or in `in_order`, a decomposition takes a hundred times as long. The setting is that of
+    the process; it ends with the last of several runs.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _Blas.lock:
+        if not _Blas.runs:
+            _Blas.limits = threadpool_limits(1, user_api="blas")
+        _Blas.runs += 1
+    try:
+        yield
+    finally:
+        with _Blas.lock:
+            _Blas.runs -= 1
+            if not _Blas.runs:
+                _Blas.limits.restore_original_limits()

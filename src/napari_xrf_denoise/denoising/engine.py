@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_xrf_denoise.core.cores import blas_on_one_core
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.repeats import stack_repeats
@@ -44,6 +45,7 @@ Score = tuple[DoseGainEstimate | None, str]
 """A score, and how it was measured."""
 
 
+@blas_on_one_core()
 def denoise(
     data: Any,
     *,
@@ -140,6 +142,7 @@ def denoise(
     return _denoised(given, counts, report, model, _uncertainty(fitted, job))
 
 
+@blas_on_one_core()
 def apply(
     model: Model,
     data: Any,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import blas_on_one_core
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
@@ -168,7 +169,8 @@ def score(
             "the denoiser writes into the counts it is given, here a copy; elsewhere give it a copy"
         )
     held_out = HeldOut.of(source, seed, [_stored(result) for result in results])
-    estimate = cross_score(held_out, watch.part(0.9, 1), windows=found.windows, fewer=fewer)
+    with blas_on_one_core():
+        estimate = cross_score(held_out, watch.part(0.9, 1), windows=found.windows, fewer=fewer)
     _check_possible(estimate, source, calls.user)
     faults = [*map(str, image.metadata.get("warnings", ())), *find_faults(found, image)]
     report = make_report(

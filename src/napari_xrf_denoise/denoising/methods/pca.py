@@ -118,14 +118,20 @@ def _gram(
     """Return the sum of products of channels (energy, energy) and the mean spectrum."""
     height, width, size = shape
     gram, total = np.zeros((size, size)), np.zeros(size)
+    held: list[NDArray[np.float32]] = []
     done = 0
     for band in bands:
         watch.step(stage, done / height)
-        spectra = _spectra(band)
-        # Products in float32 of one band, sums of bands in float64: as exact, at twice the speed.
+        held.append(_spectra(band))
+        done += band.shape[0]
+        # Of fewer pixels, adding up the products takes longer than multiplying.
+        if sum(map(len, held)) < size and done < height:
+            continue
+        spectra = np.concatenate(held)
+        held.clear()
+        # Products in float32, their sums in float64: as exact, at twice the speed.
         gram += spectra.T @ spectra
         total += spectra.sum(axis=0, dtype=np.float64)
-        done += band.shape[0]
     return gram, total / (height * width)
 
 
