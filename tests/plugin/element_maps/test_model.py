@@ -84,8 +84,7 @@ def test_energies_that_run_backwards_are_said_in_words(model):
     assert model.problem() == ""
 
 
-def test_a_line_outside_the_energies_hides_no_window_of_the_others(small_map):
-    model = ElementModel(axis=small_map.energy, knows_lines=True)
+def test_a_line_outside_the_energies_hides_no_window_of_the_others(model):
     model.change(elements="Fe, U, Cu", line="Ka")
     # U Ka is at 98 keV.
     assert [name for name, _ in model.line_windows()] == ["Fe Ka", "Cu Ka"]
