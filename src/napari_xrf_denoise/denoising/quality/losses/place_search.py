@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.cores import in_order
+from napari_xrf_denoise.core.cores import in_order, number_of_cores
 from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 from napari_xrf_denoise.core.progress import Watch
 
@@ -28,8 +28,8 @@ JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
 """Windows, in steps of half a line, that may show the same line."""
-SCANNED = 2**17
-"""Values (y, x, window) that are searched at once, by each core."""
+SCANNED = 2**19
+"""Values (y, x, window) that are searched at once: of few windows, it takes longer for each."""
 PIXEL = -1
 """Family of the single pixels."""
 JUDGED_APART = 2
@@ -173,7 +173,8 @@ class PlaceSearch:
     def hits(self, windows: slice, watch: Watch) -> Hits:
         """Return the places that depart in windows from the first to behind the last."""
         height, width = self._sums.shape[1:3]
-        step = max(1, SCANNED // (height * width))
+        each = -(-(windows.stop - windows.start) // number_of_cores())
+        step = max(1, min(SCANNED // (height * width), each))
         starts = range(windows.start, windows.stop, step)
         parts = [slice(first, min(first + step, windows.stop)) for first in starts]
         found: list[Hits] = []
