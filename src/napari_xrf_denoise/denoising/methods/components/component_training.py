@@ -7,7 +7,7 @@ halves, and their mean is its prediction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -150,7 +150,7 @@ def _pair(
         order = rng.permutation(parts)
         number = half_of(parts)
         exposure.append(float(share[order[:number]].sum()))
-        pair = _halves(tile, share, order[:number], order[number:])
+        pair = _sums(tile, share, order[:number], order[number:])
         flips = [axis for axis in (2, 3) if rng.random() < 0.5]
         pair = pair.flip(flips) if flips else pair
         if height == width and rng.random() < 0.5:
@@ -183,11 +183,13 @@ def _full(
     return tile[chosen].sum(0) / share[chosen].sum()
 
 
-def _halves(tile: torch.Tensor, share: torch.Tensor, *groups: NDArray[np.int64]) -> torch.Tensor:
+def _sums(
+    tile: torch.Tensor, share: torch.Tensor, *groups: Sequence[int] | NDArray[np.int64]
+) -> torch.Tensor:
     """Return the scores of groups of parts, scaled to the full rate: (group, component, y, x)."""
     weights = torch.zeros(len(groups), len(tile), device=tile.device)
     for own, group in zip(weights, groups, strict=True):
-        chosen = torch.as_tensor(group, device=tile.device)
+        chosen = torch.as_tensor(np.asarray(group), device=tile.device)
         own[chosen] = 1 / share[chosen].sum()
     # One product reads all parts once; taking some of them copies them first.
     return (weights @ tile.flatten(1)).view(len(groups), *tile.shape[1:])
@@ -278,8 +280,8 @@ def _mean_prediction(
     network: ComponentNetwork, tile: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
 ) -> torch.Tensor:
     total = torch.zeros_like(tile[0])
-    for subset in chosen:
-        total += network(_full(tile, share, subset)[None], share[subset].sum()[None])[0]
+    for seen, subset in zip(_sums(tile, share, *chosen), chosen, strict=True):
+        total += network(seen[None], share[subset].sum()[None])[0]
     return total / len(chosen)
 
 

@@ -42,10 +42,11 @@ class MapSums:
                 self._put(2, places, np.float32(weight) * guess)
 
     def _put(self, kind: int, places: NDArray[np.intp], rows: Image) -> None:
-        if self.bin > 1:
-            starts = np.arange(0, rows.shape[1], self.bin)
-            rows = np.add.reduceat(rows, starts, axis=1)
-        np.add.at(self.values[kind], places, rows)
+        if self.bin == 1:
+            self.values[kind, places[0] : places[-1] + 1] += rows
+            return
+        starts = np.arange(0, rows.shape[1], self.bin)
+        np.add.at(self.values[kind], places, np.add.reduceat(rows, starts, axis=1))
 
 
 def contrast(parts: int) -> NDArray[np.float64]:
