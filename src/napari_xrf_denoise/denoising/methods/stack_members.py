@@ -30,7 +30,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 NETWORK = "network."
 """Prefix of the names of a network's tensors among those of a member."""
-STRIP_BYTES = 2**26
+STRIP_BYTES = 2**27
 """Scores of a strip that are in memory at once."""
 
 
