@@ -55,6 +55,16 @@ def test_an_error_in_an_item_ends_the_work():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("bands")]
 
 
+def test_torch_computes_on_one_core_in_each_thread_and_on_all_again_afterwards():
+    assert set(in_order(lambda _: torch.get_num_threads(), range(6))) == {1}
+    assert torch.get_num_threads() == 4
+    others = []
+    thread = threading.Thread(target=lambda: others.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert others == [4]
+
+
 def test_a_thread_of_one_core_works_alone():
     torch.set_num_threads(1)
     assert number_of_cores() == 1

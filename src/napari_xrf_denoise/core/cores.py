@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-AHEAD = 2
-"""Items that wait for each thread, at the most: they are in memory."""
+AHEAD = 1
+"""Items or results that wait for each thread, at the most: they are in memory."""
 
 
 def number_of_cores() -> int:
@@ -26,12 +27,30 @@ def number_of_cores() -> int:
 
     Its number is what users limit, and is 1 in a thread that has one core.
     """
-    torch = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "get_num_threads"):
+    torch = _torch()
+    if torch is not None:
         return max(1, int(torch.get_num_threads()))
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _torch() -> Any:
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "get_num_threads") else None
+
+
+@contextmanager
+def _pool(number: int) -> Iterator[ThreadPoolExecutor]:
+    """Give as many threads, in each of which torch computes on one core."""
+    torch = _torch()
+    one_core = None if torch is None else partial(torch.set_num_threads, 1)
+    try:
+        with ThreadPoolExecutor(number, "bands", one_core) as pool:
+            yield pool
+    finally:
+        if torch is not None:
+            torch.set_num_threads(number)  # what new threads begin with
 
 
 def in_order(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -50,7 +69,7 @@ def in_order(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
         yield from map(work, items)
         return
     waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(number, "bands") as pool:
+    with _pool(number) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
@@ -79,6 +98,7 @@ def blas_on_one_core() -> Iterator[None]:
     window or in `in_order`, a decomposition takes a hundred times as long. The setting is that of
     the process; it ends with the last of several runs.
     """
+    import scipy.linalg  # noqa: F401  # it has a library of its own, which must be there
     from threadpoolctl import threadpool_limits
 
     with _Blas.lock:

@@ -247,3 +247,26 @@ def test_parts_in_small_types_do_not_wrap_around():
     found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()
+
+
+@pytest.mark.parametrize("gain", [1.5, 4.0])
+def test_the_told_error_is_right_where_a_few_rows_hold_the_counts(gain):
+    rate = np.full((64, 16, 16), 0.2)
+    rate[:2] = 20
+    signs = np.random.default_rng(99)
+    errors, told = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        parts = [rng.poisson(rate / 4).astype(np.uint32) for _ in range(4)]
+        source = Photons(SpectrumImage(np.sum(parts, axis=0)[None]))
+        off = np.sqrt(rate / gain) * signs.choice([-1, 1], size=(4, *rate.shape))
+        predictions = [lambda _, rows, own=own: 0.75 * (rate + own)[rows] for own in off]
+        bands = [
+            (rows, lambda rows=rows, parts=parts: gather([part[rows] for part in parts]))
+            for rows in (slice(start, start + 2) for start in range(0, 64, 2))
+        ]
+        found = cross_score(HeldOut(source, bands, [0.25] * 4, predictions), Watch())
+        errors.append(found.error.sum() - (off**2).sum() / 4)
+        told.append(found.variance**0.5)
+    # Within the scatter of a standard deviation from 60, and wide rather than narrow.
+    assert 0.85 < np.mean(told) / np.std(errors) < 1.6

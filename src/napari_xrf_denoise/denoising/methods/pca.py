@@ -8,10 +8,13 @@ its projection on them. M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import in_order, number_of_cores
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.uncertainty import Scatter
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
@@ -130,9 +133,20 @@ def _gram(
         spectra = np.concatenate(held)
         held.clear()
         # Products in float32, their sums in float64: as exact, at twice the speed.
-        gram += spectra.T @ spectra
+        for columns, product in in_order(partial(_columns, spectra), _pieces(size)):
+            gram[:, columns] += product
         total += spectra.sum(axis=0, dtype=np.float64)
     return gram, total / (height * width)
+
+
+def _pieces(size: int) -> list[slice]:
+    """Return channels cut into as many pieces as there are cores."""
+    edges = np.linspace(0, size, min(size, number_of_cores()) + 1).round().astype(int).tolist()
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _columns(spectra: NDArray[np.float32], columns: slice) -> tuple[slice, NDArray[np.float32]]:
+    return columns, spectra.T @ spectra[:, columns]
 
 
 def _leading_vectors(

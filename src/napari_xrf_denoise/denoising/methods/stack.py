@@ -326,18 +326,21 @@ def _training_tiles(
         for y, x in places
     ]
 
-    def project(rows: slice, band: PartitionedBand) -> tuple[slice, Scores | None]:
-        is_taken = any(y.start < rows.stop and rows.start < y.stop for y, _ in places)
-        return rows, np.moveaxis(band.project_each(matrix), 3, 1) if is_taken else None
-
-    for rows, scores in partition.map(project):
-        watch.step("projecting the counts", rows.start / height)
-        for tile, (y, x) in zip(tiles, places, strict=True):
-            if scores is None or not (y.start < rows.stop and rows.start < y.stop):
-                continue
+    def project(rows: slice, band: PartitionedBand) -> slice:
+        """Fill these rows of the tiles."""
+        taken = [(tile, y, x) for tile, (y, x) in zip(tiles, places, strict=True)
+                 if y.start < rows.stop and rows.start < y.stop]  # fmt: skip
+        if not taken:
+            return rows
+        scores = np.moveaxis(band.project_each(matrix), 3, 1)
+        for tile, y, x in taken:
             first, last = max(rows.start, y.start), min(rows.stop, y.stop)
             part = scores[:, :, first - rows.start : last - rows.start, x]
             tile[:, :, first - y.start : last - y.start] = part
+        return rows
+
+    for rows in partition.map(project):
+        watch.step("projecting the counts", rows.start / height)
     return tiles
 
 

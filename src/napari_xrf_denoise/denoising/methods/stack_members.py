@@ -146,7 +146,7 @@ def component_images(
         for number, (_, parts) in enumerate(tasks)
     ]
     least = max(2 * REACH, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
-    for strip in strips(partition.bands(), subspaces, height, least=least, margin=REACH, grid=GRID):
+    for strip in strips(partition, subspaces, least=least, margin=REACH, grid=GRID):
         calls = [
             partial(
                 predict_components,

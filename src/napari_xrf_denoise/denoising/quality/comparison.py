@@ -87,7 +87,8 @@ def compare(
 def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
     """Return by how much another prediction is further from the truth, and how far from this one.
 
-    Both squared and summed over pixels: shape (2, channels). Written as `_departure` is.
+    Both squared and summed over pixels: shape (2, channels). Without the large squares, which would
+    leave nothing of a small error in single precision.
     """
     kind = guess.dtype
     step = np.subtract(other, guess, dtype=kind)

@@ -249,8 +249,12 @@ def _estimate(
     """Return the score of some channels; `noise` is left of the noise of squared counts."""
     error = sums.departure / parts + sums.level
     known = 0.0 if lever is None else lever
-    # What the prediction's own error adds, with the mean error of a voxel in each channel.
+    # What the prediction's own error adds, with the mean error of a voxel in each channel. In rows
+    # of more counts it is larger, in proportion.
+    even = sums.raw**2 / pixels
+    uneven = np.divide(sums.uneven, even, out=np.ones_like(even), where=even > 0)
     own = 8 * (np.maximum(error, 0) + known**2 * sums.distance / parts) / pixels * sums.raw
+    own *= np.maximum(uneven, 1)
     variance = float((noise * 2 * sums.square * parts / (parts - 1) + own)[channels].sum())
     share = 1 - 1 / parts if lever is None else 1.0
     spared = known * sums.fall / parts

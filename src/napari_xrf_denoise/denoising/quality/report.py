@@ -76,7 +76,7 @@ class WindowScore:
             "dose_gain": _finite(self.dose_gain),
             "dose_gain_interval": [_finite(end) for end in self.dose_gain_interval],
             **{name: _finite(getattr(self, name)) for name in CONTRASTS},
-            "edge": None if self.edge == NO_EDGES else asdict(self.edge),
+            "edge": None if np.isnan(self.edge.raw) else _plain(self.edge),
         }
 
 
@@ -286,6 +286,10 @@ def _in_words(gain: float, interval: tuple[float, float]) -> str:
 def _thin_out(values: Sequence[float], longest: int | None) -> list[float]:
     step = 1 if longest is None else -(-len(values) // longest)
     return list(values)[:: max(1, step)]
+
+
+def _plain(edge: EdgeWidths) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in asdict(edge).items()}
 
 
 def _finite(value: float) -> float | None:

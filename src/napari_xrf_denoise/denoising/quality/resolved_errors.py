@@ -32,8 +32,8 @@ class Products:
     own: list[Floats]
     """Of spectra that no components make, times smooth counts, (energy,), less times counts."""
     grams: list[Floats]
-    """Of the coordinates of all counts; of repeats also of the parts, over their shares, and of
-    the sum of these."""
+    """Of the coordinates of all counts; of repeats, of the sum of the parts over their shares, and
+    of each of these."""
 
 
 class ResolvedErrors:

@@ -3,10 +3,7 @@
 For a prediction f and counts c that it has not seen, f² − 2·f·c plus an unbiased estimate of λ² is
 one of (f − λ)². Counts are 0 in most voxels, so that only f² needs all of them.
 
-What the detector cannot resolve is noise. With P, the projection on what it can, f·(P·c) has the
-same expectation as f·c and less noise. Where f is a product of factors, S·V, and a rest r that
-cutting off at zero adds, the sums over pixels of S·V times P·c are V∘(Sᵀc·P), products of small
-matrices; r is compared with c itself.
+`resolved_errors` takes the noise that the detector cannot resolve out of the last two.
 """
 
 from __future__ import annotations
@@ -43,11 +40,14 @@ class SquaredErrors(NamedTuple):
     """The same of predictions from fewer counts, less `departure`."""
     distance: Floats
     """Squared differences of both predictions."""
+    uneven: Floats
+    """Squares of sums of the raw variance over the pixels of a band, over their number. Where few
+    rows hold most of the counts, they also hold most of the errors."""
 
     @classmethod
     def zeros(cls, size: int) -> SquaredErrors:
         """Return sums over no pixels."""
-        return cls(*np.zeros((7, size)))
+        return cls(*np.zeros((8, size)))
 
     def plus(self, other: SquaredErrors) -> SquaredErrors:
         """Return the sums over the pixels of both."""
@@ -76,8 +76,10 @@ class BandErrors:
 
     def finish(self) -> SquaredErrors:
         """Return all sums."""
-        own = (self._band.summed(part) for part in self._level)
-        return SquaredErrors._make([*own, self._departure, self._fall, self._distance])
+        rows, across, _ = self._band.shape
+        own = [self._band.summed(part) for part in self._level]
+        uneven = _uneven(own[0], own[1], rows * across)
+        return SquaredErrors._make([*own, self._departure, self._fall, self._distance, uneven])
 
 
 def of_windows(
@@ -100,8 +102,15 @@ def of_windows(
             other = fewer[index].reshape(-1, size)
             fall += (other * (other - 2 * part)).sum(axis=0) - own
             distance += ((other - guess) ** 2).sum(axis=0)
-    level = (part.sum(axis=0) for part in _level_sums(counts, shares, photons=photons))
-    return SquaredErrors._make([*level, departure, fall, distance])
+    own = [part.sum(axis=0) for part in _level_sums(counts, shares, photons=photons)]
+    uneven = _uneven(own[0], own[1], len(counts))
+    return SquaredErrors._make([*own, departure, fall, distance, uneven])
+
+
+def _uneven(counts: Floats, raw: Floats, pixels: int) -> Floats:
+    """Return the square of the raw variance of a band, without its own noise, over its pixels."""
+    scatter = np.divide(raw, counts, out=np.ones_like(raw), where=counts > 0)
+    return np.asarray((raw**2 - scatter * raw) / pixels)
 
 
 def _level_sums(

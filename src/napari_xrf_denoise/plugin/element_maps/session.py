@@ -191,7 +191,8 @@ def _make(order: Order, known: dict[MapRecipe, Any], should_stop: Callable[[], b
         recipe = recipe.resolved(image.energy)
         if recipe not in known:
             known.update(recipe.compute(image, should_stop))
-        return Made(order, recipe, image, known[recipe])
+        # Each layer has numbers of its own: people paint in them.
+        return Made(order, recipe, image, known.pop(recipe))
     except Cancelled:
         raise
     except (DataError, SettingsError) as error:

@@ -37,7 +37,7 @@ def test_strips_hold_every_row_once_with_its_neighbours(projecting, rows, least,
     partition, subspaces, scores = projecting(height)
     row = 8 * 24 * CHANNELS  # bytes in float64
     covered = []
-    for strip in strips(partition.bands(rows * row), subspaces, height, least=least, margin=margin):
+    for strip in strips(partition, subspaces, least=least, margin=margin, max_bytes=rows * row):
         covered += range(strip.rows.start, strip.rows.stop)
         assert strip.above == min(margin, strip.rows.start)
         seen = slice(strip.rows.start - strip.above, min(height, strip.rows.stop + margin))
@@ -55,7 +55,7 @@ def test_strips_begin_on_the_grid_of_coarse_pixels(projecting, least, margin):
     partition, subspaces, scores = projecting(23)
     row = 8 * 24 * CHANNELS
     covered = []
-    for strip in strips(partition.bands(row), subspaces, 23, least=least, margin=margin, grid=4):
+    for strip in strips(partition, subspaces, least=least, margin=margin, grid=4, max_bytes=row):
         first = strip.rows.start - strip.above
         assert first % 4 == 0
         assert strip.above >= min(margin, strip.rows.start)
@@ -69,13 +69,13 @@ def test_strips_begin_on_the_grid_of_coarse_pixels(projecting, least, margin):
 def test_strips_are_as_small_as_they_may_be(projecting):
     partition, subspaces, _ = projecting(24)
     row = 8 * 24 * CHANNELS
-    found = list(strips(partition.bands(row), subspaces, 24, least=4, margin=2))
+    found = list(strips(partition, subspaces, least=4, margin=2, max_bytes=row))
     assert [strip.rows.stop - strip.rows.start for strip in found] == [4] * 6
 
 
 def test_a_map_of_one_row_is_one_strip(projecting):
     partition, subspaces, scores = projecting(1)
-    (strip,) = strips(partition.bands(), subspaces, 1, least=8, margin=4)
+    (strip,) = strips(partition, subspaces, least=8, margin=4)
     assert (strip.rows, strip.above) == (slice(0, 1), 0)
     np.testing.assert_allclose(strip.scores, scores, rtol=1e-4, atol=1e-3)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.progress import Watch
@@ -200,3 +201,19 @@ def test_without_a_calibration_channels_are_told():
     assert place.element is None
     assert place.energy == pytest.approx(AXIS.channel(5.41), abs=2)
     assert "near channel " in found.warnings[0]
+
+
+def test_what_is_told_does_not_depend_on_the_number_of_cores():
+    rng = np.random.default_rng(24)
+    image = SpectrumImage(rng.poisson(np.full((20, 20, AXIS.size), 0.01))[None], AXIS)
+    result = np.full((20, 20, AXIS.size), 0.002)
+    told, before = [], torch.get_num_threads()
+    for number in (1, 2, 4):
+        torch.set_num_threads(number)
+        try:
+            found = found_by(image, result).departures
+        finally:
+            torch.set_num_threads(before)
+        told.append([(d.energy, d.y, d.x, d.missing, d.chance) for d in found])
+    assert told[0]
+    assert told[0] == told[1] == told[2]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
+from napari_xrf_denoise.denoising.pairs import BAND_BYTES
 from napari_xrf_denoise.denoising.subspace import Subspace
 
 Scores = NDArray[np.float32]
@@ -34,24 +35,29 @@ class Strip:
 
 
 def strips(
-    bands: Iterator[tuple[slice, PartitionedBand]],
+    partition: PhotonPartition,
     subspaces: list[Subspace],
-    height: int,
     *,
     least: int,
     margin: int,
     grid: int = 1,
+    max_bytes: int = BAND_BYTES,
 ) -> Iterator[Strip]:
     """Project all parts, and yield them in strips that a network can be applied to.
 
     A strip has at least `least` rows, since a margin costs as much as other rows; `margin` is the
     number of rows that the network sees beyond a pixel. Each begins at a multiple of `grid` rows.
     """
+    height = partition.source.shape[0]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     held: list[Scores] = []
     first = start = stop = 0
-    for rows, band in bands:
-        held.append(band.project_each(matrix))
+
+    def project(rows: slice, band: PartitionedBand) -> tuple[slice, Scores]:
+        return rows, band.project_each(matrix)
+
+    for rows, projected in partition.map(project, max_bytes):
+        held.append(projected)
         stop = rows.stop
         if stop < height and stop - start < least + margin:
             continue

@@ -181,7 +181,11 @@ class PlaceSearch:
         for done, some in enumerate(in_order(lambda part: list(self._scan(part)), parts), start=1):
             watch.step("looking for lost signal", done / len(parts))
             found += some
-        return Hits.join(found) if found else Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
+        if not found:
+            return Hits(*np.zeros((3, 0), np.int64), *np.zeros((4, 0)))
+        hits = Hits.join(found)
+        # In whichever parts they were searched.
+        return hits.take(np.lexsort((hits.member, hits.family, hits.window)))
 
     def sizes(self, hits: Hits) -> Indices:
         """Return the number of cells of each place."""

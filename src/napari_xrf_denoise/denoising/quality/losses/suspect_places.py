@@ -173,7 +173,7 @@ class SuspectPlaces:
             better = np.flatnonzero(denser & (chance < JOINED * sizes / size) & (sizes < size))
             mask = np.zeros(self._sums.values.shape[1:3], dtype=bool)
             mask[self._cells(top, 0, search)] = True
-            better = better[np.argsort(-np.abs(like.far[better]))]
+            better = better[np.argsort(-np.abs(like.far[better]), kind="stable")]
             inside = (i for i in better if mask[self._cells(like, int(i), search)].mean() >= SHARED)
             found = next(inside, None)
             if found is None:
@@ -186,7 +186,7 @@ class SuspectPlaces:
         mask[self._cells(top, 0, search)] = True
         window, lost = int(top.window[0]), bool(top.far[0] > 0)
         like = live.take(_alike(live, top))
-        like = like.take(np.argsort(-np.abs(like.far))[:MOST_GROWING])
+        like = like.take(np.argsort(-np.abs(like.far), kind="stable")[:MOST_GROWING])
         density = float(np.abs(top.counts - top.expected)[0] / search.sizes(top)[0])
         for index in range(len(like.far)):
             cells = self._cells(like, index, search)
