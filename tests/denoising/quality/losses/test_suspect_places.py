@@ -204,8 +204,11 @@ def test_without_a_calibration_channels_are_told():
 
 
 def test_what_is_told_does_not_depend_on_the_number_of_cores():
-    rng = np.random.default_rng(24)
-    image = SpectrumImage(rng.poisson(np.full((20, 20, AXIS.size), 0.01))[None], AXIS)
+    # Lines that depart by exactly as much, at all energies.
+    counts = np.zeros((1, 20, 20, AXIS.size), int)
+    for number, first in enumerate(range(5, 190, 23)):
+        counts[0, 2 * number, 18 - 2 * number, first : first + 2] = 8
+    image = SpectrumImage(counts, AXIS)
     result = np.full((20, 20, AXIS.size), 0.002)
     told, before = [], torch.get_num_threads()
     for number in (1, 2, 4):
@@ -215,5 +218,5 @@ def test_what_is_told_does_not_depend_on_the_number_of_cores():
         finally:
             torch.set_num_threads(before)
         told.append([(d.energy, d.y, d.x, d.missing, d.chance) for d in found])
-    assert told[0]
+    assert len(told[0]) > 4
     assert told[0] == told[1] == told[2]
