@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 T = TypeVar("T")
 
+CACHED_BYTES = 2**21
+"""Numbers of a band that stay in the cache of a core."""
 AHEAD = 1
 """Items or results that wait for each thread, at the most: they are in memory."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .cores import in_order
+from .cores import CACHED_BYTES, in_order
 from .errors import DataError
 
 __all__ = ["FactoredCounts", "Factors"]
@@ -127,8 +127,6 @@ def _within(at: NDArray[np.intp], kept: range) -> tuple[NDArray[np.intp], NDArra
 
 CHUNK_BYTES = 32 * 2**20
 """Counts that reductions and arithmetic hold at a time; at least one row."""
-CACHED_BYTES = 2**21
-"""Counts that stay in the cache of a core."""
 ENERGY = 2
 """Among the axes (y, x, energy) of the factors' product."""
 Layout = tuple[int | None, ...]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import CACHED_BYTES
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES, SpectrumImage
@@ -23,7 +24,7 @@ from .settings import Pairs
 
 Counts = NDArray[Any]
 
-BAND_BYTES = BLOCK_BYTES // 16
+BAND_BYTES = 2 * CACHED_BYTES
 """Largest band that is worked on at once, as float64: several arrays of it, in half as many bytes,
 fit in the cache of a core, and small maps have bands for all cores."""
 FOLD_STREAM, RANK_STREAM, HALVES_STREAM, UNIFORM_STREAM, FEWER_STREAM = 0, 1, 2, 3, 4

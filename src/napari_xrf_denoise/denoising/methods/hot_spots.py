@@ -76,21 +76,14 @@ class LineWindows:
         cell_of = np.searchsorted(edges, np.arange(size), side="right") - 1
         return cls(centers, low, high, width[centers], size, cell_of)
 
-    def sums(self, spectra: NDArray[Any]) -> NDArray[Any]:
+    def sums(self, spectra: NDArray[np.floating]) -> Matrix:
         """Return the counts in each window of spectra (..., energy): (..., windows)."""
-        whole = spectra.dtype.kind in "iu"
-        total = np.zeros((*spectra.shape[:-1], self.size + 1), np.int64 if whole else np.float64)
-        np.cumsum(spectra, axis=-1, out=total[..., 1:])
-        sums: NDArray[Any] = np.take(total, self.high, axis=-1) - np.take(total, self.low, axis=-1)
-        return sums
+        return _between(spectra, self.low, self.high)
 
     def of_cells(self, cells: Matrix) -> Matrix:
         """Return the counts in each window, given those in each cell."""
-        total = np.zeros((*cells.shape[:-1], cells.shape[-1] + 1))
-        np.cumsum(cells, axis=-1, out=total[..., 1:])
         ends = np.append(self.cell_of, self.cell_of[-1] + 1)
-        sums: Matrix = np.take(total, ends[self.high], -1) - np.take(total, ends[self.low], -1)
-        return sums
+        return _between(cells, ends[self.low], ends[self.high])
 
     def line(self, window: int, excess: Matrix) -> Matrix:
         """Return a line of one count where a window has its excess counts, shape (energy,)."""
@@ -223,6 +216,14 @@ class SpotFinder:
         kept = np.sort(np.argsort(chance)[:MOST_CANDIDATES])
         self._places, self._chance = [places[kept]], [chance[kept]]
         self._found = [self._found[index] for index in kept]
+
+
+def _between(values: NDArray[np.floating], low: NDArray[np.intp], high: NDArray[np.intp]) -> Matrix:
+    """Return the sums of values (..., n) from each place up to another."""
+    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    sums: Matrix = np.take(total, high, axis=-1) - np.take(total, low, axis=-1)
+    return sums
 
 
 def _explained(counted: NDArray[Any], result: Matrix) -> NDArray[np.bool_]:

@@ -23,7 +23,6 @@ from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, Pho
 from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, spare
 from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
 from napari_xrf_denoise.denoising.subspace import Subspace
-from napari_xrf_denoise.spectroscopy.line_windows import Window
 
 from .components.component_images import TILE, Scores
 from .components.component_search import find_subspaces
@@ -216,9 +215,8 @@ def _estimate_gain(
     most = predicted.size * job.settings.thinnings
     used = _used_shares(partition, (predicted.few, job.rests, [job.everything]), most)
     fewer = Fewer.of(from_few, used)
-    score = score_stack(
-        partition,
-        scored,
+    score = cross_score(
+        held_out_of(partition, scored),
         watch,
         windows=job.found.windows,
         resolved=learned.resolved,
@@ -277,31 +275,6 @@ def predict_stack(
         spectra = [subspace.synthesis for subspace in subspaces]
         scatter = scatter_between(images[:number], without, spectra)
     return Prediction(counts[0], counts[1:], scatter)
-
-
-def score_stack(
-    partition: PhotonPartition,
-    guesses: Sequence[FactoredCounts],
-    watch: Watch,
-    *,
-    windows: Sequence[Window],
-    resolved: Subspace | None = None,
-    fewer: Fewer | None = None,
-    with_products: bool = False,
-) -> DoseGainEstimate:
-    """Score predictions that were made without each fold, given at the full rate.
-
-    The other arguments are those of `cross_score`.
-    """
-    held_out = held_out_of(partition, guesses)
-    return cross_score(
-        held_out,
-        watch,
-        windows=windows,
-        fewer=fewer,
-        resolved=resolved,
-        with_products=with_products,
-    )
 
 
 def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -> HeldOut:

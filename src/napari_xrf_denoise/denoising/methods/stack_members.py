@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import CACHED_BYTES
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
-from napari_xrf_denoise.core.factored_counts import CACHED_BYTES
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.pairs import Counts
 
 from .dose_gain import DoseGainEstimate
 from .held_out import Fewer, HeldOut, Predict, predict_without
+from .squared_errors import BandErrors, SquaredErrors
 
 TRAINED = 1.5
 """Variance of a difference over that of the formula, which assumes that predictions do not depend
@@ -62,39 +61,25 @@ def compare(
     from which it is known how the error of the rival falls with the dose.
     """
     height, across, size = held_out.source.shape
-    steps, falls = np.zeros((2, 2, size))
+    steps, falls = SquaredErrors.zeros(size), SquaredErrors.zeros(size)
     lever = 0.0 if fewer is None else fewer.lever
     for rows, load in held_out.parts:
         watch.step("comparing with PCA", rows.start / height)
         band = load()
+        from_rival, from_fewer = (
+            BandErrors(band, held_out.shares, photons=held_out.is_of_photons) for _ in range(2)
+        )
         for index, share in enumerate(held_out.shares):
-            part = band.dense([index])
-            guess = held_out.predict(index, band, rows)
             other = predict_without(rival[index], index, band, rows, share)
-            steps += _gap(guess, other, part, share)
+            from_rival.compare(index, other, held_out.predict(index, band, rows))
             if fewer is not None:
-                falls += _gap(fewer.predictions[index](rows), other, part, share)
+                from_fewer.compare(index, other, fewer.predictions[index](rows))
+        steps, falls = steps.plus(from_rival.finish()), falls.plus(from_fewer.finish())
     number = len(held_out.shares)
-    less, fall = (float(part[0].sum()) / number for part in (steps, lever * falls))
+    less, fall = (float(part.sum()) / number for part in (steps.fall, lever * falls.fall))
     if fewer is not None:
         fall = float(np.clip(fall, 0, (1 - fewer.shares[1]) * max(score.error.sum() - less, 0)))
-    distance = (steps[1] + lever**2 * falls[1]) / number
+    distance = (steps.distance + lever**2 * falls.distance) / number
     variance = 8 * TRAINED * float((distance * score.raw_error).sum()) / (height * across)
     raw = float(score.raw_error.sum())
     return Lead((less - float(score.spared.sum()) + fall) / raw, variance**0.5 / raw)
-
-
-def _gap(other: Counts, guess: Counts, part: Counts, share: float) -> NDArray[np.float64]:
-    """Return by how much another prediction is further from the truth, and how far from this one.
-
-    Both squared and summed over pixels: shape (2, channels). Without the large squares, which would
-    leave nothing of a small error in single precision.
-    """
-    kind = guess.dtype
-    step = np.subtract(other, guess, dtype=kind)
-    beyond = np.multiply(part, 1 / share, dtype=kind)
-    np.subtract(guess, beyond, out=beyond)
-    beyond *= step
-    step *= step
-    distance = step.sum(axis=(0, 1), dtype=np.float64)
-    return np.stack([distance + 2 * beyond.sum(axis=(0, 1), dtype=np.float64), distance])

@@ -63,7 +63,7 @@ class BandErrors:
         size = band.shape[2]
         self._departure, self._fall, self._distance = np.zeros((3, size))
 
-    def compare(self, index: int, guess: Image, fewer: Image | None) -> None:
+    def compare(self, index: int, guess: Image, fewer: Image | None = None) -> None:
         """Add a prediction (rows, x, energy) of all counts, and one from fewer, for a part."""
         band, share = self._band, self._shares[index]
         along = band.summed(band.counts[:, index] * _at(band, guess)) / share

@@ -109,7 +109,8 @@ class ComponentNetwork(nn.Module):
     def _correction(self, averages: Sequence[torch.Tensor], seen: torch.Tensor) -> torch.Tensor:
         """Return what to add, given the factors by which averages at each scale are seen."""
         features: list[torch.Tensor] = []
-        kind = torch.get_autocast_dtype(seen.device.type) if torch.is_autocast_enabled() else None
+        where = seen.device.type
+        kind = torch.get_autocast_dtype(where) if torch.is_autocast_enabled(where) else None
         for scale, layer in enumerate(self.down):
             here = averages[scale] * seen[:, scale, :, None, None]
             here = here.to(kind, memory_format=torch.channels_last)
