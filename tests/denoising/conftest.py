@@ -46,9 +46,10 @@ def cut_into_bands(monkeypatch):
     """Return a function that makes every image give out its counts in bands of so many rows."""
 
     def cut(rows):
-        def blocks(image, max_bytes=0):
-            for start in range(0, image.shape[1], rows):
-                band = slice(start, min(start + rows, image.shape[1]))
+        def blocks(image, max_bytes=0, within=None):
+            first, last, _ = (within or slice(None)).indices(image.shape[1])
+            for start in range(first, last, rows):
+                band = slice(start, min(start + rows, last))
                 yield band, np.asarray(image.counts[:, band])
 
         monkeypatch.setattr(SpectrumImage, "blocks", blocks)

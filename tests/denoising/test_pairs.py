@@ -59,7 +59,7 @@ def test_parts_do_not_depend_on_how_the_map_is_cut(monkeypatch):
     monkeypatch.setattr(
         SpectrumImage,
         "blocks",
-        lambda self, max_bytes=0: (
+        lambda self, max_bytes=0, within=None: (
             (slice(row, row + 1), self.counts[:, row : row + 1]) for row in range(6)
         ),
     )

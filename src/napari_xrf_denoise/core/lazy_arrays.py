@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,31 +18,6 @@ def is_dask(array: Any) -> bool:
 def is_lazy(array: Any) -> bool:
     """Whether the values of an array are computed only when needed."""
     return is_dask(array) or isinstance(array, FactoredCounts)
-
-
-def row_groups(array: Any, most_bytes: int) -> Iterator[tuple[slice, Any]]:
-    """Yield bands of rows (axis 1) of an array (repeat, y, x, energy) as they are best read.
-
-    A dask array computes whole chunks even for a part of one, so smaller steps would read
-    everything several times. Where bands would exceed `most_bytes`, or nothing is lazy, the array
-    itself is the only band.
-    """
-    height = array.shape[1]
-    ends = np.cumsum([0, *array.chunks[1]]).tolist() if is_dask(array) else [0, height]
-    groups = [slice(start, stop) for start, stop in pairwise(ends)]
-    largest = max(group.stop - group.start for group in groups)
-    if len(groups) == 1 or largest * (array.nbytes // height) > most_bytes:
-        yield slice(0, height), array
-        return
-    bands: list[Callable[[], NDArray[Any]]]
-    if array.npartitions == len(groups):
-        # Building the graph once and reading without a scheduler takes half the time.
-        parts = array.to_delayed().ravel()
-        bands = [partial(part.compute, scheduler="synchronous") for part in parts]
-    else:
-        bands = [array[:, group].compute for group in groups]
-    for group, band in zip(groups, bands, strict=True):
-        yield group, band()
 
 
 def as_lazy(array: Any) -> Any:

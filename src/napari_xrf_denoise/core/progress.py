@@ -63,6 +63,7 @@ class _Told:
     began: float = field(default_factory=time.monotonic)
     last: float = -1.0
     furthest: float = 0.0
+    stage: str = "starting"
 
 
 class Watch:
@@ -92,6 +93,11 @@ class Watch:
         """Return watches for equal parts, one after the other."""
         return [self.part(i / number, (i + 1) / number) for i in range(number)]
 
+    def check(self) -> None:
+        """Raise Cancelled if the run shall stop."""
+        if self._should_stop is not None and self._should_stop():
+            raise Cancelled(f"stopped while {self._told.stage}; nothing was changed")
+
     def step(
         self,
         stage: str,
@@ -103,8 +109,8 @@ class Watch:
 
         `preview` is called at once if somebody listens. Raises Cancelled if the run shall stop.
         """
-        if self._should_stop is not None and self._should_stop():
-            raise Cancelled(f"stopped while {stage}; nothing was changed")
+        self._told.stage = stage
+        self.check()
         if self._on_progress is None:
             return
         now = time.monotonic()

@@ -12,18 +12,17 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .bands import bands
 from .counts import AXES, check_counts, check_shape, readonly, sum_dtype
 from .energy_axis import EnergyAxis
 from .errors import DataError
 from .factored_counts import FactoredCounts
-from .lazy_arrays import as_lazy, is_lazy, is_on_disk, row_groups
+from .lazy_arrays import as_lazy, is_lazy, is_on_disk
 from .uncertainty import Uncertainty
 
 __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 
 RepeatKind = Literal["scan", "frame", "detector"]
-READ_BYTES = 128 * 2**20
-"""Largest part of a lazy cube that is computed at once and then split into smaller blocks."""
 _NO_AMOUNT = re.compile(r"^[xy]$|rate|factor|fraction|posit|dtf", re.IGNORECASE)
 """Names of scalers that are not amounts: merged pixels have their mean."""
 BLOCK_BYTES = 64 * 2**20
@@ -242,13 +241,17 @@ class SpectrumImage:
         """Return a copy with entries added to the metadata."""
         return replace(self, metadata={**self.metadata, **entries})
 
-    def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[Any]]]:
+    def blocks(
+        self, max_bytes: int = BLOCK_BYTES, within: slice | None = None
+    ) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Iterate over the map in bands of rows, reading one band at a time.
 
         Parameters
         ----------
         max_bytes : int
             Largest size of a band as float64; at least one row is read.
+        within : slice, optional
+            Only these rows; their bands are those of the whole map, cut.
 
         Yields
         ------
@@ -262,18 +265,13 @@ class SpectrumImage:
         DataError
             If a band that comes from disk holds negative, NaN or infinite counts.
         """
-        repeats, _, width, size = self.shape
-        step = max(1, max_bytes // (8 * repeats * width * size))
         # Arrays in memory were checked when the image was made, and factors give no others.
         is_checked = isinstance(self.counts, np.ndarray | FactoredCounts)
         is_checked = is_checked and not is_on_disk(self.counts)
-        for group, counts in row_groups(self.counts, READ_BYTES):
-            for start in range(group.start, group.stop, step):
-                rows = slice(start, min(start + step, group.stop))
-                band = np.asarray(counts[:, rows.start - group.start : rows.stop - group.start])
-                if not is_checked:
-                    check_counts(band, self.name, first_row=start)
-                yield rows, band
+        for rows, band in bands(self.counts, max_bytes, within):
+            if not is_checked:
+                check_counts(band, self.name, first_row=rows.start)
+            yield rows, band
 
     def sum_spectrum(self) -> NDArray[np.float64]:
         """Return the counts of each channel, summed over repeats and pixels, shape (energy,)."""

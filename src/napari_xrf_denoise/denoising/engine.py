@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from napari_xrf_denoise.core.uncertainty import Uncertainty
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.inputs import Counts, Input, as_input
 
+from .cluster import cluster_of
 from .device import find_device
 from .diagnostics import find_faults
 from .diagnostics.statistics import CountStatistics, count_statistics
@@ -38,6 +39,9 @@ from .settings import (
     StackSettings,
     TutorialSettings,
 )
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 RECORDED_LOSSES = 1000
 """Most values of each loss that a result's record keeps; the report itself has them all."""
@@ -60,6 +64,7 @@ def denoise(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     reference: Any = None,
+    client: Client | str | None = None,
     **changes: Any,
 ) -> Denoised:
     """Learn from noisy counts what they would look like in a longer measurement.
@@ -91,6 +96,9 @@ def denoise(
         Returns True to stop the run.
     reference : SpectrumImage, array_like or napari layer, optional
         Further repeats that are kept from the run and only score it.
+    client : distributed.Client or str, optional
+        Of a dask.distributed cluster whose workers do the work, or the address of its scheduler,
+        ``"tcp://host:8786"``. The result is the same as without.
     **changes
         Single settings of the method; see `napari_xrf_denoise.denoising.settings`.
 
@@ -126,7 +134,8 @@ def denoise(
     found = look(image, watch.part(0, 0.05))
     unseen = None if reference is None else _check_reference(reference, image, found)
     job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
-    fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
+    with cluster_of(client, image, watch):
+        fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
     model = Model(fitted.settings, image.energy, fitted.members, {**fitted.facts, **_facts(job)})
     counts = counts_of(fitted, model, job, watch.part(0.95, 1))
     score = _score(fitted, counts, job, unseen)

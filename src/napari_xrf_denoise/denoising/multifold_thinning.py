@@ -9,15 +9,17 @@ photons go to one part each, at random. A. Neufeld et al., J. Mach. Learn. Res. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.cores import in_order
+from napari_xrf_denoise.core.workers import workers
 
 from .pairs import BAND_BYTES, Counts, Photons, Repeats, Source, add_repeats, row_generator
 
@@ -168,18 +170,17 @@ class PhotonPartition:
         """Return the share of the counts of each fold."""
         return [float(self.shares[fold].sum()) for fold in self.folds(number)]
 
-    def fold_bands(self, number: int) -> Iterator[tuple[slice, Load]]:
-        """Yield (rows, how to get each fold's values there)."""
-        folds = self.folds(number)
-        for rows, load in self._loads(BAND_BYTES):
-            yield rows, partial(self._in_folds, load, folds)
-
-    def _in_folds(self, load: Load, folds: list[list[int]]) -> PartitionedBand:
-        return load().joined(folds, self.source.unit)
+    def in_folds(self, number: int) -> Folds:
+        """Return the bands whose parts are the folds, in values of the source."""
+        return Folds(self, number)
 
     def without(self, fold: list[int]) -> list[int]:
         """Return the parts that are left without those of a fold."""
         return [part for part in range(self.number) if part not in fold]
+
+    def within(self, rows: slice) -> PhotonPartition:
+        """Return the partition of which only these rows are read."""
+        return replace(self, source=self.source.within(rows))
 
     def sum_of(self, group: Sequence[int]) -> Source:
         """Return the counts of some of the parts."""
@@ -187,13 +188,20 @@ class PhotonPartition:
 
     def bands(self, max_bytes: int = BAND_BYTES) -> Iterator[tuple[slice, PartitionedBand]]:
         """Yield (rows, parts of the band)."""
-        return self.map(lambda rows, band: (rows, band), max_bytes)
+        return in_order(lambda item: (item[0], item[1]()), self._loads(max_bytes))
 
     def map(
         self, work: Callable[[slice, PartitionedBand], T], max_bytes: int = BAND_BYTES
     ) -> Iterator[T]:
-        """Yield what `work` makes of (rows, parts of the band), in order, computed on all cores."""
-        return in_order(lambda item: work(item[0], item[1]()), self._loads(max_bytes))
+        """Yield what `work` makes of (rows, parts of the band), in order, computed on all cores.
+
+        Or by the workers of a cluster, where they are asked for: `work` must not change anything.
+        """
+        elsewhere = workers()
+        if elsewhere is None:
+            return in_order(lambda item: work(item[0], item[1]()), self._loads(max_bytes))
+        task = partial(_map_within, self, work, max_bytes)
+        return chain.from_iterable(elsewhere.map(task, self.source.stretches(max_bytes)))
 
     def _loads(self, max_bytes: int) -> Iterator[tuple[slice, Load]]:
         """Yield (rows, how to get the parts of the band)."""
@@ -216,6 +224,58 @@ class PhotonPartition:
         return PartitionedBand(
             (height, width, size), np.concatenate(places), np.concatenate(counts)
         )
+
+
+class Bands(Protocol):
+    """Bands of a map, each with its parts."""
+
+    def map(self, work: Callable[[slice, PartitionedBand], T]) -> Iterator[T]:
+        """Yield what `work` makes of (rows, parts of the band), in order, computed on all cores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Bands whose parts are the folds of a partition."""
+
+    partition: PhotonPartition
+    number: int
+    """Number of folds."""
+
+    def map(self, work: Callable[[slice, PartitionedBand], T]) -> Iterator[T]:
+        """Yield what `work` makes of (rows, folds of the band), in order, computed on all cores."""
+        folds, unit = self.partition.folds(self.number), self.partition.source.unit
+        return self.partition.map(partial(_in_folds, work, folds, unit))
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Bands that are given one by one, and how to get the parts of each."""
+
+    items: Iterable[tuple[slice, Load]]
+
+    def map(self, work: Callable[[slice, PartitionedBand], T]) -> Iterator[T]:
+        """Yield what `work` makes of (rows, parts of the band), in order, computed on all cores."""
+        return in_order(lambda item: work(item[0], item[1]()), self.items)
+
+
+def _in_folds(
+    work: Callable[[slice, PartitionedBand], T],
+    folds: list[list[int]],
+    unit: float,
+    rows: slice,
+    band: PartitionedBand,
+) -> T:
+    return work(rows, band.joined(folds, unit))
+
+
+def _map_within(
+    partition: PhotonPartition,
+    work: Callable[[slice, PartitionedBand], T],
+    max_bytes: int,
+    rows: slice,
+) -> list[T]:
+    """Return what `work` makes of the bands in a stretch of rows."""
+    return list(partition.within(rows).map(work, max_bytes))
 
 
 class _SomeParts(Source):

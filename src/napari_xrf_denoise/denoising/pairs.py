@@ -8,11 +8,13 @@ belong to rows of the map, so that a result does not depend on how the map was c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.bands import stretches
 from napari_xrf_denoise.core.cores import CACHED_BYTES
 from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_whole
@@ -112,10 +114,21 @@ class Source:
         self.image = image
         self.unit = unit
         self.shape = image.shape[1:]
+        self._rows: slice | None = None
+
+    def within(self, rows: slice) -> Self:
+        """Return the source of which only these rows are read."""
+        part = copy(self)
+        part._rows = rows
+        return part
+
+    def stretches(self, max_bytes: int) -> list[slice]:
+        """Return rows in which bands of so many bytes can be read by themselves."""
+        return stretches(self.image.counts, max_bytes)
 
     def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, counts of shape (rows, x, energy)), in a type that sums do not overflow."""
-        for rows, band in self.image.blocks(max_bytes):
+        for rows, band in self.image.blocks(max_bytes, self._rows):
             yield rows, add_repeats(band)
 
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
@@ -197,7 +210,7 @@ class Repeats(Source):
 
     def repeat_bands(self) -> Iterator[tuple[slice, Counts]]:
         """Yield (rows, counts of shape (repeat, rows, x, energy)) of the repeats in use."""
-        for rows, band in self.image.blocks():
+        for rows, band in self.image.blocks(within=self._rows):
             yield rows, band[self.used]
 
     def bands(self, max_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, Counts]]:
@@ -208,8 +221,12 @@ class Repeats(Source):
     def parts(self, number: int, seed: int, stream: int) -> Iterator[tuple[slice, list[Counts]]]:
         """Yield (rows, sums of groups of repeats)."""
         groups = self._groups(number)
-        for rows, band in self.image.blocks(BAND_BYTES * self.image.n_repeats):
+        for rows, band in self.image.blocks(BAND_BYTES * self.image.n_repeats, self._rows):
             yield rows, [add_repeats(band[group]) for group in groups]
+
+    def stretches(self, max_bytes: int) -> list[slice]:
+        """Return rows in which the sums of groups can be read by themselves."""
+        return super().stretches(BAND_BYTES * self.image.n_repeats)
 
     def part_shares(self, number: int) -> list[float]:
         """Return the shares of the groups in the counts."""

@@ -15,6 +15,7 @@ import torch
 
 from napari_xrf_denoise.core.errors import Cancelled
 from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.core.workers import workers
 
 from .device import threads
 
@@ -69,6 +70,9 @@ def run_parallel(tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch
     Cancelled
         If the run is stopped; all tasks have ended by then.
     """
+    elsewhere = workers()
+    if elsewhere is not None:
+        return elsewhere.run(tasks, stage, watch)
     board = _Board(len(tasks))
     number = max(1, min(len(tasks), torch.get_num_threads()))
 

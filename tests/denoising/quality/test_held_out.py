@@ -6,7 +6,7 @@ import pytest
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.denoising.multifold_thinning import gather
+from napari_xrf_denoise.denoising.multifold_thinning import Listed, gather
 from napari_xrf_denoise.denoising.pairs import Photons, Repeats
 from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
 from napari_xrf_denoise.denoising.subspace import Subspace
@@ -61,7 +61,7 @@ def score_factors(source, predict, seed, resolved):
         FactoredCounts(predict(rest) / (1 - share), np.eye(40))
         for rest, share in zip(rests, shares, strict=True)
     ]
-    held_out = HeldOut(source, [(slice(0, 8), lambda: gather(whole))], shares, guesses=guesses)
+    held_out = HeldOut(source, Listed([(slice(0, 8), lambda: gather(whole))]), shares, guesses=guesses)
     return cross_score(held_out, Watch(), resolved=resolved)
 
 
@@ -243,7 +243,7 @@ def test_parts_in_small_types_do_not_wrap_around():
     source = Photons(SpectrumImage(counts[None]))
     predictions = [lambda rest, rows: rest.astype(np.float32)] * 4
     bands = [(slice(0, 4), lambda: gather(parts))]
-    held_out = HeldOut(source, bands, [0.25] * 4, predictions)
+    held_out = HeldOut(source, Listed(bands), [0.25] * 4, predictions)
     found = cross_score(held_out, Watch(), windows=WINDOWS[:1])
     assert found.raw_error.sum() == counts.sum()
     assert found.windows[0][1].raw_error.sum() == counts[..., 3:10].sum()
@@ -265,7 +265,7 @@ def test_the_told_error_is_right_where_a_few_rows_hold_the_counts(gain):
             (rows, lambda rows=rows, parts=parts: gather([part[rows] for part in parts]))
             for rows in (slice(start, start + 2) for start in range(0, 64, 2))
         ]
-        found = cross_score(HeldOut(source, bands, [0.25] * 4, predictions), Watch())
+        found = cross_score(HeldOut(source, Listed(bands), [0.25] * 4, predictions), Watch())
         errors.append(found.error.sum() - (off**2).sum() / 4)
         told.append(found.variance**0.5)
     # Within the scatter of a standard deviation from 60, and wide rather than narrow.

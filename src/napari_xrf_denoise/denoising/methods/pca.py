@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.cores import in_order, number_of_cores
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.uncertainty import Scatter
-from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.pairs import RANK_STREAM, Counts, Source
 from napari_xrf_denoise.denoising.settings import PcaSettings
 from napari_xrf_denoise.denoising.subspace import leading_vectors, weights
@@ -102,11 +102,14 @@ def pca_scatter(factors: Factors, partition: PhotonPartition, folds: int, watch:
     height, width, _ = partition.source.shape
     rank = factors["analysis"].shape[1]
     images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
-    for rows, load in partition.fold_bands(folds):
-        watch.step("measuring the scatter", rows.start / height)
-        band = load()
+
+    def project(rows: slice, band: PartitionedBand) -> tuple[slice, NDArray[np.float32]]:
         scores = np.stack([band.times(part, factors["analysis"]) for part in band.counts.T])
-        for image, score in zip(images, scores - scores.mean(axis=0), strict=True):
+        return rows, scores - scores.mean(axis=0)
+
+    for rows, scores in partition.in_folds(folds).map(project):
+        watch.step("measuring the scatter", rows.start / height)
+        for image, score in zip(images, scores, strict=True):
             image[rows] = score.reshape(-1, width, rank)
     return Scatter.of(images, [factors["synthesis"]] * folds)
 

@@ -48,7 +48,7 @@ class PcaFolds:
     def score(self, windows: Sequence[Window], watch: Watch) -> DoseGainEstimate:
         """Return the score of the PCA of all counts."""
         partition, number = self.partition, len(self.fits)
-        bands, shares = partition.fold_bands(number), partition.fold_shares(number)
+        bands, shares = partition.in_folds(number), partition.fold_shares(number)
         held_out = HeldOut(partition.source, bands, shares, self.predictions)
         score = cross_score(held_out, watch, windows=windows, fewer=self.fewer, with_products=True)
         # Components that are lost in few counts are found in more: the error falls faster then.

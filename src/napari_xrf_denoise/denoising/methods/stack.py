@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,11 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.workers import workers
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, spare
 from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
+from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import Subspace
 
 from .components.component_images import TILE, Scores
@@ -37,6 +41,11 @@ from .stack_members import (
     subspace_of,
 )
 from .uncertainty import of_mean, scatter_between, uncertainty_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from .components.component_training import Trained
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -124,7 +133,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
     """Find the subspace of the counts without each fold, and train a network in it."""
     from napari_xrf_denoise.denoising.parallel import run_parallel
 
-    from .components.component_training import Training, divide, train_network
+    from .components.component_training import divide
     from .deconvolution import line_width
 
     source, partition, settings = job.source, job.partition, job.settings
@@ -138,24 +147,19 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
     )
     height, across, _ = source.shape
     places = _tile_places(height, across, settings.seed)
-    tiles = _training_tiles(partition, subspaces, places, watch.part(0.08, 0.16))
-    seen = sum(tile.shape[2] * tile.shape[3] for tile in tiles) / (height * across)
-    tasks = []
-    for member, parts in enumerate(job.rests or [job.everything]):
-        space = subspaces[member]
-        training = Training(
-            [tile[:, member * space.rank : (member + 1) * space.rank] for tile in tiles],
-            space,
-            partition.shares,
-            parts,
-            settings,
-            member,
-            seen * float(spectrum.sum()),
-            job.device,
+    size = sum((y.stop - y.start) * (x.stop - x.start) for y, x in places)
+    raw_error = size / (height * across) * float(spectrum.sum())
+    lessons = [
+        _Lesson(partition, space, places, parts, settings, member, raw_error, job.device)
+        for member, (space, parts) in enumerate(
+            zip(subspaces, job.rests or [job.everything], strict=True)
         )
-        # The preview of one network is enough.
-        show = partial(_preview, space.synthesis * source.unit, places[0]) if not member else _none
-        tasks.append(partial(train_network, training, show))
+    ]
+    # Where the counts are at hand, they are read once for all networks.
+    tiles: Sequence[list[Scores] | None] = [None] * len(lessons)
+    if workers() is None:
+        tiles = _training_tiles(partition, subspaces, places, watch.part(0.08, 0.16))
+    tasks = [partial(lesson.learn, own) for lesson, own in zip(lessons, tiles, strict=True)]
     trained = run_parallel(tasks, "training", watch.part(0.16, 1))
     members = [member_of(space, own.weights) for space, own in zip(subspaces, trained, strict=True)]
     losses = {
@@ -164,6 +168,45 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
         for name, values in own.losses.items()
     }
     return _Learned(subspaces, resolved, tuple(members), losses)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What a network is to learn, as one computer can tell another."""
+
+    partition: PhotonPartition
+    space: Subspace
+    places: list[Tile]
+    """Tiles of the map to learn from."""
+    parts: list[int]
+    """Parts of the counts to learn from."""
+    settings: StackSettings
+    member: int
+    """Number of the network."""
+    raw_error: float
+    """Squared error of the raw counts of the tiles."""
+    device: torch.device
+
+    def learn(self, tiles: list[Scores] | None, watch: Watch) -> Trained:
+        """Return the network that learned from these tiles, or from those that it reads itself."""
+        from .components.component_training import Training, train_network
+
+        if tiles is None:
+            (tiles,) = _training_tiles(self.partition, [self.space], self.places, watch.part(0, 0))
+        training = Training(
+            tiles,
+            self.space,
+            self.partition.shares,
+            self.parts,
+            self.settings,
+            self.member,
+            self.raw_error,
+            self.device,
+        )
+        spectra = self.space.synthesis * self.partition.source.unit
+        # The preview of one network is enough.
+        show = partial(_preview, spectra, self.places[0]) if not self.member else _none
+        return train_network(training, show, watch)
 
 
 def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
@@ -282,14 +325,14 @@ def held_out_of(partition: PhotonPartition, guesses: Sequence[FactoredCounts]) -
     number = len(guesses)
     shares = partition.fold_shares(number)
     spots = np.any([guess.own_spectra for guess in guesses], axis=0)
-    bands = partition.fold_bands(number)
+    bands = partition.in_folds(number)
     return HeldOut(partition.source, bands, shares, guesses=guesses, spots=spots)
 
 
 def _training_tiles(
     partition: PhotonPartition, subspaces: list[Subspace], places: Sequence[Tile], watch: Watch
-) -> list[Scores]:
-    """Return scores (parts, components, y, x) of these tiles."""
+) -> list[list[Scores]]:
+    """Return scores (parts, components, y, x) of these tiles, for each subspace."""
     height = partition.source.shape[0]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     tiles = [
@@ -314,7 +357,8 @@ def _training_tiles(
 
     for rows in partition.map(project):
         watch.step("projecting the counts", rows.start / height)
-    return tiles
+    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
+    return [[tile[:, first:last] for tile in tiles] for first, last in pairwise(ends)]
 
 
 def _tile_places(height: int, across: int, seed: int) -> list[Tile]:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.cores import CACHED_BYTES
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.core.workers import workers
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Source
 from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import Matrix, Subspace
 
-from .components.component_images import Scores, strips, subsets
+from .components.component_images import Scores, Strip, cut_into_strips, project, subsets
 
 if TYPE_CHECKING:
     import torch
@@ -130,40 +131,69 @@ def component_images(
 
     Each task is the number of a member and its parts, of which a network sees `size` at once.
     """
-    from napari_xrf_denoise.denoising.parallel import run_parallel
-
     from .components.component_network import GRID, REACH
-    from .components.component_training import predict_components
 
-    partition, settings, device = job.partition, job.settings, job.device
+    partition, settings = job.partition, job.settings
     height, across, _ = job.source.shape
-    loaded = [load_member(member, device) for member in members]
-    subspaces = [subspace for subspace, _ in loaded]
-    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
-    images = [np.empty((height, across, subspaces[k].rank), np.float32) for k, _ in tasks]
     chosen = [
         subsets(parts, size, settings.thinnings, np.random.default_rng(settings.seed + number))
         for number, (_, parts) in enumerate(tasks)
     ]
-    least = max(2 * REACH, STRIP_BYTES // (4 * partition.number * across * int(ends[-1])))
-    for strip in strips(partition, subspaces, least=least, margin=REACH, grid=GRID):
+    work = _Predictions(partition, members, [member for member, _ in tasks], chosen, job.device)
+    ranks = [subspace_of(member).rank for member in members]
+    images = [np.empty((height, across, ranks[member]), np.float32) for member, _ in tasks]
+    least = max(2 * REACH, STRIP_BYTES // (4 * partition.number * across * sum(ranks)))
+    strips = cut_into_strips(height, least=least, margin=REACH, grid=GRID)
+    elsewhere = workers()
+    found: Iterator[list[Scores]]
+    if elsewhere is None:
+        found = map(work.strip, strips, watch.parts(len(strips)))
+    else:
+        found = elsewhere.map(work.strip, strips)
+    for strip, predicted in zip(strips, found, strict=True):
+        watch.step("computing the result", strip.rows.stop / height)
+        for image, own in zip(images, predicted, strict=True):
+            image[strip.rows] = own
+    return images
+
+
+@dataclass(frozen=True, eq=False)
+class _Predictions:
+    """What some members predict from some of the parts."""
+
+    partition: PhotonPartition
+    members: Sequence[Tensors]
+    numbers: list[int]
+    """Of the member of each prediction."""
+    chosen: list[list[list[int]]]
+    """Subsets of the parts that its network sees one after the other."""
+    device: torch.device
+
+    def strip(self, strip: Strip, watch: Watch | None = None) -> list[Scores]:
+        """Return the predictions (rows, x, components) of a strip."""
+        from napari_xrf_denoise.denoising.parallel import run_parallel
+
+        from .components.component_training import predict_components
+
+        watch = Watch() if watch is None else watch
+        loaded = [load_member(member, self.device) for member in self.members]
+        subspaces = [subspace for subspace, _ in loaded]
+        ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
+        scores = project(self.partition, subspaces, strip.around, watch.part(0, 0.2))
         calls = [
             partial(
                 predict_components,
                 loaded[member][1],
                 subspaces[member],
-                np.moveaxis(strip.scores[..., ends[member] : ends[member + 1]], 3, 1),
-                partition.shares,
+                np.moveaxis(scores[..., ends[member] : ends[member + 1]], 3, 1),
+                self.partition.shares,
                 own,
-                device,
+                self.device,
             )
-            for (member, _), own in zip(tasks, chosen, strict=True)
+            for member, own in zip(self.numbers, self.chosen, strict=True)
         ]
-        fraction = strip.rows.start / height, strip.rows.stop / height
-        found = run_parallel(calls, "computing the result", watch.part(*fraction))
-        for image, scores in zip(images, found, strict=True):
-            image[strip.rows] = np.moveaxis(strip.inner(scores), 0, 2)
-    return images
+        found = run_parallel(calls, "computing the result", watch.part(0.2, 1))
+        return [np.moveaxis(strip.inner(image), 0, 2) for image in found]
 
 
 def member_bands(

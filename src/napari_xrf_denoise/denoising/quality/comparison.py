@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand
 
 from .dose_gain import DoseGainEstimate
 from .held_out import Fewer, HeldOut, Predict, predict_without
@@ -63,9 +64,8 @@ def compare(
     height, across, size = held_out.source.shape
     steps, falls = SquaredErrors.zeros(size), SquaredErrors.zeros(size)
     lever = 0.0 if fewer is None else fewer.lever
-    for rows, load in held_out.parts:
-        watch.step("comparing with PCA", rows.start / height)
-        band = load()
+
+    def look(rows: slice, band: PartitionedBand) -> tuple[slice, SquaredErrors, SquaredErrors]:
         from_rival, from_fewer = (
             BandErrors(band, held_out.shares, photons=held_out.is_of_photons) for _ in range(2)
         )
@@ -74,7 +74,11 @@ def compare(
             from_rival.compare(index, other, held_out.predict(index, band, rows))
             if fewer is not None:
                 from_fewer.compare(index, other, fewer.predictions[index](rows))
-        steps, falls = steps.plus(from_rival.finish()), falls.plus(from_fewer.finish())
+        return rows, from_rival.finish(), from_fewer.finish()
+
+    for rows, step, of_rival in held_out.bands.map(look):
+        watch.step("comparing with PCA", rows.start / height)
+        steps, falls = steps.plus(step), falls.plus(of_rival)
     number = len(held_out.shares)
     less, fall = (float(part.sum()) / number for part in (steps.fall, lever * falls.fall))
     if fewer is not None:

@@ -5,17 +5,21 @@ See `dose_gain` for what is estimated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.cores import in_order
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.denoising.multifold_thinning import Load, PartitionedBand, gather
+from napari_xrf_denoise.denoising.multifold_thinning import (
+    Bands,
+    Listed,
+    PartitionedBand,
+    gather,
+)
 from napari_xrf_denoise.denoising.pairs import FOLD_STREAM, Counts, Photons, Source
 from napari_xrf_denoise.denoising.subspace import Subspace
 from napari_xrf_denoise.spectroscopy.line_windows import Window, WindowPartition
@@ -52,8 +56,8 @@ class HeldOut:
 
     source: Source
     """All counts."""
-    parts: Iterable[tuple[slice, Load]]
-    """Rows of each band, and how to get its parts, which add up to the counts there."""
+    bands: Bands
+    """Bands of the map, whose parts add up to the counts there."""
     shares: Sequence[float]
     """Share of the counts that each part holds."""
     predictions: Sequence[Predict] = ()
@@ -68,8 +72,8 @@ class HeldOut:
         """Split a source into as many parts as there are predictions."""
         folds = len(predictions)
         parts = source.parts(folds, seed, FOLD_STREAM)
-        loads = ((rows, partial(gather, band)) for rows, band in parts)
-        return cls(source, loads, source.part_shares(folds), predictions)
+        bands = Listed((rows, partial(gather, band)) for rows, band in parts)
+        return cls(source, bands, source.part_shares(folds), predictions)
 
     @property
     def is_of_photons(self) -> bool:
@@ -154,7 +158,7 @@ def cross_score(
     products = ErrorProducts(
         partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
     )
-    for rows, band in in_order(band_of, held_out.parts):
+    for rows, band in held_out.bands.map(band_of):
         watch.step("measuring the dose gain", SCORING * rows.start / height)
         if band is None:
             continue
@@ -213,14 +217,14 @@ def _score_band(
     fewer: Fewer | None,
     smooth: ResolvedErrors | None,
     every: int,
-    item: tuple[slice, Load],
+    rows: slice,
+    band: PartitionedBand,
 ) -> tuple[slice, _Band | None]:
     """Compare the rows of a band that are scored with all predictions."""
-    rows, load = item
     scored = slice(rows.start + -rows.start % every, rows.stop, every)
     if not len(range(scored.start, scored.stop, every)):
         return rows, None
-    band = load().every_row(-rows.start % every, every)
+    band = band.every_row(-rows.start % every, every)
     tally = BandErrors(band, held_out.shares, photons=held_out.is_of_photons)
     expected, cells, guessed, worse = np.zeros(band.shape[2]), [], [], []
     for index, share in enumerate(held_out.shares):

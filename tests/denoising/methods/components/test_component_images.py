@@ -5,7 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.denoising.methods.components.component_images import strips, subsets
+from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.denoising.methods.components.component_images import (
+    cut_into_strips,
+    project,
+    subsets,
+)
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.subspace import Subspace
 from tests.helpers.mixtures import CHANNELS, mixture, photons
@@ -30,54 +35,45 @@ def projecting():
     return make
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 24])
 @pytest.mark.parametrize(("least", "margin"), [(1, 0), (1, 4), (3, 2), (8, 3), (100, 4)])
-def test_strips_hold_every_row_once_with_its_neighbours(projecting, rows, least, margin):
+def test_strips_hold_every_row_once_with_its_neighbours(least, margin):
     height = 23
-    partition, subspaces, scores = projecting(height)
-    row = 8 * 24 * CHANNELS  # bytes in float64
     covered = []
-    for strip in strips(partition, subspaces, least=least, margin=margin, max_bytes=rows * row):
+    for strip in cut_into_strips(height, least=least, margin=margin):
         covered += range(strip.rows.start, strip.rows.stop)
-        assert strip.above == min(margin, strip.rows.start)
-        seen = slice(strip.rows.start - strip.above, min(height, strip.rows.stop + margin))
-        assert strip.scores.shape[1] == seen.stop - seen.start
-        np.testing.assert_allclose(strip.scores, scores[:, seen], rtol=1e-4, atol=1e-3)
-        picture = np.moveaxis(strip.scores[0], 2, 0)
-        inner = np.moveaxis(scores[0, strip.rows], 2, 0)
-        np.testing.assert_allclose(strip.inner(picture), inner, rtol=1e-4, atol=1e-3)
-        assert strip.rows.stop == height or strip.rows.stop - strip.rows.start >= least
+        assert strip.around.start == max(0, strip.rows.start - margin)
+        assert strip.around.stop == min(height, strip.rows.stop + margin)
+        assert strip.rows.stop - strip.rows.start >= min(least, height)
+        picture = np.arange(strip.around.start, strip.around.stop)[None, :, None]
+        inner = np.arange(strip.rows.start, strip.rows.stop)[None, :, None]
+        np.testing.assert_array_equal(strip.inner(picture), inner)
     assert covered == list(range(height))
 
 
 @pytest.mark.parametrize(("least", "margin"), [(1, 4), (3, 2), (8, 3)])
-def test_strips_begin_on_the_grid_of_coarse_pixels(projecting, least, margin):
-    partition, subspaces, scores = projecting(23)
-    row = 8 * 24 * CHANNELS
+def test_strips_with_their_margins_begin_on_the_grid_of_coarse_pixels(least, margin):
     covered = []
-    for strip in strips(partition, subspaces, least=least, margin=margin, grid=4, max_bytes=row):
-        first = strip.rows.start - strip.above
-        assert first % 4 == 0
-        assert strip.above >= min(margin, strip.rows.start)
+    for strip in cut_into_strips(23, least=least, margin=margin, grid=4):
+        assert strip.around.start % 4 == 0
+        assert strip.around.start <= max(0, strip.rows.start - margin)
         covered += range(strip.rows.start, strip.rows.stop)
-        inner = strip.inner(np.moveaxis(strip.scores[0], 2, 0))
-        expected = np.moveaxis(scores[0, strip.rows], 2, 0)
-        np.testing.assert_allclose(inner, expected, rtol=1e-4, atol=1e-3)
+        picture = np.arange(strip.around.start, strip.around.stop)[None, :, None]
+        assert strip.inner(picture)[0, 0, 0] == strip.rows.start
     assert covered == list(range(23))
 
 
-def test_strips_are_as_small_as_they_may_be(projecting):
-    partition, subspaces, _ = projecting(24)
-    row = 8 * 24 * CHANNELS
-    found = list(strips(partition, subspaces, least=4, margin=2, max_bytes=row))
+def test_strips_are_as_small_as_they_may_be():
+    found = cut_into_strips(24, least=4, margin=2)
     assert [strip.rows.stop - strip.rows.start for strip in found] == [4] * 6
 
 
-def test_a_map_of_one_row_is_one_strip(projecting):
-    partition, subspaces, scores = projecting(1)
-    (strip,) = strips(partition, subspaces, least=8, margin=4)
-    assert (strip.rows, strip.above) == (slice(0, 1), 0)
-    np.testing.assert_allclose(strip.scores, scores, rtol=1e-4, atol=1e-3)
+@pytest.mark.parametrize("height", [1, 4, 100])
+@pytest.mark.parametrize("rows", [slice(0, 23), slice(0, 1), slice(7, 16), slice(22, 23)])
+def test_scores_of_some_rows_are_those_of_the_map(projecting, cut_into_bands, rows, height):
+    partition, subspaces, scores = projecting(23)
+    cut_into_bands(height)
+    found = project(partition, subspaces, rows, Watch())
+    np.testing.assert_allclose(found, scores[:, rows], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("number", [1, 3, 8, 24])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
-from napari_xrf_denoise.denoising.pairs import BAND_BYTES
 from napari_xrf_denoise.denoising.subspace import Subspace
 
 Scores = NDArray[np.float32]
@@ -18,55 +19,55 @@ TILE = 96
 """Largest side of what a network sees in one step, whose cost does not grow with the map."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Strip:
-    """Component images of a few rows, with a margin above and below where there are more rows."""
+    """A few rows of a map, and as many around them as a network sees from there."""
 
     rows: slice
-    """Rows of the map that the strip is for."""
-    above: int
-    """Rows of margin above them."""
-    scores: Scores
-    """(parts, rows with margins, x, components) of every subspace, one after the other."""
+    """Rows that the strip is for."""
+    around: slice
+    """Rows with a margin above and below, where there are more rows."""
 
     def inner(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the strip's own rows of a picture (components, rows with margins, x)."""
-        return picture[:, self.above : self.above + self.rows.stop - self.rows.start]
+        first = self.rows.start - self.around.start
+        return picture[:, first : first + self.rows.stop - self.rows.start]
 
 
-def strips(
-    partition: PhotonPartition,
-    subspaces: list[Subspace],
-    *,
-    least: int,
-    margin: int,
-    grid: int = 1,
-    max_bytes: int = BAND_BYTES,
-) -> Iterator[Strip]:
-    """Project all parts, and yield them in strips that a network can be applied to.
+def cut_into_strips(height: int, *, least: int, margin: int, grid: int = 1) -> list[Strip]:
+    """Return strips of so many rows, or a little more, since a margin costs as much as other rows.
 
-    A strip has at least `least` rows, since a margin costs as much as other rows; `margin` is the
-    number of rows that the network sees beyond a pixel. Each begins at a multiple of `grid` rows.
+    `margin` is the number of rows that a network sees beyond a pixel. Strips with their margins
+    begin at multiples of `grid` rows.
     """
-    height = partition.source.shape[0]
+    number = max(1, height // least)
+    ends = [index * height // number for index in range(number + 1)]
+    return [
+        Strip(
+            slice(start, stop),
+            slice(max(0, start - margin) // grid * grid, min(height, stop + margin)),
+        )
+        for start, stop in pairwise(ends)
+    ]
+
+
+def project(
+    partition: PhotonPartition, subspaces: Sequence[Subspace], rows: slice, watch: Watch
+) -> Scores:
+    """Return the scores (parts, rows, x, components) of every subspace, one after the other."""
+    across = partition.source.shape[1]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
-    held: list[Scores] = []
-    first = start = stop = 0
+    height = rows.stop - rows.start
+    scores = np.empty((partition.number, height, across, matrix.shape[1]), np.float32)
 
-    def project(rows: slice, band: PartitionedBand) -> tuple[slice, Scores]:
-        return rows, band.project_each(matrix)
+    def project_each(band_rows: slice, band: PartitionedBand) -> tuple[slice, Scores]:
+        return band_rows, band.project_each(matrix)
 
-    for rows, projected in partition.map(project, max_bytes):
-        held.append(projected)
-        stop = rows.stop
-        if stop < height and stop - start < least + margin:
-            continue
-        scores = np.concatenate(held, axis=1)
-        end = height if stop == height else stop - margin
-        yield Strip(slice(start, end), start - first, scores)
-        kept = max(first, (end - margin) // grid * grid)
-        held = [scores[:, kept - first :]]
-        first, start = kept, end
+    for band_rows, found in partition.within(rows).map(project_each):
+        first = band_rows.start - rows.start
+        watch.step("computing the result", first / height)
+        scores[:, first : first + found.shape[1]] = found
+    return scores
 
 
 def subsets(parts: list[int], size: int, number: int, rng: np.random.Generator) -> list[list[int]]:

@@ -9,6 +9,7 @@ group may be hardly more than noise in single pixels: the network's filter gives
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,14 +136,11 @@ class _Search:
 
     def _projected(self, watch: Watch) -> Iterator[Pictures]:
         """Yield coordinates (rows, x, splits and all times coordinates) of bands."""
-        for rows, found in self._partition.map(self._project):
+        everything = list(range(self._partition.number))
+        project = partial(_project, [*self._splits, everything], self._matrix)
+        for rows, found in self._partition.map(project):
             watch.step("finding components", rows.start / self._partition.source.shape[0])
             yield found
-
-    def _project(self, rows: slice, band: PartitionedBand) -> tuple[slice, Pictures]:
-        everything = list(range(self._partition.number))
-        found = [band.project(split, self._matrix) for split in (*self._splits, everything)]
-        return rows, np.stack(found, axis=1).reshape(*band.shape[:2], -1)
 
     def vectors(self, most: int) -> list[Matrix]:
         """Return the vectors of each group, as many as are certain or as are asked for."""
@@ -177,3 +175,11 @@ class _Search:
             known[split] if split in known else leading_vectors(seen[split], basis, rank)
             for split, basis in enumerate(bases)
         ]
+
+
+def _project(
+    groups: list[list[int]], matrix: NDArray[np.float32], rows: slice, band: PartitionedBand
+) -> tuple[slice, Pictures]:
+    """Return the coordinates (rows, x, groups times coordinates) of groups of the parts."""
+    found = [band.project(group, matrix) for group in groups]
+    return rows, np.stack(found, axis=1).reshape(*band.shape[:2], -1)

@@ -1,0 +1,370 @@
+"""The workers of a dask.distributed cluster, which do the work of a run on parts of its map.
+
+The counts stay where they are: each worker reads the rows that it works on from the file itself.
+What is sent are functions with what they need to know, and their results, which are added up in the
+order of the map: a result is the same for any number of workers, and for none.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import numpy as np
+
+from napari_xrf_denoise.core.cores import blas_on_one_core
+from napari_xrf_denoise.core.errors import (
+    Cancelled,
+    DataError,
+    MissingDependencyError,
+    SettingsError,
+)
+from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
+from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.core.version import __version__
+from napari_xrf_denoise.core.workers import working_on
+
+from .device import threads
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+Submit = Callable[[int], "Future"]
+Shipped = tuple[bytes, list[Any]]
+"""A pickled object, and the memory of its arrays."""
+
+CONNECTING_SECONDS = 10.0
+POLL_SECONDS = 0.1
+TELLING_SECONDS = 0.5
+"""Time between two messages about the progress of a long task."""
+ATTEMPTS = 4
+"""How often work is given out again that was lost with the workers that held what it needs."""
+REMEMBERED = 4
+"""Functions that a worker keeps unpacked."""
+
+
+@contextmanager
+def cluster_of(
+    client: Client | str | None, image: SpectrumImage, watch: Watch
+) -> Iterator[Cluster | None]:
+    """Give the work of a run on this image to the workers of a client, or of a scheduler's address.
+
+    Raises
+    ------
+    SettingsError
+        If there is no scheduler, or it has no worker that could take part.
+    DataError
+        If a worker cannot read the counts.
+    MissingDependencyError
+        If dask.distributed is not installed.
+    """
+    if client is None:
+        yield None
+        return
+    with connected(client) as found:
+        cluster = Cluster(found, image, watch)
+        cluster.check()
+        with working_on(cluster):
+            yield cluster
+
+
+@contextmanager
+def connected(client: Client | str) -> Iterator[Client]:
+    """Return a client, or connect to a scheduler's address for a while."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a cluster needs dask.distributed, which is not installed; install it with "
+            "pip install 'napari-xrf-denoise[distributed]'"
+        ) from error
+    if not isinstance(client, str):
+        if not isinstance(client, distributed.Client) or client.asynchronous:
+            raise SettingsError(
+                "client: expected a dask.distributed Client that is not asynchronous, or the "
+                f"address of a scheduler, found {client!r}"
+            )
+        yield client
+        return
+    try:
+        own = distributed.Client(client, timeout=CONNECTING_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(
+            f"no scheduler answers at {client!r} ({error}); expected an address like "
+            "tcp://host:8786, as `dask scheduler` shows it"
+        ) from error
+    with own:
+        yield own
+
+
+class Cluster:
+    """Workers that do the work of a run on one image."""
+
+    def __init__(self, client: Client, image: SpectrumImage, watch: Watch) -> None:
+        self._client, self._image, self._watch = client, image, watch
+        counts = image.counts
+        # Counts in memory are sent once; others are read by the workers.
+        in_memory = not is_dask(counts) and not is_on_disk(counts)
+        self._counts = counts if in_memory else None
+        self._sent: Future | None = None
+
+    def check(self) -> None:
+        """Refuse workers that cannot take part, before any work starts."""
+        client = self._client
+        try:
+            client.wait_for_workers(1, timeout=CONNECTING_SECONDS)
+        except TimeoutError as error:
+            raise SettingsError(
+                f"the scheduler at {self._address} has no workers; start some with "
+                f"`dask worker {self._address}`"
+            ) from error
+        expected = _versions()
+        for worker, found in client.run(_versions).items():
+            if found != expected:
+                differ = [name for name in expected if found.get(name) != expected[name]]
+                raise SettingsError(
+                    f"worker {worker} has "
+                    + ", ".join(f"{name} {found.get(name) or 'missing'}" for name in differ)
+                    + "; expected "
+                    + ", ".join(f"{name} {expected[name]}" for name in differ)
+                    + ", as here, so that results are the same; install these there"
+                )
+        if self._counts is None:
+            for worker, problem in client.run(_try_to_read, self._pack(self._image)).items():
+                if problem:
+                    raise DataError(f"worker {worker} cannot read the counts: {problem}")
+
+    @property
+    def _address(self) -> str:
+        return str(self._client.scheduler.address)
+
+    def map(self, work: Callable[[Item], T], items: Sequence[Item]) -> Iterator[T]:
+        """Yield what `work` makes of each item, in their order."""
+
+        def send() -> Submit:
+            sent, counts = self._send(self._pack(work)), self._send_counts()
+            name = uuid4().hex
+            return lambda place: self._client.submit(
+                _call, name, sent, counts, items[place], pure=False, key=f"{_name(work)}-{name}-{place}", priority=-place
+            )  # fmt: skip
+
+        yield from self._results(send, len(items))
+
+    def run(self, tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch) -> list[T]:
+        """Return the results of long tasks, in order."""
+        board = dict.fromkeys(range(len(tasks)), 0.0)
+        figures: dict[str, float] = {}
+        topic = f"xrf-denoise-{uuid4().hex}"
+
+        def told(event: tuple[float, tuple[int, float, dict[str, float]]]) -> None:
+            place, fraction, own = event[1]
+            board[place] = fraction
+            figures.update(own)
+
+        def tell() -> None:
+            watch.step(stage, sum(board.values()) / len(tasks), dict(figures))
+
+        def send() -> Submit:
+            packed = [self._send(self._pack(task)) for task in tasks]
+            counts = self._send_counts()
+            return lambda place: self._client.submit(
+                _run, topic, place, packed[place], counts, pure=False, key=f"{stage}-{topic}-{place}"
+            )  # fmt: skip
+
+        self._client.subscribe_topic(topic, told)
+        try:
+            return list(self._results(send, len(tasks), tell))
+        finally:
+            self._client.unsubscribe_topic(topic)
+
+    def _results(
+        self, send: Callable[[], Submit], number: int, tell: Callable[[], None] | None = None
+    ) -> Iterator[Any]:
+        """Yield results in order; what was lost with its workers is sent and done again."""
+        attempts = 0
+        futures: dict[int, Future] = {}
+        place = 0
+        try:
+            while place < number:
+                if not futures:
+                    submit = send()
+                    futures = {index: submit(index) for index in range(place, number)}
+                try:
+                    result = self._wait(futures[place], tell)
+                except CancelledError as error:
+                    attempts += 1
+                    if attempts == ATTEMPTS:
+                        raise DataError(
+                            f"the workers at {self._address} were lost {attempts} times; see their "
+                            "logs"
+                        ) from error
+                    self._client.cancel(list(futures.values()))
+                    futures, self._sent = {}, None
+                    continue
+                yield result
+                futures.pop(place)
+                place += 1
+        finally:
+            if futures:
+                self._client.cancel(list(futures.values()))
+
+    def _wait(self, future: Future, tell: Callable[[], None] | None) -> Any:
+        from distributed import wait
+        from distributed.scheduler import KilledWorker
+
+        while True:
+            self._watch.check()
+            if tell is not None:
+                tell()
+            try:
+                wait(future, timeout=POLL_SECONDS)
+            except TimeoutError:
+                continue
+            try:
+                return future.result()
+            except KilledWorker as error:
+                raise DataError(
+                    f"several workers died of the same work ({error}); they may have had too "
+                    "little memory: give each more (dask worker --memory-limit), or fewer threads"
+                ) from error
+
+    def _pack(self, thing: Any) -> Shipped:
+        return _pack(thing, self._counts)
+
+    def _send(self, packed: Shipped) -> Future:
+        return self._client.scatter([packed], broadcast=True, hash=False)[0]
+
+    def _send_counts(self) -> Future | None:
+        if self._counts is not None and self._sent is None:
+            self._sent = self._client.scatter([self._counts], broadcast=True, hash=False)[0]
+        return self._sent
+
+
+def _name(work: Any) -> str:
+    while isinstance(work, partial):
+        work = next((own for own in work.args if callable(own)), work.func)
+    return getattr(work, "__name__", "work").strip("_")
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what computes, by name; empty for what is missing."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("napari-xrf-denoise", "numpy", "scipy", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    return found | {"napari-xrf-denoise": __version__}
+
+
+COUNTS = "counts"
+"""What the pickled work of a run calls the counts of its image."""
+
+
+def _pack(thing: Any, counts: Any) -> Shipped:
+    """Pickle an object without the counts that it holds, and keep arrays apart."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]
+        def persistent_id(self, own: Any) -> str | None:
+            return COUNTS if counts is not None and own is counts else None
+
+    buffers: list[pickle.PickleBuffer] = []
+    file = io.BytesIO()
+    Pickler(file, protocol=5, buffer_callback=buffers.append).dump(thing)
+    return file.getvalue(), [np.frombuffer(own.raw(), np.uint8) for own in buffers]
+
+
+def _unpack(packed: Shipped, counts: Any) -> Any:
+    """Return a pickled object, whose arrays are those that came with it."""
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, pid: str) -> Any:
+            return counts
+
+    data, arrays = packed
+    return Unpickler(io.BytesIO(data), buffers=[np.array(own) for own in arrays]).load()
+
+
+class _Unpacked:
+    """The last functions that came to this worker."""
+
+    lock = Lock()
+    known: OrderedDict[str, Any] = OrderedDict()
+
+    @classmethod
+    def get(cls, name: str, packed: Shipped, counts: Any) -> Any:
+        with cls.lock:
+            if name not in cls.known:
+                cls.known[name] = _unpack(packed, counts)
+                if len(cls.known) > REMEMBERED:
+                    cls.known.popitem(last=False)
+            return cls.known[name]
+
+
+def _call(name: str, packed: Shipped, counts: Any, item: Any) -> Any:
+    """Return what a function makes of an item, on one core of a worker."""
+    with threads(1), blas_on_one_core():
+        return _Unpacked.get(name, packed, counts)(item)
+
+
+def _run(topic: str, place: int, packed: Shipped, counts: Any) -> Any:
+    """Return the result of a long task, on one core of a worker."""
+    with threads(1), blas_on_one_core():
+        return _unpack(packed, counts)(_WorkerWatch(topic, place))
+
+
+def _try_to_read(packed: Shipped) -> str:
+    """Return why this worker cannot read an image, empty if it can."""
+    try:
+        image = _unpack(packed, None)
+        next(image.blocks(1))
+    except Exception as error:  # whatever it is, it is told where it is understood
+        return f"{error}" or type(error).__name__
+    return ""
+
+
+class _WorkerWatch(Watch):
+    """The watch of a long task on a worker: it tells its client now and then, and asks for it."""
+
+    def __init__(self, topic: str, place: int) -> None:
+        from distributed.worker import get_worker
+
+        super().__init__()
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+        self._topic, self._place, self._last = topic, place, 0.0
+
+    def step(
+        self,
+        stage: str,
+        fraction: float,
+        figures: Mapping[str, float] | None = None,
+        preview: Callable[[], Preview | None] | None = None,
+    ) -> None:
+        now = time.monotonic()
+        if now - self._last < TELLING_SECONDS:
+            return
+        self._last = now
+        task = self._worker.state.tasks.get(self._key)
+        # Its client stopped it, or is gone.
+        if task is None or task.state == "cancelled":
+            raise Cancelled(f"stopped while {stage}; nothing was changed")
+        self._worker.log_event(self._topic, (self._place, fraction, dict(figures or {})))
+
+    def part(self, start: float, stop: float) -> Watch:
+        return self
