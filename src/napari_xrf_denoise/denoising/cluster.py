@@ -11,12 +11,12 @@ import io
 import pickle
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from uuid import uuid4
 
 import numpy as np
@@ -119,6 +119,7 @@ class Cluster:
         in_memory = not is_dask(counts) and not is_on_disk(counts)
         self._counts = counts if in_memory else None
         self._sent: Future | None = None
+        self._losses = 0
 
     def check(self) -> None:
         """Refuse workers that cannot take part, before any work starts."""
@@ -152,15 +153,33 @@ class Cluster:
 
     def map(self, work: Callable[[Item], T], items: Sequence[Item]) -> Iterator[T]:
         """Yield what `work` makes of each item, in their order."""
+        yield from self._results(lambda: self._submitter(work, items), len(items))
 
-        def send() -> Submit:
-            sent, counts = self._send(self._pack(work)), self._send_counts()
-            name = uuid4().hex
-            return lambda place: self._client.submit(
-                _call, name, sent, counts, items[place], pure=False, key=f"{_name(work)}-{name}-{place}", priority=-place
-            )  # fmt: skip
-
-        yield from self._results(send, len(items))
+    def sum_up(
+        self,
+        work: Callable[[Item], T],
+        items: Sequence[Item],
+        add: Callable[[T, T], T],
+        tell: Callable[[int], None],
+    ) -> T:
+        """Return the sum of what `work` makes of each item, added up by the workers."""
+        while True:
+            futures: list[Future] = []
+            try:
+                submit = self._submitter(work, items)
+                futures = [submit(place) for place in range(len(items))]
+                total = futures[0]
+                for done, own in enumerate(futures, start=1):
+                    if done > 1:
+                        total = self._client.submit(add, total, own, pure=False)
+                    self._wait(own)
+                    tell(done)
+                self._wait(total)
+                return cast("T", total.result())
+            except CancelledError as error:
+                self._lose(error)
+            finally:
+                self._cancel(futures)
 
     def run(self, tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch) -> list[T]:
         """Return the results of long tasks, in order."""
@@ -180,8 +199,8 @@ class Cluster:
             packed = [self._send(self._pack(task)) for task in tasks]
             counts = self._send_counts()
             return lambda place: self._client.submit(
-                _run, topic, place, packed[place], counts, pure=False, key=f"{stage}-{topic}-{place}"
-            )  # fmt: skip
+                _run, topic, place, packed[place], counts, pure=False, key=f"{stage}-{uuid4().hex}"
+            )
 
         self._client.subscribe_topic(topic, told)
         try:
@@ -189,38 +208,55 @@ class Cluster:
         finally:
             self._client.unsubscribe_topic(topic)
 
+    def _submitter(self, work: Callable[[Item], T], items: Sequence[Item]) -> Submit:
+        """Send a function to all workers, and return what submits an item to it."""
+        name = f"{_name(work)}-{uuid4().hex}"
+        sent, counts = self._send(self._pack(work)), self._send_counts()
+
+        def submit(place: int) -> Future:
+            return self._client.submit(
+                _call,
+                name,
+                sent,
+                counts,
+                items[place],
+                pure=False,
+                key=f"{name}-{place}",
+                priority=-place,
+            )
+
+        return submit
+
     def _results(
         self, send: Callable[[], Submit], number: int, tell: Callable[[], None] | None = None
     ) -> Iterator[Any]:
         """Yield results in order; what was lost with its workers is sent and done again."""
-        attempts = 0
         futures: dict[int, Future] = {}
         place = 0
         try:
             while place < number:
-                if not futures:
-                    submit = send()
-                    futures = {index: submit(index) for index in range(place, number)}
                 try:
-                    result = self._wait(futures[place], tell)
+                    if not futures:
+                        submit = send()
+                        futures = {index: submit(index) for index in range(place, number)}
+                    self._wait(futures[place], tell)
+                    result = futures[place].result()
                 except CancelledError as error:
-                    attempts += 1
-                    if attempts == ATTEMPTS:
-                        raise DataError(
-                            f"the workers at {self._address} were lost {attempts} times; see their "
-                            "logs"
-                        ) from error
-                    self._client.cancel(list(futures.values()))
-                    futures, self._sent = {}, None
+                    self._lose(error)
+                    self._cancel(futures.values())
+                    futures = {}
                     continue
                 yield result
                 futures.pop(place)
                 place += 1
         finally:
-            if futures:
-                self._client.cancel(list(futures.values()))
+            self._cancel(futures.values())
 
-    def _wait(self, future: Future, tell: Callable[[], None] | None) -> Any:
+    def _cancel(self, futures: Iterable[Future]) -> None:
+        self._client.cancel([future for future in futures if not future.done()])
+
+    def _wait(self, future: Future, tell: Callable[[], None] | None = None) -> None:
+        """Wait for a result, or raise the error of the work."""
         from distributed import wait
         from distributed.scheduler import KilledWorker
 
@@ -232,13 +268,22 @@ class Cluster:
                 wait(future, timeout=POLL_SECONDS)
             except TimeoutError:
                 continue
-            try:
-                return future.result()
-            except KilledWorker as error:
+            if future.status == "error" and isinstance(future.exception(), KilledWorker):
                 raise DataError(
-                    f"several workers died of the same work ({error}); they may have had too "
-                    "little memory: give each more (dask worker --memory-limit), or fewer threads"
-                ) from error
+                    f"several workers died of the same work ({future.exception()}); they may have "
+                    "had too little memory: give each more (dask worker --memory-limit), or fewer "
+                    "threads"
+                )
+            return
+
+    def _lose(self, error: CancelledError) -> None:
+        """Count a loss of what workers held."""
+        self._losses += 1
+        self._sent = None
+        if self._losses == ATTEMPTS:
+            raise DataError(
+                f"the workers at {self._address} were lost {self._losses} times; see their logs"
+            ) from error
 
     def _pack(self, thing: Any) -> Shipped:
         return _pack(thing, self._counts)
@@ -279,7 +324,7 @@ def _pack(thing: Any, counts: Any) -> Shipped:
     """Pickle an object without the counts that it holds, and keep arrays apart."""
     import cloudpickle
 
-    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         def persistent_id(self, own: Any) -> str | None:
             return COUNTS if counts is not None and own is counts else None
 
@@ -304,7 +349,7 @@ class _Unpacked:
     """The last functions that came to this worker."""
 
     lock = Lock()
-    known: OrderedDict[str, Any] = OrderedDict()
+    known: ClassVar[OrderedDict[str, Any]] = OrderedDict()
 
     @classmethod
     def get(cls, name: str, packed: Shipped, counts: Any) -> Any:

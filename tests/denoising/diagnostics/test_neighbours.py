@@ -1,5 +1,7 @@
 """Neighbours that are too alike to be independent photons."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -56,9 +58,16 @@ def test_pairs_are_those_of_neighbours():
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4])
-def test_pairs_do_not_depend_on_the_bands(rows):
+@pytest.mark.parametrize("apart", [False, True], ids=["one after the other", "apart"])
+def test_pairs_do_not_depend_on_the_bands(rows, apart):
     counts = photons((11, 9), seed=3)
     whole, banded = pairs_of(counts), pairs_of(counts, rows)
+    if apart:
+        bands = [slice(start, min(start + rows, 11)) for start in range(0, 11, rows)]
+        found = [NeighbourPairs((1, 11, 9, counts.shape[-1])) for _ in bands]
+        for pairs, band in zip(found, bands, strict=True):
+            pairs.add(band, counts.reshape(1, 11, 9, -1)[:, band])
+        banded = reduce(NeighbourPairs.plus, found)
     np.testing.assert_array_equal(banded.numbers, whole.numbers)
     np.testing.assert_allclose(banded.excess, whole.excess, atol=1e-9)
 

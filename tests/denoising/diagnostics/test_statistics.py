@@ -5,6 +5,7 @@ import pytest
 
 from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
+from napari_xrf_denoise.denoising.diagnostics import statistics
 from napari_xrf_denoise.denoising.diagnostics.statistics import count_statistics
 from napari_xrf_denoise.io import read
 from napari_xrf_denoise.simulation.measurements import simulate_spectra
@@ -112,7 +113,8 @@ def test_an_overflow_channel_says_nothing_of_the_statistics(repeats, unused):
 def test_the_survey_does_not_depend_on_the_bands(repeats, monkeypatch):
     image = SpectrumImage(measured()[:repeats])
     whole, blocks = count_statistics(image), SpectrumImage.blocks
-    monkeypatch.setattr(SpectrumImage, "blocks", lambda self: blocks(self, 1))
+    monkeypatch.setattr(statistics, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(SpectrumImage, "blocks", lambda self, within: blocks(self, 1, within))
     banded = count_statistics(image)
     for name in ("spectra", "pixels", "coarse"):
         np.testing.assert_array_equal(

@@ -11,6 +11,7 @@ has an expectation of at most 1, so that it exceeds 1 / chance with less than th
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +31,14 @@ DISTANCES = 4
 
 
 class SpectrumMarks:
-    """A number for each spectrum, equal for equal ones, and how many channels hold counts."""
+    """A number for each spectrum, equal for equal ones, and how many channels hold counts.
 
-    def __init__(self, shape: tuple[int, int, int, int]) -> None:
+    They are of the rows from a first one on.
+    """
+
+    def __init__(self, shape: tuple[int, int, int, int], first: int = 0) -> None:
         repeats, height, width, size = shape
+        self._first = first
         rng = np.random.default_rng(MARK_SEED)
         # Odd: no number of counts up to 2**63 gives nothing.
         self._weights = rng.integers(2**64, size=(repeats, size), dtype=np.uint64) | np.uint64(1)
@@ -42,10 +47,18 @@ class SpectrumMarks:
 
     def add(self, rows: slice, band: NDArray[Any]) -> None:
         """Add whole counts of shape (repeat, rows, x, energy)."""
+        own = slice(rows.start - self._first, rows.stop - self._first)
         for plane, weights in zip(band, self._weights, strict=True):
             # Sums of integers are exact, modulo 2**64, in any order.
-            self.marks[rows] += plane.astype(np.uint64) @ weights
-            self.filled[rows] += np.count_nonzero(plane, axis=2).astype(np.int32)
+            self.marks[own] += plane.astype(np.uint64) @ weights
+            self.filled[own] += np.count_nonzero(plane, axis=2).astype(np.int32)
+
+    def plus(self, below: SpectrumMarks) -> SpectrumMarks:
+        """Return those of these rows and of the next ones."""
+        both = copy(self)
+        both.marks = np.concatenate([self.marks, below.marks])
+        both.filled = np.concatenate([self.filled, below.filled])
+        return both
 
 
 @dataclass(frozen=True)

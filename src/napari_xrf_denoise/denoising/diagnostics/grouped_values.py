@@ -52,6 +52,12 @@ class GroupedValues:
         found[:, 0] = flat.size // size - found.sum(axis=1)
         self.numbers += found[:, :VALUES]
 
+    def plus(self, other: GroupedValues) -> GroupedValues:
+        """Return the numbers of both."""
+        both = GroupedValues(0)
+        both.numbers = self.numbers + other.numbers
+        return both
+
 
 @dataclass(frozen=True)
 class UnevenValues:

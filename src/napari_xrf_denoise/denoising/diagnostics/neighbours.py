@@ -16,6 +16,7 @@ is given the sums, it stays exact in any choice of pairs by their sums.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,7 @@ class NeighbourPairs:
         cells = (len(AXES) + 1, 2, LEVELS, GROUPS + 1, SIZES.size)
         self.excess, self.numbers = np.zeros(cells), np.zeros(cells, dtype=np.int64)
         self._every = -(-int(np.prod(shape, dtype=np.int64)) // ENOUGH)
+        self._first: tuple[int, NDArray[Any]] | None = None
         self._last: tuple[int, NDArray[Any]] | None = None
 
     def add(self, rows: slice, band: NDArray[Any]) -> None:
@@ -97,9 +99,25 @@ class NeighbourPairs:
         apart = counts[:, :, : blocks * 2 * APART_BY]
         apart = apart.reshape(*counts.shape[:2], blocks, 2, APART_BY, counts.shape[3])
         self._pixels((APART, 0), apart[:, :, :, 0], apart[:, :, :, 1])
-        if self._last is not None and self._last[0] == start:
-            self._pixels((ROWS, (start - 1) % 2), self._last[1], counts[:, :1])
+        first = start, counts[:, :1].copy()
+        self._pair_rows(first)
+        self._first = self._first or first
         self._last = start + counts.shape[1], counts[:, -1:].copy()
+
+    def _pair_rows(self, below: tuple[int, NDArray[Any]]) -> None:
+        """Add the pairs of the last row and of the one below, if that is the next one."""
+        start, counts = below
+        if self._last is not None and self._last[0] == start:
+            self._pixels((ROWS, (start - 1) % 2), self._last[1], counts)
+
+    def plus(self, below: NeighbourPairs) -> NeighbourPairs:
+        """Return the pairs in these rows and in the next ones, and between them."""
+        both = copy(self)
+        both.excess, both.numbers = self.excess + below.excess, self.numbers + below.numbers
+        if below._first is not None:
+            both._pair_rows(below._first)
+        both._first, both._last = self._first or below._first, below._last or self._last
+        return both
 
     def _pixels(self, place: tuple[int, int], first: NDArray[Any], second: NDArray[Any]) -> None:
         """Add pairs of pixels, all channels of them."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.bands import stretches
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.lazy_arrays import is_whole
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
+from napari_xrf_denoise.core.spectrum_image import BLOCK_BYTES, RepeatKind, SpectrumImage
+from napari_xrf_denoise.core.workers import sum_up
 from napari_xrf_denoise.processing.photon_units import unit_of
 from napari_xrf_denoise.spectroscopy.line_windows import Window, find_windows
 
@@ -97,19 +99,15 @@ def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountS
     DataError
         If two repeats that hold any counts are identical: a copy is no repeat.
     """
-    repeats = image.n_repeats
-    whole = True
-    same = np.ones((repeats, repeats), dtype=bool)
-    moments, sums = _Moments(repeats, image.shape[3]), MarginalSumsTally(image.shape)
-    for rows, band in image.blocks():
+    parts = stretches(image.counts, BLOCK_BYTES)
+
+    def tell(done: int) -> None:
         if watch is not None:
-            watch.step("checking the counts", rows.stop / image.shape[1])
-        whole = whole and is_whole(band)
-        sums.add(rows, band, whole)
-        if repeats > 1:
-            _compare(band, same)
-            moments.add(band)
-    marginal_sums = sums.result(whole)
+            watch.step("checking the counts", done / len(parts))
+
+    moments, same, sums = sum_up(partial(_look, image), parts, _plus, tell)
+    marginal_sums = sums.result()
+    whole = marginal_sums.whole
     totals = marginal_sums.spectra.sum(axis=1)
     for first, second in zip(*np.nonzero(np.triu(same, 1)), strict=True):
         if totals[first] > 0:
@@ -128,6 +126,27 @@ def count_statistics(image: SpectrumImage, watch: Watch | None = None) -> CountS
         changed = _changed(marginal_sums, overflow is not None)
     fano = moments.fano(marginal_sums.spectra[:, :end], image.repeat_kind)
     return CountStatistics(totals, spectrum, whole, fano, image.energy, odd, changed, marginal_sums)
+
+
+_Look = tuple["_Moments", NDArray[np.bool_], MarginalSumsTally]
+
+
+def _look(image: SpectrumImage, rows: slice) -> _Look:
+    """Return what some rows say: scatter of repeats, which of them are equal, and sums."""
+    repeats = image.n_repeats
+    same = np.ones((repeats, repeats), dtype=bool)
+    moments, sums = _Moments(repeats, image.shape[3]), MarginalSumsTally(image.shape, rows)
+    for place, band in image.blocks(within=rows):
+        sums.add(place, band)
+        if repeats > 1:
+            _compare(band, same)
+            moments.add(band)
+    return moments, same, sums
+
+
+def _plus(above: _Look, below: _Look) -> _Look:
+    """Return what these rows and the next ones say."""
+    return above[0].plus(below[0]), above[1] & below[1], above[2].plus(below[2])
 
 
 def _changed(sums: MarginalSums, overflow: bool) -> Copies | Ties | UnevenValues | None:
@@ -167,6 +186,14 @@ class _Moments:
         self.square += np.einsum("pe,pe->e", mean, mean)
         self.mean += mean.sum(axis=0)
         self.pixels += counts.shape[1]
+
+    def plus(self, other: _Moments) -> _Moments:
+        """Return the sums over the pixels of both."""
+        both = copy(self)
+        both.own, both.cross = self.own + other.own, self.cross + other.cross
+        both.square, both.mean = self.square + other.square, self.mean + other.mean
+        both.pixels = self.pixels + other.pixels
+        return both
 
     def fano(self, spectra: NDArray[np.float64], kind: RepeatKind) -> Fano:
         """Return variance over mean, each repeat compared with its share of the counts.

@@ -15,6 +15,7 @@ allowed ones, 2 Σ N ln(N / m) >= z², with a chance of about exp(-z² / 2) at m
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,14 @@ class ValueCounts:
                 self._add_stretch(flat[start : start + STRETCH])
             if band.shape[3] > LAST_CHANNELS:
                 self._add_last(plane[..., -LAST_CHANNELS:].astype(np.int64))
+
+    def plus(self, other: ValueCounts) -> ValueCounts:
+        """Return the numbers of both."""
+        both = ValueCounts()
+        both.numbers = self.numbers + other.numbers
+        both.last_numbers = self.last_numbers + other.last_numbers
+        both.divisor = math.gcd(self.divisor, other.divisor)
+        return both
 
     def without_last(self, channels: int) -> ValueCounts:
         """Return the same without so many of the last channels, at most `LAST_CHANNELS`.

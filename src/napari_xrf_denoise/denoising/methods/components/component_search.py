@@ -8,13 +8,13 @@ group may be hardly more than noise in single pixels: the network's filter gives
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.progress import Watch
+from napari_xrf_denoise.core.workers import sum_up
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.settings import StackSettings
 from napari_xrf_denoise.denoising.subspace import (
@@ -26,7 +26,7 @@ from napari_xrf_denoise.denoising.subspace import (
     weights,
 )
 
-from .pixel_groups import GROUPS, Pictures, evenly, in_strips
+from .pixel_groups import GROUPS, STRIP, Pictures, PixelGroup, evenly, in_strips
 
 LEFT = 0.15
 """Share of the counts that must be left to judge components by; they are counted otherwise."""
@@ -34,8 +34,10 @@ RANK_PARTS = 4
 """In how many parts the counts go then, each of which is left out in turn."""
 BATCH = 512
 """Groups whose products are added up at once: of fewer, adding costs more than multiplying."""
-MOST_BYTES = 2**29
+MOST_BYTES = 2**28
 """Most memory of these products; of more coordinates, fewer kinds of groups are searched."""
+STRETCHES = 16
+"""Stretches of the map whose sums are made by themselves."""
 FURTHER = 8
 """Most components that the sums over a kind of groups add."""
 
@@ -74,6 +76,80 @@ def find_subspaces(
     return subspaces, Subspace.of(vectors, weight)
 
 
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Products of coordinates, added up over pixels and groups of pixels."""
+
+    totals: Matrix
+    """Coordinates of each split, summed, (splits, coordinates)."""
+    seen: NDArray[np.float32]
+    """Products of those of each split, (kinds of groups, splits, coordinates, coordinates)."""
+    shared: NDArray[np.float32]
+    """Those of each split times those of the rest."""
+    numbers: NDArray[np.intp]
+    """Of groups of each kind."""
+
+    @classmethod
+    def zeros(cls, kinds: int, splits: int, size: int) -> _Sums:
+        """Return those of no pixels."""
+        # In single precision: a few hundred coordinates squared, for each split and kind of group.
+        seen, shared = np.zeros((2, kinds, splits, size, size), np.float32)
+        return cls(np.zeros((splits, size)), seen, shared, np.zeros(kinds, np.intp))
+
+    def plus(self, other: _Sums) -> _Sums:
+        """Return the sums over the pixels of both."""
+        return _Sums(
+            self.totals + other.totals,
+            self.seen + other.seen,
+            self.shared + other.shared,
+            self.numbers + other.numbers,
+        )
+
+    def add(self, index: int, held: list[Pictures]) -> None:
+        """Add the products of groups (groups, splits and all, coordinates), and empty the list."""
+        if not held:
+            return
+        sums = np.concatenate(held)
+        held.clear()
+        self.numbers[index] += len(sums)
+        for split in range(len(self.totals)):
+            seen = np.ascontiguousarray(sums[:, split])
+            self.seen[index, split] += seen.T @ seen
+            self.shared[index, split] += seen.T @ (sums[:, -1] - seen)
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    """Which products are added up: of the coordinates that a matrix projects the counts on."""
+
+    partition: PhotonPartition
+    splits: list[list[int]]
+    kinds: list[PixelGroup]
+    matrix: NDArray[np.float32]
+
+    def within(self, rows: slice) -> _Sums:
+        """Return the sums over some rows, of which groups are made from the first on."""
+        size = self.matrix.shape[1]
+        sums = _Sums.zeros(len(self.kinds), len(self.splits), size)
+        held: list[list[Pictures]] = [[] for _ in self.kinds]
+        for strip in in_strips(self.partition.within(rows).map(self._project)):
+            for index, (own, group) in enumerate(zip(held, self.kinds, strict=True)):
+                own.append(group.sums(strip).reshape(-1, len(self.splits) + 1, size))
+                if sum(map(len, own)) >= BATCH:
+                    sums.add(index, own)
+            totals = strip.sum(axis=(0, 1), dtype=np.float64).reshape(-1, size)
+            sums.totals[:] += totals[:-1]
+        for index, own in enumerate(held):
+            sums.add(index, own)
+        return sums
+
+    def _project(self, rows: slice, band: PartitionedBand) -> Pictures:
+        """Return the coordinates (rows, x, splits and all times coordinates) of a band."""
+        groups = [*self.splits, list(range(self.partition.number))]
+        found = [band.project(group, self.matrix) for group in groups]
+        return np.stack(found, axis=1).reshape(*band.shape[:2], -1)
+
+
 class _Search:
     """Finds components in the coordinates of the resolved spectra, which a matrix projects on."""
 
@@ -85,72 +161,47 @@ class _Search:
         spectrum: Matrix,
         rank: int | None,
     ) -> None:
-        self._partition, self._matrix, self._rank = partition, matrix, rank
-        self._asked = len(groups)
+        self._rank, self._asked = rank, len(groups)
         # Components are counted where enough is left to judge them by.
-        self._splits = list(groups)
+        splits = list(groups)
         shares = partition.shares
         if min(1 - shares[group].sum() for group in groups) < LEFT and partition.number > 1:
             folds = partition.folds(min(RANK_PARTS, partition.number))
-            self._splits += [partition.without(fold) for fold in folds]
-            self._judged = list(range(self._asked, len(self._splits)))
+            splits += [partition.without(fold) for fold in folds]
+            self._judged = list(range(self._asked, len(splits)))
         else:
             self._judged = list(range(self._asked)) if partition.number > 1 else []
-        size, number = matrix.shape[1], len(self._splits)
+        size, number = matrix.shape[1], len(splits)
         # A rank that was given is that of the components of single pixels.
         searched = rank is None and self._judged
         fit = MOST_BYTES // (2 * number * size**2 * np.dtype(np.float32).itemsize)
-        self._kinds = evenly(GROUPS, fit) if searched else GROUPS[:1]
+        kinds = evenly(GROUPS, fit) if searched else list(GROUPS[:1])
         noise = matrix.T.astype(np.float64) * spectrum @ matrix
-        self._noise = [noise * (1 - shares[split].sum()) for split in self._splits]
-        self._totals = np.zeros((number, size))
-        # In single precision: a few hundred coordinates squared, for each split and kind of group.
-        self._seen, self._shared = np.zeros((2, len(self._kinds), number, size, size), np.float32)
-        self._numbers = np.zeros(len(self._kinds), int)
+        self._noise = [noise * (1 - shares[split].sum()) for split in splits]
+        self._products = _Products(partition, splits, kinds, matrix)
+        self._sums = _Sums.zeros(0, 0, 0)
 
     def read(self, watch: Watch) -> None:
         """Add up products of all pixels and groups of pixels."""
-        size = self._matrix.shape[1]
-        held: list[list[Pictures]] = [[] for _ in self._kinds]
-        for strip in in_strips(self._projected(watch)):
-            for index, (own, group) in enumerate(zip(held, self._kinds, strict=True)):
-                own.append(group.sums(strip).reshape(-1, len(self._splits) + 1, size))
-                if sum(map(len, own)) >= BATCH:
-                    self._add(index, own)
-            totals = strip.sum(axis=(0, 1), dtype=np.float64).reshape(-1, size)
-            self._totals += totals[:-1]
-        for index, own in enumerate(held):
-            self._add(index, own)
+        height = self._products.partition.source.shape[0]
+        strips = -(-height // STRIP)
+        step = STRIP * -(-strips // STRETCHES)
+        stretches = [slice(y, min(y + step, height)) for y in range(0, height, step)]
 
-    def _add(self, index: int, held: list[Pictures]) -> None:
-        """Add the products of sums over groups, and empty the list."""
-        if not held:
-            return
-        sums = np.concatenate(held)
-        held.clear()
-        self._numbers[index] += len(sums)
-        for split in range(len(self._splits)):
-            seen = np.ascontiguousarray(sums[:, split])
-            self._seen[index, split] += seen.T @ seen
-            self._shared[index, split] += seen.T @ (sums[:, -1] - seen)
+        def tell(done: int) -> None:
+            watch.step("finding components", done / len(stretches))
 
-    def _projected(self, watch: Watch) -> Iterator[Pictures]:
-        """Yield coordinates (rows, x, splits and all times coordinates) of bands."""
-        everything = list(range(self._partition.number))
-        project = partial(_project, [*self._splits, everything], self._matrix)
-        for rows, found in self._partition.map(project):
-            watch.step("finding components", rows.start / self._partition.source.shape[0])
-            yield found
+        self._sums = sum_up(self._products.within, stretches, _Sums.plus, tell)
 
     def vectors(self, most: int) -> list[Matrix]:
         """Return the vectors of each group, as many as are certain or as are asked for."""
         rank = self._rank
         bases = [
             leading_vectors(gram, total, 1 if rank is None else min(rank, most))
-            for gram, total in zip(self._seen[0], self._totals, strict=True)
+            for gram, total in zip(self._sums.seen[0], self._sums.totals, strict=True)
         ]
         if rank is None and self._judged:
-            for index, number in enumerate(self._numbers):
+            for index, number in enumerate(self._sums.numbers):
                 limit = most if index == 0 else min(most, bases[0].shape[1] + FURTHER)
                 if number > 1 and limit > bases[0].shape[1]:
                     bases = self._further(bases, index, limit)
@@ -159,14 +210,14 @@ class _Search:
     def _further(self, bases: list[Matrix], index: int, most: int) -> list[Matrix]:
         """Return the vectors and those that are certain in the sums over a kind of groups."""
         judged = self._judged
-        seen = self._seen[index].astype(np.float64)
-        shared = self._shared[index].astype(np.float64)
+        seen = self._sums.seen[index].astype(np.float64)
+        shared = self._sums.shared[index].astype(np.float64)
         found = certain_vectors(
             [bases[split] for split in judged],
             seen[judged],
             [(shared[split] + shared[split].T) / 2 for split in judged],
             [self._noise[split] for split in judged],
-            int(self._numbers[index]),
+            int(self._sums.numbers[index]),
             most,
         )
         known = dict(zip(judged, found, strict=True))
@@ -175,11 +226,3 @@ class _Search:
             known[split] if split in known else leading_vectors(seen[split], basis, rank)
             for split, basis in enumerate(bases)
         ]
-
-
-def _project(
-    groups: list[list[int]], matrix: NDArray[np.float32], rows: slice, band: PartitionedBand
-) -> tuple[slice, Pictures]:
-    """Return the coordinates (rows, x, groups times coordinates) of groups of the parts."""
-    found = [band.project(group, matrix) for group in groups]
-    return rows, np.stack(found, axis=1).reshape(*band.shape[:2], -1)
