@@ -11,25 +11,22 @@ import io
 import pickle
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.cores import blas_on_one_core
-from napari_xrf_denoise.core.errors import (
-    Cancelled,
-    DataError,
-    MissingDependencyError,
-    SettingsError,
-)
+from napari_xrf_denoise.core.errors import DataError, MissingDependencyError, SettingsError
 from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
-from napari_xrf_denoise.core.progress import Preview, Watch
+from napari_xrf_denoise.core.progress import Progress, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.core.workers import working_on
@@ -45,7 +42,7 @@ Submit = Callable[[int], "Future"]
 Shipped = tuple[bytes, list[Any]]
 """A pickled object, and the memory of its arrays."""
 
-CONNECTING_SECONDS = 10.0
+CONNECTING_SECONDS = 8.0
 POLL_SECONDS = 0.1
 TELLING_SECONDS = 0.5
 """Time between two messages about the progress of a long task."""
@@ -56,9 +53,7 @@ REMEMBERED = 4
 
 
 @contextmanager
-def cluster_of(
-    client: Client | str | None, image: SpectrumImage, watch: Watch
-) -> Iterator[Cluster | None]:
+def cluster_of(client: Client | str | None, image: SpectrumImage, watch: Watch) -> Iterator[None]:
     """Give the work of a run on this image to the workers of a client, or of a scheduler's address.
 
     Raises
@@ -71,13 +66,13 @@ def cluster_of(
         If dask.distributed is not installed.
     """
     if client is None:
-        yield None
+        yield
         return
     with connected(client) as found:
-        cluster = Cluster(found, image, watch)
+        cluster = Cluster(found, watch, image)
         cluster.check()
         with working_on(cluster):
-            yield cluster
+            yield
 
 
 @contextmanager
@@ -110,11 +105,11 @@ def connected(client: Client | str) -> Iterator[Client]:
 
 
 class Cluster:
-    """Workers that do the work of a run on one image."""
+    """Workers that do the work of a run, perhaps on one image."""
 
-    def __init__(self, client: Client, image: SpectrumImage, watch: Watch) -> None:
+    def __init__(self, client: Client, watch: Watch, image: SpectrumImage | None = None) -> None:
         self._client, self._image, self._watch = client, image, watch
-        counts = image.counts
+        counts = None if image is None else image.counts
         # Counts in memory are sent once; others are read by the workers.
         in_memory = not is_dask(counts) and not is_on_disk(counts)
         self._counts = counts if in_memory else None
@@ -142,7 +137,7 @@ class Cluster:
                     + ", ".join(f"{name} {expected[name]}" for name in differ)
                     + ", as here, so that results are the same; install these there"
                 )
-        if self._counts is None:
+        if self._image is not None and self._counts is None:
             for worker, problem in client.run(_try_to_read, self._pack(self._image)).items():
                 if problem:
                     raise DataError(f"worker {worker} cannot read the counts: {problem}")
@@ -183,28 +178,43 @@ class Cluster:
 
     def run(self, tasks: Sequence[Callable[[Watch], T]], stage: str, watch: Watch) -> list[T]:
         """Return the results of long tasks, in order."""
-        board = dict.fromkeys(range(len(tasks)), 0.0)
+        fractions = [0.0] * len(tasks)
         figures: dict[str, float] = {}
+
+        def hear(place: int, told: tuple[float, dict[str, float]]) -> None:
+            fractions[place] = told[0]
+            figures.update(told[1])
+
+        def look() -> None:
+            watch.step(stage, sum(fractions) / len(tasks), dict(figures))
+
+        calls = [partial(_with_watch, task) for task in tasks]
+        return list(self.talk(calls, stage, hear, look))
+
+    def talk(
+        self,
+        tasks: Sequence[Callable[[Line], T]],
+        name: str,
+        hear: Callable[[int, Any], None],
+        look: Callable[[], None] | None = None,
+    ) -> Iterator[T]:
+        """Yield the results of long tasks, in order; each has a line to tell how it goes.
+
+        ``hear(task, words)`` is called with what a task tells, in another thread; `look` now and
+        then, in this one.
+        """
         topic = f"xrf-denoise-{uuid4().hex}"
-
-        def told(event: tuple[float, tuple[int, float, dict[str, float]]]) -> None:
-            place, fraction, own = event[1]
-            board[place] = fraction
-            figures.update(own)
-
-        def tell() -> None:
-            watch.step(stage, sum(board.values()) / len(tasks), dict(figures))
 
         def send() -> Submit:
             packed = [self._send(self._pack(task)) for task in tasks]
             counts = self._send_counts()
             return lambda place: self._client.submit(
-                _run, topic, place, packed[place], counts, pure=False, key=f"{stage}-{uuid4().hex}"
+                _talk, topic, place, packed[place], counts, pure=False, key=f"{name}-{uuid4().hex}"
             )
 
-        self._client.subscribe_topic(topic, told)
+        self._client.subscribe_topic(topic, lambda event: hear(*event[1]))
         try:
-            return list(self._results(send, len(tasks), tell))
+            yield from self._results(send, len(tasks), look)
         finally:
             self._client.unsubscribe_topic(topic)
 
@@ -265,7 +275,8 @@ class Cluster:
             if tell is not None:
                 tell()
             try:
-                wait(future, timeout=POLL_SECONDS)
+                with self._client.as_current():
+                    wait(future, timeout=POLL_SECONDS)
             except TimeoutError:
                 continue
             if future.status == "error" and isinstance(future.exception(), KilledWorker):
@@ -288,12 +299,21 @@ class Cluster:
     def _pack(self, thing: Any) -> Shipped:
         return _pack(thing, self._counts)
 
-    def _send(self, packed: Shipped) -> Future:
-        return self._client.scatter([packed], broadcast=True, hash=False)[0]
+    def _send(self, thing: Any) -> Future:
+        """Give something to a worker, from which the others get it; it may be just dying."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._client.scatter([thing], hash=False)[0]
+            except Exception:  # dask raises whatever it meets first
+                self._watch.check()
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+        raise AssertionError
 
     def _send_counts(self) -> Future | None:
         if self._counts is not None and self._sent is None:
-            self._sent = self._client.scatter([self._counts], broadcast=True, hash=False)[0]
+            self._sent = self._send(self._counts)
         return self._sent
 
 
@@ -328,6 +348,11 @@ def _pack(thing: Any, counts: Any) -> Shipped:
         def persistent_id(self, own: Any) -> str | None:
             return COUNTS if counts is not None and own is counts else None
 
+        def reducer_override(self, own: Any) -> Any:
+            if isinstance(own, np.ndarray) and is_on_disk(own):
+                return _map_file, _place_on_disk(own)
+            return super().reducer_override(own)
+
     buffers: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
     Pickler(file, protocol=5, buffer_callback=buffers.append).dump(thing)
@@ -343,6 +368,43 @@ def _unpack(packed: Shipped, counts: Any) -> Any:
 
     data, arrays = packed
     return Unpickler(io.BytesIO(data), buffers=[np.array(own) for own in arrays]).load()
+
+
+def _place_on_disk(array: NDArray[Any]) -> tuple[Any, ...]:
+    """Return where the values of a mapped array are, and which file that is."""
+    whole: Any = array
+    while not isinstance(whole, np.memmap) or isinstance(whole.base, np.memmap):
+        whole = whole.base
+    path = Path(str(whole.filename))
+    start = whole.offset + array.ctypes.data - whole.ctypes.data
+    return path, _state(path), start, array.dtype, array.shape, array.strides
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Return size and time of change of a file; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _map_file(
+    path: Path,
+    state: tuple[int, int] | None,
+    start: int,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+) -> NDArray[Any]:
+    """Return an array that another computer has mapped, if its file is the same here."""
+    found = _state(path)
+    if found is None:
+        raise DataError(f"{path}: there is no such file; it must be where all workers see it")
+    if found != state:
+        raise DataError(f"{path}: the file was changed after it was opened; read it again")
+    mapped = np.memmap(path, np.uint8, "r")
+    return np.ndarray(shape, dtype, mapped, start, strides)
 
 
 class _Unpacked:
@@ -367,10 +429,24 @@ def _call(name: str, packed: Shipped, counts: Any, item: Any) -> Any:
         return _Unpacked.get(name, packed, counts)(item)
 
 
-def _run(topic: str, place: int, packed: Shipped, counts: Any) -> Any:
+def _talk(topic: str, place: int, packed: Shipped, counts: Any) -> Any:
     """Return the result of a long task, on one core of a worker."""
     with threads(1), blas_on_one_core():
-        return _unpack(packed, counts)(_WorkerWatch(topic, place))
+        return _unpack(packed, counts)(Line(topic, place))
+
+
+def _with_watch(task: Callable[[Watch], T], line: Line) -> T:
+    """Return the result of a task that tells its progress to a watch."""
+    last = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= TELLING_SECONDS:
+            last = now
+            line.tell((progress.fraction, dict(progress.figures)))
+
+    return task(Watch(tell, line.is_cut))
 
 
 def _try_to_read(packed: Shipped) -> str:
@@ -383,33 +459,21 @@ def _try_to_read(packed: Shipped) -> str:
     return ""
 
 
-class _WorkerWatch(Watch):
-    """The watch of a long task on a worker: it tells its client now and then, and asks for it."""
+class Line:
+    """The line of a long task on a worker to its client."""
 
     def __init__(self, topic: str, place: int) -> None:
         from distributed.worker import get_worker
 
-        super().__init__()
         self._worker = get_worker()
         self._key = self._worker.get_current_task()
-        self._topic, self._place, self._last = topic, place, 0.0
+        self._topic, self._place = topic, place
 
-    def step(
-        self,
-        stage: str,
-        fraction: float,
-        figures: Mapping[str, float] | None = None,
-        preview: Callable[[], Preview | None] | None = None,
-    ) -> None:
-        now = time.monotonic()
-        if now - self._last < TELLING_SECONDS:
-            return
-        self._last = now
+    def tell(self, words: Any) -> None:
+        """Tell the client something, which must be small."""
+        self._worker.log_event(self._topic, (self._place, words))
+
+    def is_cut(self) -> bool:
+        """Whether the client stopped the task, or is gone."""
         task = self._worker.state.tasks.get(self._key)
-        # Its client stopped it, or is gone.
-        if task is None or task.state == "cancelled":
-            raise Cancelled(f"stopped while {stage}; nothing was changed")
-        self._worker.log_event(self._topic, (self._place, fraction, dict(figures or {})))
-
-    def part(self, start: float, stop: float) -> Watch:
-        return self
+        return task is None or task.state == "cancelled"

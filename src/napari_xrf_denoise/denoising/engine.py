@@ -131,10 +131,10 @@ def denoise(
     request = {"method": method, "preset": preset, "pairs": pairs, "seed": seed, **changes}
     plan = _plan(image, request, settings)
     complete, where = plan.settings, find_device(device)
-    found = look(image, watch.part(0, 0.05))
-    unseen = None if reference is None else _check_reference(reference, image, found)
-    job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
     with cluster_of(client, image, watch):
+        found = look(image, watch.part(0, 0.05))
+        unseen = None if reference is None else _check_reference(reference, image, found)
+        job = methods.Job(image, found, where, choose_pairs(image, complete.pairs, found))
         fitted = methods.fit_best(job, complete, watch.part(0.05, 0.95), insist=method != "auto")
     model = Model(fitted.settings, image.energy, fitted.members, {**fitted.facts, **_facts(job)})
     counts = counts_of(fitted, model, job, watch.part(0.95, 1))
@@ -161,6 +161,7 @@ def apply(
     device: str = "auto",
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
+    client: Client | str | None = None,
 ) -> Denoised:
     """Denoise other data with a model that was trained before.
 
@@ -169,7 +170,7 @@ def apply(
     model : Model
     data : SpectrumImage, array_like or napari layer
         Counts on the model's energy axis; a plain array is taken to be on it.
-    energy_axis, repeat_axis, device, on_progress, should_stop
+    energy_axis, repeat_axis, device, on_progress, should_stop, client
         As in `denoise`.
 
     Returns
@@ -197,8 +198,9 @@ def apply(
     given = as_input(data, energy_axis, repeat_axis).on(model.energy)
     model.check_energy(given.image.energy, given.image.name)
     where = find_device(device)
-    job = methods.Job(given.image, look(given.image, watch.part(0, 0.1)), where)
-    applied = _apply(model, job, watch.part(0.1, 1))
+    with cluster_of(client, given.image, watch):
+        job = methods.Job(given.image, look(given.image, watch.part(0, 0.1)), where)
+        applied = _apply(model, job, watch.part(0.1, 1))
     report = _report(
         job,
         applied.counts,
