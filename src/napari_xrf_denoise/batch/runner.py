@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from napari_xrf_denoise.core.atomic_write import check_folder
-from napari_xrf_denoise.core.errors import MissingDependencyError, SettingsError, in_words
+from napari_xrf_denoise.core.errors import (
+    Cancelled,
+    MissingDependencyError,
+    SettingsError,
+    in_words,
+)
+from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.denoising import Denoised, Model, RunPlan, apply, denoise, plan_run
+from napari_xrf_denoise.denoising.cluster import Cluster, Line, connected
 from napari_xrf_denoise.io import check_packages, writable_suffixes
 
 from .record import asked_for, measure
 from .results import DOUBLE_SUFFIXES, result_name
 from .sources import Sources
 from .task import OnChange, State, Task, outcome_words, seconds_left
-from .worker import Job, Make, TaskRunner
+from .worker import Job, Make, TaskRunner, stopped
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = [
     "Make",
@@ -121,8 +133,10 @@ def run(
     resume: bool = True,
     sources: Sources | None = None,
     make: Make | None = None,
+    client: Client | str | None = None,
+    after: Callable[[Task], object] | None = None,
 ) -> list[Task]:
-    """Denoise the files of a plan, one after the other.
+    """Denoise the files of a plan, one after the other, or each on a worker of a cluster.
 
     Parameters
     ----------
@@ -145,6 +159,11 @@ def run(
     make : callable, optional
         ``make(path, on_progress=..., should_stop=...)`` returns the result of a file instead of
         reading and denoising it as `how` says; `how` is then only recorded.
+    client : distributed.Client or str, optional
+        Of a dask.distributed cluster, or the address of its scheduler: each file is read, denoised
+        and written by one of its workers, which must see files and folder under the same names.
+    after : callable, optional
+        ``after(task)``, called where a file was denoised, once its result is written.
 
     Returns
     -------
@@ -168,11 +187,77 @@ def run(
 
     for index, task in enumerate(tasks):
         show(index, _fresh(task))
+    if client is not None:
+        _run_on_workers(list(now), job, client, show, should_stop, after)
+        return now
     for index, task in enumerate(now):
         if should_stop is not None and should_stop():
             break
         TaskRunner(task, job, partial(show, index), should_stop).run()
+        if after is not None and now[index].state == "done":
+            after(now[index])
     return now
+
+
+def _run_on_workers(
+    tasks: list[Task],
+    job: Job,
+    client: Client | str,
+    show: OnChange,
+    should_stop: Callable[[], bool] | None,
+    after: Callable[[Task], object] | None,
+) -> None:
+    """Let workers of a cluster denoise the files, each of them one at a time."""
+    with connected(client) as found:
+        workers = Cluster(found, Watch(None, should_stop))
+        workers.check()
+        calls = [partial(_work_on, _anywhere(task), job, after) for task in tasks]
+        states = list(tasks)
+        told: SimpleQueue[tuple[int, Task]] = SimpleQueue()
+
+        def look() -> None:
+            while not told.empty():
+                index, task = told.get()
+                states[index] = _named_as(tasks[index], task)
+                show(index, states[index])
+
+        try:
+            results = workers.talk(calls, "batch", lambda *words: told.put(words), look)
+            for index, task in enumerate(results):
+                look()
+                if not states[index].has_ended:
+                    show(index, _named_as(tasks[index], task))
+        except Cancelled:
+            look()
+            for index, task in enumerate(states):
+                if task.state == "running":
+                    show(index, stopped(task))
+
+
+def _anywhere(task: Task) -> Task:
+    """Return the task with names of files that do not depend on the current folder."""
+    return replace(task, source=task.source.absolute(), target=task.target.absolute())
+
+
+def _named_as(given: Task, now: Task) -> Task:
+    """Return the state of a task, with files named as they were given."""
+    return replace(now, source=given.source, target=given.target)
+
+
+def _work_on(task: Task, job: Job, after: Callable[[Task], object] | None, line: Line) -> Task:
+    """Denoise a file on a worker."""
+    state = task.state
+
+    def tell(now: Task) -> None:
+        nonlocal state
+        line.tell(now, at_once=now.state != state)
+        state = now.state
+
+    runner = TaskRunner(task, job, tell, line.is_cut)
+    runner.run()
+    if after is not None and runner.task.state == "done":
+        after(runner.task)
+    return runner.task
 
 
 def _fresh(task: Task) -> Task:

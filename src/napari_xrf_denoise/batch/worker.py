@@ -23,6 +23,7 @@ from .task import State, Task
 
 WRITING = 0.95
 """Completed share of the work on a file when its result is written."""
+STOPPED = "Stopped; nothing was written."
 Make = Callable[..., Denoised]
 """``make(path, on_progress=..., should_stop=...)`` reads a file and denoises it."""
 
@@ -37,6 +38,11 @@ class Job:
     make: Make
     resume: bool
     """Whether existing results are kept."""
+
+
+def stopped(task: Task) -> Task:
+    """Return a task that ended with a stop."""
+    return replace(task, state="stopped", stage="", message=STOPPED, details=STOPPED)
 
 
 class TaskRunner:
@@ -61,7 +67,7 @@ class TaskRunner:
         try:
             self._work()
         except Cancelled:
-            self._end("stopped", "Stopped; nothing was written.")
+            self._end("stopped", STOPPED)
         except Exception as error:
             # Unexpected errors too: they must not stop the other files.
             text = in_words(error, self.task.source)

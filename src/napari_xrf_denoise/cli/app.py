@@ -23,12 +23,12 @@ from napari_xrf_denoise.denoising.settings import Method, Pairs, Preset
 from .inputs import Input, Reading
 from .messages import complain, each, warn
 from .options import (
-    DeviceOption,
     Files,
     ManyFiles,
     OutputOption,
     OverwriteOption,
     Results,
+    Where,
     options_from_fields,
 )
 from .outputs import (
@@ -148,7 +148,7 @@ def denoise(
         Pairs, typer.Option(help="How to obtain independent noisy versions.")
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    device: DeviceOption = "auto",
+    where: Where,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Setting of the method, as name=value; repeatable."),
@@ -181,8 +181,9 @@ def denoise(
         check_folder(figures)
     from .batch import Request
 
-    request = Request(replace(given, seed=seed), how, device, figures)
-    _carry_out(request, files, output, results, save_model)
+    with where.client() as client:
+        request = Request(replace(given, seed=seed), how, where.device, figures, client)
+        _carry_out(request, files, output, results, save_model)
 
 
 @app.command()
@@ -192,7 +193,7 @@ def apply(
     files: ManyFiles,
     *,
     output: OutputOption = None,
-    device: DeviceOption = "auto",
+    where: Where,
     given: Input,
     results: Results,
 ) -> None:
@@ -201,7 +202,9 @@ def apply(
 
     from .batch import Request
 
-    _carry_out(Request(given, Model.load(model), device), files, output, results)
+    with where.client() as client:
+        request = Request(given, Model.load(model), where.device, client=client)
+        _carry_out(request, files, output, results)
 
 
 def _load_instead(model: Path, options: dict[str, Any], save_model: Path | None) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,14 @@ class Request:
     device: str = "auto"
     figures: Path | None = None
     """Folder for figures."""
+    client: Any = None
+    """Of the workers of a cluster."""
+
+    def anywhere(self) -> Request:
+        """Return the request of a worker, whose current folder is another one."""
+        mask, figures = self.given.mask, self.figures
+        given = replace(self.given, mask=mask and mask.absolute())
+        return replace(self, given=given, figures=figures and figures.absolute(), client=None)
 
     def check(self) -> None:
         """Refuse settings that no file could be denoised with."""
@@ -62,13 +70,14 @@ class Request:
         from napari_xrf_denoise import denoising
 
         if isinstance(self.how, denoising.Model):
-            return denoising.apply(self.how, image, device=self.device, **watch)
+            return denoising.apply(self.how, image, device=self.device, client=self.client, **watch)
         if self.given.repeats is not None and image.repeat_kind != "scan":
             warn(
                 f"{image.name}: --repeats: the repeats are {image.repeat_kind}s; only scans that "
                 "are left out can score a result"
             )
-        return denoising.denoise(image, reference=rest, device=self.device, **self.how, **watch)
+        how = {**self.how, "device": self.device, "client": self.client}
+        return denoising.denoise(image, reference=rest, **how, **watch)
 
     def draw(
         self, path: Path, image: SpectrumImage, rest: SpectrumImage | None, result: Denoised
@@ -89,19 +98,20 @@ def run_batch(request: Request, files: list[Path], output: Path | None, results:
     if not results.overwrite:
         request.check_figures([task.source for task in tasks if not task.target.exists()])
     find_device(request.device)
-    work = _BatchSources(request)
+    # Each worker of a cluster does a file alone.
+    work = _BatchSources(request if request.client is None else request.anywhere())
     view = batch_view(tasks)
-
-    def show(index: int, task: Task) -> None:
-        view.show(index, task)
-        if task.state == "done":
-            work.draw(task)
-
     try:
         with view:
-            resume = results.resume or not results.overwrite
             tasks = run(
-                tasks, request.how, on_change=show, resume=resume, sources=work, make=work.make
+                tasks,
+                request.how,
+                on_change=view.show,
+                resume=results.resume or not results.overwrite,
+                sources=work,
+                make=work.make,
+                client=request.client,
+                after=work.draw,
             )
     except KeyboardInterrupt:
         typer.secho("Run the command again with --resume to continue with the rest.", err=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -36,6 +37,41 @@ OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Output file, or folder for several files.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where the work is done."""
+
+    device: DeviceOption = "auto"
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a dask scheduler, such as tcp://host:8786, whose workers do the work."
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Do the work in so many processes on this computer."),
+    ] = None
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Give a client of the workers, None where none are asked for."""
+        if self.scheduler is not None and self.workers is not None:
+            raise SettingsError(
+                "--workers: a scheduler has workers of its own; leave out --workers, or "
+                "--scheduler to start some here"
+            )
+        if self.scheduler is None and self.workers is None:
+            yield None
+            return
+        from napari_xrf_denoise.denoising.cluster import connected, workers_here
+
+        chosen = connected(self.scheduler) if self.scheduler else workers_here(self.workers or 1)
+        with chosen as client:
+            typer.echo(f"workers: {client.dashboard_link}", err=True)
+            yield client
 
 
 @dataclass(frozen=True, kw_only=True)

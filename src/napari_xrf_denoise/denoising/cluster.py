@@ -44,8 +44,6 @@ Shipped = tuple[bytes, list[Any]]
 
 CONNECTING_SECONDS = 8.0
 POLL_SECONDS = 0.1
-TELLING_SECONDS = 0.5
-"""Time between two messages about the progress of a long task."""
 ATTEMPTS = 4
 """How often work is given out again that was lost with the workers that held what it needs."""
 REMEMBERED = 4
@@ -78,13 +76,7 @@ def cluster_of(client: Client | str | None, image: SpectrumImage, watch: Watch) 
 @contextmanager
 def connected(client: Client | str) -> Iterator[Client]:
     """Return a client, or connect to a scheduler's address for a while."""
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingDependencyError(
-            "a cluster needs dask.distributed, which is not installed; install it with "
-            "pip install 'napari-xrf-denoise[distributed]'"
-        ) from error
+    distributed = _distributed()
     if not isinstance(client, str):
         if not isinstance(client, distributed.Client) or client.asynchronous:
             raise SettingsError(
@@ -102,6 +94,36 @@ def connected(client: Client | str) -> Iterator[Client]:
         ) from error
     with own:
         yield own
+
+
+@contextmanager
+def workers_here(number: int) -> Iterator[Client]:
+    """Start so many workers of one core on this computer, for a while.
+
+    Raises
+    ------
+    MissingDependencyError
+        If dask.distributed is not installed.
+    """
+    distributed = _distributed()
+    with (
+        distributed.LocalCluster(
+            n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a cluster needs dask.distributed, which is not installed; install it with "
+            "pip install 'napari-xrf-denoise[distributed]'"
+        ) from error
+    return distributed
 
 
 class Cluster:
@@ -212,7 +234,7 @@ class Cluster:
                 _talk, topic, place, packed[place], counts, pure=False, key=f"{name}-{uuid4().hex}"
             )
 
-        self._client.subscribe_topic(topic, lambda event: hear(*event[1]))
+        self._client.subscribe_topic(topic, lambda event: hear(*pickle.loads(event[1])))
         try:
             yield from self._results(send, len(tasks), look)
         finally:
@@ -285,10 +307,12 @@ class Cluster:
                     "had too little memory: give each more (dask worker --memory-limit), or fewer "
                     "threads"
                 )
+            if future.status == "finished":
+                self._losses = 0
             return
 
     def _lose(self, error: CancelledError) -> None:
-        """Count a loss of what workers held."""
+        """Count a loss of what workers held, one after the other without a result."""
         self._losses += 1
         self._sent = None
         if self._losses == ATTEMPTS:
@@ -437,14 +461,9 @@ def _talk(topic: str, place: int, packed: Shipped, counts: Any) -> Any:
 
 def _with_watch(task: Callable[[Watch], T], line: Line) -> T:
     """Return the result of a task that tells its progress to a watch."""
-    last = 0.0
 
     def tell(progress: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= TELLING_SECONDS:
-            last = now
-            line.tell((progress.fraction, dict(progress.figures)))
+        line.tell((progress.fraction, dict(progress.figures)))
 
     return task(Watch(tell, line.is_cut))
 
@@ -462,16 +481,22 @@ def _try_to_read(packed: Shipped) -> str:
 class Line:
     """The line of a long task on a worker to its client."""
 
+    PAUSE = 0.5
+    """Seconds between two things that need not be told at once."""
+
     def __init__(self, topic: str, place: int) -> None:
         from distributed.worker import get_worker
 
         self._worker = get_worker()
         self._key = self._worker.get_current_task()
-        self._topic, self._place = topic, place
+        self._topic, self._place, self._last = topic, place, 0.0
 
-    def tell(self, words: Any) -> None:
-        """Tell the client something, which must be small."""
-        self._worker.log_event(self._topic, (self._place, words))
+    def tell(self, words: Any, *, at_once: bool = False) -> None:
+        """Tell the client something, which must be small, if it was told nothing just now."""
+        now = time.monotonic()
+        if at_once or now - self._last >= self.PAUSE:
+            self._last = now
+            self._worker.log_event(self._topic, pickle.dumps((self._place, words)))
 
     def is_cut(self) -> bool:
         """Whether the client stopped the task, or is gone."""

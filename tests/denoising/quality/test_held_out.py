@@ -61,7 +61,9 @@ def score_factors(source, predict, seed, resolved):
         FactoredCounts(predict(rest) / (1 - share), np.eye(40))
         for rest, share in zip(rests, shares, strict=True)
     ]
-    held_out = HeldOut(source, Listed([(slice(0, 8), lambda: gather(whole))]), shares, guesses=guesses)
+    held_out = HeldOut(
+        source, Listed([(slice(0, 8), lambda: gather(whole))]), shares, guesses=guesses
+    )
     return cross_score(held_out, Watch(), resolved=resolved)
 
 

@@ -85,8 +85,9 @@ def test_device_and_threads_are_those_of_the_preferences(files, monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", lambda number: found.update(threads=number))
     model = BatchModel()
     model.add(files)
-    run(python_of(model, Preferences(device="cpu", threads=3)))
-    assert (found["device"], found["threads"]) == ("cpu", 3)
+    address = "tcp://host:8786"
+    run(python_of(model, Preferences(device="cpu", threads=3, scheduler=address)))
+    assert (found["device"], found["threads"], found["client"]) == ("cpu", 3, address)
     found.clear()
     run(python_of(model, Preferences()))
     assert found == {}

@@ -30,8 +30,9 @@ def test_untouched_preferences_are_the_defaults(page):
 @needs_page
 def test_what_is_set_on_the_page_is_what_docks_get(page):
     page.device, page.threads, page.preset, page.memory = "cpu", 3, "best", 2.5
+    page.scheduler = "tcp://host:8786"
     found = preferences()
-    assert found == Preferences("cpu", 3, "best", 2.5)
+    assert found == Preferences("cpu", 3, "best", 2.5, "tcp://host:8786")
     assert found.most_bytes == 2_684_354_560
 
 
@@ -83,12 +84,14 @@ def test_without_the_plugins_page_they_are_the_defaults(monkeypatch):
         ("memory", -0.5),
         ("memory", float("nan")),
         ("memory", "all"),
+        ("scheduler", "host"),
     ],
 )
 def test_an_impossible_value_is_told_and_left_aside(monkeypatch, name, value):
     said = []
     monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
     own = {"device": "cpu", "threads": 4, "preset": "fast", "memory": 1.0}
+    own["scheduler"] = "tcp://host:8786"
     monkeypatch.setattr(module, "_from_napari", lambda: {**own, name: value})
     default = getattr(Preferences(), name)
     assert preferences() == Preferences(**{**own, name: default})

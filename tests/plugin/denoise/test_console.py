@@ -73,6 +73,12 @@ def test_the_lines_name_device_and_threads_unless_they_are_automatic():
     assert "device" not in python_of(Call(plan_run(method="pca")), ["map"])
 
 
+def test_the_lines_name_the_cluster_that_does_the_work():
+    call = Call(plan_run(method="pca"), scheduler="tcp://host:8786")
+    assert "client='tcp://host:8786'" in python_of(call, ["map"])
+    assert "client" not in python_of(Call(plan_run(method="pca")), ["map"])
+
+
 def test_names_with_quotes_are_written_so_that_python_reads_them(layers):
     layers['the "old" map\'s'] = layers["map"]
     call = Call(plan_run(method="pca", preset="fast"))

@@ -25,13 +25,15 @@ def python_of(model: BatchModel, user_preferences: Preferences) -> str:
         how = repr(dict(model.plan.request))
     files = "".join(f"    {str(path)!r},\n" for path in model.sources)
     overwrite = ", overwrite=True" if model.overwrite else ""
-    device = "" if user_preferences.device == "auto" else f", device={user_preferences.device!r}"
+    device, address = user_preferences.device, user_preferences.scheduler
+    where = "" if device == "auto" else f", device={device!r}"
+    where += f", client={address!r}" if address else ""
     plan = f"xrf.batch.plan(files, {str(model.folder)!r}, suffix={model.suffix!r}{overwrite})"
     return snippet(
         f"files = [\n{files}]",
         f"tasks = {plan}",
         *SOURCES,
-        f"tasks = xrf.batch.run(tasks, {how}{device})",
+        f"tasks = xrf.batch.run(tasks, {how}{where})",
         "for task in tasks:",
         "    print(task.source.name, task.state, task.gain_words, task.short_message)",
         threads=user_preferences.threads,

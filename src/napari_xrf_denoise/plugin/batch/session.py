@@ -61,6 +61,7 @@ class BatchSession(RunSession):
                     device=user_preferences.device,
                     sources=RememberedAnswers(),
                     make=make,
+                    client=user_preferences.scheduler or None,
                 )
 
         model.tasks = tasks

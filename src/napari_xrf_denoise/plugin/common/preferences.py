@@ -33,6 +33,8 @@ class Preferences:
     memory: float = 0.0
     """Most memory in GiB for the counts of one map, the rest stays on a disk; 0 is half of what is
     free."""
+    scheduler: str = ""
+    """Address of a dask scheduler whose workers do the work; empty for this computer."""
 
     def __post_init__(self) -> None:
         for name, (is_possible, expected) in _POSSIBLE.items():
@@ -100,9 +102,14 @@ def _is_size(value: object) -> bool:
     return is_number and math.isfinite(value) and value >= 0  # type: ignore[arg-type,operator]
 
 
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and (not value or "://" in value)
+
+
 _POSSIBLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "device": (lambda value: value in DEVICES, f"one of {', '.join(DEVICES)}"),
     "threads": (_is_count, "a whole number from 0 to 1024"),
     "preset": (lambda value: value in PRESETS, f"one of {', '.join(PRESETS)}"),
     "memory": (_is_size, "a number of GiB of 0 or more"),
+    "scheduler": (_is_address, "an address such as tcp://host:8786, or nothing"),
 }

@@ -30,14 +30,19 @@ class Call:
     trained: Trained | None = None
     threads: int = 0
     """Most processor cores to use; 0 leaves that to torch."""
+    scheduler: str = ""
+    """Address of a scheduler whose workers do the work; empty for this computer."""
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Keyword arguments that say where to compute."""
+        return {"device": self.device} | ({"client": self.scheduler} if self.scheduler else {})
 
     def run(
         self, data: Any, engine: Callable[..., Denoised] = denoise, **watching: Any
     ) -> Denoised:
         """Run the engine on data, in the thread that calls."""
         if self.trained is not None:
-            return apply(self.trained.model, data, device=self.device, **watching)
+            return apply(self.trained.model, data, **self.where, **watching)
         method = self.plan.request["method"]
-        return engine(
-            data, method=method, settings=self.plan.settings, device=self.device, **watching
-        )
+        return engine(data, method=method, settings=self.plan.settings, **self.where, **watching)

@@ -16,18 +16,18 @@ def python_of(run: Call, layers: Sequence[str]) -> str:
     """Return lines that do the same to the layers of these names."""
     named = [layer_of(name) for name in layers]
     data = named[0] if len(named) == 1 else f"[{', '.join(named)}]"
-    device = None if run.device == "auto" else run.device
+    where = {name: value for name, value in run.where.items() if value != "auto"}
     lines = []
     if run.trained is None:
         asked = dict(run.plan.request)
         first = {name: asked.pop(name) for name in ("method", "preset")}
         settings = first | {"seed": run.plan.settings.seed} | asked
-        made = call("xrf.denoise", data, **settings, device=device)
+        made = call("xrf.denoise", data, **settings, **where)
     else:
         path = run.trained.path
         lines += ["# after Save model…"] if path is None else []
         lines.append(f"model = xrf.Model.load({str(path or UNSAVED)!r})")
-        made = call("xrf.apply", "model", data, device=device)
+        made = call("xrf.apply", "model", data, **where)
     return snippet(
         *lines,
         f"result = {made}",

@@ -73,6 +73,7 @@ class DenoiseDock(Dock):
             preset=user_preferences.preset,
             device=user_preferences.device,
             threads=user_preferences.threads,
+            scheduler=user_preferences.scheduler,
         )
         super().__init__(napari_viewer, model)
         self.session = DenoiseSession(self.model, self._add_layer)

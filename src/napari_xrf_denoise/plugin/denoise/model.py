@@ -56,6 +56,8 @@ class DenoiseModel(RunState):
     device: str = "auto"
     threads: int = 0
     """Most processor cores of a run; 0 leaves that to torch."""
+    scheduler: str = ""
+    """Address of a scheduler whose workers do the work; empty for this computer."""
     trained: Trained | None = None
     """The model to apply; None trains a new one."""
     models: tuple[Trained, ...] = ()
@@ -134,7 +136,7 @@ class DenoiseModel(RunState):
 
     def call(self, plan: RunPlan) -> Call:
         """Return the call that a click makes."""
-        return Call(plan, self.device, self.trained, self.threads)
+        return Call(plan, self.device, self.trained, self.threads, self.scheduler)
 
 
 def plan_text(model: DenoiseModel, plan: RunPlan) -> str:
