@@ -1,5 +1,6 @@
 """A cluster as a site starts it: a scheduler and workers, each a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ class Site:
         )  # fmt: skip
         self.workers = []
         until(file.exists)
-        self.address = eval(file.read_text().replace("null", "None"))["address"]
+        self.address = json.loads(file.read_text())["address"]
 
     def add_worker(self):
         """Start a worker of one thread, and return its process."""
