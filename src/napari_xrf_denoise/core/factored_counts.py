@@ -291,7 +291,7 @@ class FactoredCounts(NDArrayOperatorsMixin):
     def scaled(self, factor: float) -> FactoredCounts:
         """Return these counts times a number of 0 or more, as factors."""
         own, number = self._factors, np.float32(factor)
-        scaled = replace(own, scores=own.scores * number, rows=own.rows * number)
+        scaled = replace(own, spectra=own.spectra * number, rows=own.rows * number)
         return _view(scaled, self._layout)
 
     def plus(self, scores: ArrayLike, spectra: ArrayLike) -> FactoredCounts:

@@ -386,7 +386,8 @@ def _none(scores: Scores) -> None:
 
 def _mean_factors(images: Sequence[Scores], subspaces: Sequence[Subspace]) -> _Factors:
     """Return scores and spectra whose product is the mean of the members' predictions."""
-    scores = np.concatenate(images, axis=2) / np.float32(len(images))
+    scores = np.concatenate(images, axis=2)
+    scores /= np.float32(len(images))
     return scores, np.concatenate([subspace.synthesis for subspace in subspaces])
 
 

@@ -52,7 +52,8 @@ def test_what_does_not_fit_in_is_left_out():
 @pytest.mark.parametrize("rows", [1, 7, 24, 31, 60])
 def test_bands_are_cut_into_strips_that_groups_fit_in(rows):
     whole = pictures(60, 3, 2)
-    strips = list(in_strips(whole[start : start + rows] for start in range(0, 60, rows)))
+    bands = (whole[start : start + rows] for start in range(0, 60, rows))
+    strips = [strip.copy() for strip in in_strips(bands)]
     assert [len(strip) for strip in strips] == [STRIP, STRIP, 60 - 2 * STRIP]
     np.testing.assert_array_equal(np.concatenate(strips), whole)
 

@@ -109,7 +109,7 @@ class _Sums:
         """Add the products of groups (groups, splits and all, coordinates), and empty the list."""
         if not held:
             return
-        sums = np.concatenate(held)
+        sums = held[0] if len(held) == 1 else np.concatenate(held)
         held.clear()
         self.numbers[index] += len(sums)
         for split in range(len(self.totals)):

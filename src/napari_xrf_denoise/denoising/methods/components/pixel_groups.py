@@ -27,9 +27,12 @@ class PixelGroup(NamedTuple):
         """Return the sums over all groups, side by side, that fit in; shape (groups, kinds)."""
         if self.slant:
             # What leaves at one side comes in at the other: those groups consist of two pieces.
-            pictures = np.stack(
-                [np.roll(row, -self.slant * y, axis=0) for y, row in enumerate(pictures)]
-            )
+            straight = np.empty_like(pictures)
+            for y, row in enumerate(pictures):
+                first = self.slant * y % len(row)
+                straight[y, : len(row) - first] = row[first:]
+                straight[y, len(row) - first :] = row[:first]
+            pictures = straight
         height, width, kinds = pictures.shape
         down, across = height // self.rows, width // self.columns
         cut = pictures[: down * self.rows, : across * self.columns]
@@ -56,17 +59,22 @@ def evenly(groups: Sequence[PixelGroup], most: int) -> list[PixelGroup]:
 
 
 def in_strips(bands: Iterator[Pictures]) -> Iterator[Pictures]:
-    """Yield bands (rows, x, kinds) cut anew: each but the last has as many rows as a strip."""
-    held: list[Pictures] = []
+    """Yield bands (rows, x, kinds) cut anew: each but the last has as many rows as a strip.
+
+    A strip is valid until the next one.
+    """
+    strip: Pictures | None = None
+    filled = 0
     for band in bands:
-        held.append(band)
-        if sum(len(part) for part in held) < STRIP:
-            continue
-        whole = np.concatenate(held)
-        end = len(whole) // STRIP * STRIP
-        for start in range(0, end, STRIP):
-            yield whole[start : start + STRIP]
-        held = [whole[end:]]
-    left = np.concatenate(held)
-    if len(left):
-        yield left
+        if strip is None:
+            strip = np.empty((STRIP, *band.shape[1:]), band.dtype)
+        done = 0
+        while done < len(band):
+            taken = min(len(band) - done, STRIP - filled)
+            strip[filled : filled + taken] = band[done : done + taken]
+            done, filled = done + taken, filled + taken
+            if filled == STRIP:
+                yield strip
+                filled = 0
+    if strip is not None and filled:
+        yield strip[:filled]
