@@ -1,13 +1,23 @@
 """Work on all cores: results in order, little ahead, errors that are not lost."""
 
+import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401  # its library of products must be there before they are limited
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from napari_xrf_denoise.core.cores import AHEAD, blas_on_one_core, in_order, number_of_cores
+from napari_xrf_denoise.core.cores import (
+    AHEAD,
+    blas_on_one_core,
+    give_memory_back,
+    in_order,
+    number_of_cores,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +101,21 @@ def test_products_use_all_cores_again_after_an_error():
         with pytest.raises(ValueError, match="broken"), blas_on_one_core():
             raise ValueError("broken")
         assert blas_threads() == {3}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have nothing to give back")
+def test_freed_memory_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def use():
+        small = [bytearray(2**16) for _ in range(4000)]  # 250 MB in a pool of this thread
+        kept.append(small[-1])
+
+    kept = []
+    before = resident()
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    give_memory_back()
+    assert resident() - before < 100 * 2**20

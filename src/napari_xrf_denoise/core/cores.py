@@ -5,6 +5,7 @@ NumPy lets other threads run while it computes, so that threads are enough, and 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections import deque
@@ -82,6 +83,17 @@ def in_order(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def give_memory_back() -> None:
+    """Give memory that is free back to the system, where the C library keeps it for later.
+
+    glibc keeps what threads freed in pools of their own: between the stages of a run on a large
+    map, that is as much as the next one needs.
+    """
+    trim = getattr(ctypes.pythonapi, "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 class _Blas:

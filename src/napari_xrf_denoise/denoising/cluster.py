@@ -183,16 +183,20 @@ class Cluster:
         while True:
             futures: list[Future] = []
             try:
-                submit = self._submitter(work, items)
-                futures = [submit(place) for place in range(len(items))]
-                total = futures[0]
-                for done, own in enumerate(futures, start=1):
-                    if done > 1:
-                        total = self._client.submit(add, total, own, pure=False)
-                    self._wait(own)
-                    tell(done)
-                self._wait(total)
-                return cast("T", total.result())
+                submit, ahead = self._submitter(work, items), self._ahead()
+                totals: list[Future] = []
+                for place in range(len(items)):
+                    if place >= ahead:
+                        self._wait(totals[place - ahead])
+                        tell(place - ahead + 1)
+                    own = submit(place)
+                    total = self._client.submit(add, totals[-1], own, pure=False) if totals else own
+                    totals.append(total)
+                    futures += [own, total]
+                for place in range(max(0, len(items) - ahead), len(items)):
+                    self._wait(totals[place])
+                    tell(place + 1)
+                return cast("T", totals[-1].result())
             except CancelledError as error:
                 self._lose(error)
             finally:
@@ -269,8 +273,10 @@ class Cluster:
             while place < number:
                 try:
                     if not futures:
-                        submit = send()
-                        futures = {index: submit(index) for index in range(place, number)}
+                        submit, ahead = send(), self._ahead()
+                    for index in range(place, min(place + ahead, number)):
+                        if index not in futures:
+                            futures[index] = submit(index)
                     self._wait(futures[place], tell)
                     result = futures[place].result()
                 except CancelledError as error:
@@ -283,6 +289,10 @@ class Cluster:
                 place += 1
         finally:
             self._cancel(futures.values())
+
+    def _ahead(self) -> int:
+        """Return how many items may be at work or wait, whose results are in memory."""
+        return 2 * int(sum(self._client.nthreads().values())) + 2
 
     def _cancel(self, futures: Iterable[Future]) -> None:
         self._client.cancel([future for future in futures if not future.done()])

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.cores import give_memory_back
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
@@ -111,7 +112,9 @@ class _Predicted:
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
     """Learn from a map, denoise it, and score the result."""
     learned = _learn(job, watch.part(0, 0.75))
+    give_memory_back()
     predicted = _predict(job, learned, watch.part(0.75, 0.92))
+    give_memory_back()
     score, uncertainty = None, None
     if job.folds:
         score = _estimate_gain(job, learned, predicted, watch.part(0.92, 1))
@@ -156,6 +159,7 @@ def _learn(job: StackJob, watch: Watch) -> _Learned:
         )
     ]
     # Where the counts are at hand, they are read once for all networks.
+    give_memory_back()
     tiles: Sequence[list[Scores] | None] = [None] * len(lessons)
     if workers() is None:
         tiles = _training_tiles(partition, subspaces, places, watch.part(0.08, 0.16))
@@ -336,29 +340,31 @@ def _training_tiles(
     height = partition.source.shape[0]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     tiles = [
-        np.empty(
-            (partition.number, matrix.shape[1], y.stop - y.start, x.stop - x.start), np.float32
-        )
-        for y, x in places
+        [
+            np.empty((partition.number, space.rank, y.stop - y.start, x.stop - x.start), np.float32)
+            for y, x in places
+        ]
+        for space in subspaces
     ]
+    ends = np.cumsum([0, *(space.rank for space in subspaces)])
 
     def project(rows: slice, band: PartitionedBand) -> slice:
         """Fill these rows of the tiles."""
-        taken = [(tile, y, x) for tile, (y, x) in zip(tiles, places, strict=True)
+        taken = [(number, y, x) for number, (y, x) in enumerate(places)
                  if y.start < rows.stop and rows.start < y.stop]  # fmt: skip
         if not taken:
             return rows
         scores = np.moveaxis(band.project_each(matrix), 3, 1)
-        for tile, y, x in taken:
+        for number, y, x in taken:
             first, last = max(rows.start, y.start), min(rows.stop, y.stop)
             part = scores[:, :, first - rows.start : last - rows.start, x]
-            tile[:, :, first - y.start : last - y.start] = part
+            for own, (low, high) in zip(tiles, pairwise(ends), strict=True):
+                own[number][:, :, first - y.start : last - y.start] = part[:, low:high]
         return rows
 
     for rows in partition.map(project):
         watch.step("projecting the counts", rows.start / height)
-    ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
-    return [[tile[:, first:last] for tile in tiles] for first, last in pairwise(ends)]
+    return tiles
 
 
 def _tile_places(height: int, across: int, seed: int) -> list[Tile]:

@@ -178,14 +178,13 @@ class _Predictions:
         watch = Watch() if watch is None else watch
         loaded = [load_member(member, self.device) for member in self.members]
         subspaces = [subspace for subspace, _ in loaded]
-        ends = np.cumsum([0, *(subspace.rank for subspace in subspaces)])
         scores = project(self.partition, subspaces, strip.around, watch.part(0, 0.2))
         calls = [
             partial(
                 predict_components,
                 loaded[member][1],
                 subspaces[member],
-                np.moveaxis(scores[..., ends[member] : ends[member + 1]], 3, 1),
+                scores[member],
                 self.partition.shares,
                 own,
                 self.device,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_xrf_denoise.denoising.methods.components.outlying_pixels import (
-    mended,
+    mend,
     outlying,
     with_departures,
 )
@@ -85,11 +85,11 @@ def test_a_mended_pixel_is_the_mean_of_its_neighbours_that_are_none():
     images = torch.arange(25.0).view(1, 1, 5, 5).repeat(3, 2, 1, 1)
     places = torch.zeros((5, 5), dtype=torch.bool)
     places[2, 2] = places[2, 3] = True
-    found = mended(images, places)
+    found = images.clone()
+    mend(found, places)
     others = [6.0, 7.0, 8.0, 11.0, 16.0, 17.0, 18.0]
     torch.testing.assert_close(found[:, :, 2, 2], torch.full((3, 2), sum(others) / 7))
     assert torch.equal(found[:, :, ~places], images[:, :, ~places])
-    assert images[0, 0, 2, 2] == 12
 
 
 def test_outlying_pixels_keep_what_departs_and_nothing_else():
@@ -119,4 +119,20 @@ def test_pixels_within_a_mended_square_are_filled_from_its_border():
     places = torch.zeros((9, 9), dtype=torch.bool)
     places[2:6, 2:6] = True
     images[0, 0, places] = 1000
-    assert torch.equal(mended(images, places), torch.ones((1, 1, 9, 9)))
+    mend(images, places)
+    assert torch.equal(images, torch.ones((1, 1, 9, 9)))
+
+
+def test_pixels_at_an_edge_are_the_mean_of_those_inside_as_if_the_map_went_on_in_a_mirror():
+    images = torch.arange(12.0).view(1, 1, 3, 4)
+    places = torch.zeros((3, 4), dtype=torch.bool)
+    places[0, 0] = places[2, 1] = True
+    mend(images, places)
+    assert images[0, 0, 0, 0] == (2 * 1 + 2 * 4 + 4 * 5) / 8
+    assert images[0, 0, 2, 1] == (8 + 10 + 2 * (4 + 5 + 6)) / 8
+
+
+def test_a_map_of_nothing_else_stays_as_it_is():
+    images = torch.arange(4.0).view(1, 1, 2, 2)
+    mend(images, torch.ones((2, 2), dtype=torch.bool))
+    assert torch.equal(images, torch.arange(4.0).view(1, 1, 2, 2))

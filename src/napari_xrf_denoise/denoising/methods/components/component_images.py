@@ -53,12 +53,14 @@ def cut_into_strips(height: int, *, least: int, margin: int, grid: int = 1) -> l
 
 def project(
     partition: PhotonPartition, subspaces: Sequence[Subspace], rows: slice, watch: Watch
-) -> Scores:
-    """Return the scores (parts, rows, x, components) of every subspace, one after the other."""
+) -> list[Scores]:
+    """Return the scores (parts, components, rows, x) of every subspace."""
     across = partition.source.shape[1]
     matrix = np.hstack([subspace.analysis for subspace in subspaces])
     height = rows.stop - rows.start
-    scores = np.empty((partition.number, height, across, matrix.shape[1]), np.float32)
+    sizes = [subspace.rank for subspace in subspaces]
+    scores = [np.empty((partition.number, size, height, across), np.float32) for size in sizes]
+    ends = np.cumsum([0, *sizes])
 
     def project_each(band_rows: slice, band: PartitionedBand) -> tuple[slice, Scores]:
         return band_rows, band.project_each(matrix)
@@ -66,7 +68,9 @@ def project(
     for band_rows, found in partition.within(rows).map(project_each):
         first = band_rows.start - rows.start
         watch.step("computing the result", first / height)
-        scores[:, first : first + found.shape[1]] = found
+        moved = np.moveaxis(found, 3, 1)
+        for own, (low, high) in zip(scores, pairwise(ends), strict=True):
+            own[:, :, first : first + found.shape[1]] = moved[:, low:high]
     return scores
 
 

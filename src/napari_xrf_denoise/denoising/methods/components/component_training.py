@@ -23,7 +23,7 @@ from napari_xrf_denoise.denoising.subspace import Subspace
 from .component_images import TILE, Scores, subsets
 from .component_network import ComponentNetwork
 from .learning_rate import learning_rate
-from .outlying_pixels import mended, outlying, with_departures
+from .outlying_pixels import mend, outlying, with_departures
 from .signal_shares import measure_leftovers, measure_shares, with_leftovers
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -42,7 +42,8 @@ class Training:
     """What a network learns from, and how."""
 
     tiles: list[Scores]
-    """Component images (parts, components, y, x) of every part."""
+    """Component images (parts, components, y, x) of every part. Pixels that stand out of their
+    neighbours are changed in them."""
     subspace: Subspace
     shares: NDArray[np.float64]
     """Share of the counts of each part."""
@@ -82,9 +83,10 @@ def train_network(
     mixing = variances_of(training.subspace, device)
     images = []
     for tile in training.tiles:
-        image = torch.from_numpy(np.ascontiguousarray(tile)).to(device)
-        whole = _full(image, share, learned)
-        images.append(mended(image, outlying(whole, float(share[learned].sum()), mixing)))
+        image = torch.from_numpy(tile).to(device)
+        whole = _sums(image, share, learned)[0]
+        mend(image, outlying(whole, float(share[learned].sum()), mixing))
+        images.append(image)
     network = ComponentNetwork(images[0].shape[1], settings.features, generator).to(device)
     with torch.inference_mode():
         _measure_shares(network, images, share, learned, unseen)
@@ -170,17 +172,9 @@ def _measure_shares(
     """Make a network the Wiener filter that it begins as."""
     halves = learned[: half_of(learned)], learned[half_of(learned) :]
     groups = (*halves, learned, unseen) if unseen else (*halves, *halves)
-    one, two, mine, other = ([_full(tile, share, group) for tile in images] for group in groups)
+    one, two, mine, other = ([_sums(tile, share, group)[0] for tile in images] for group in groups)
     exposures = [float(share[group].sum()) for group in groups]
     measure_shares(network, (one, two), (mine, other), exposures)
-
-
-def _full(
-    tile: torch.Tensor, share: torch.Tensor, parts: list[int] | NDArray[np.int64]
-) -> torch.Tensor:
-    """Return the scores of some parts, scaled to the full rate."""
-    chosen = torch.as_tensor(np.asarray(parts), device=tile.device)
-    return tile[chosen].sum(0) / share[chosen].sum()
 
 
 def _sums(
@@ -214,23 +208,24 @@ class _Judge:
         self.is_there = bool(unseen)
         if not unseen:
             return
-        self._unseen = [_full(tile, share, unseen) for tile in images]
+        self._unseen = [_sums(tile, share, unseen)[0] for tile in images]
         self._unseen_exposure = float(share[unseen].sum())
         self._metric = torch.from_numpy(synthesis @ synthesis.T).to(share.device)
         halves = learned[: len(learned) // 2], learned[len(learned) // 2 :]
         first, second, self._exposure = (float(share[half].sum()) for half in (*halves, learned))
         # The noise of all counts, from that of the difference of two halves.
-        self._noise = self._distance(
-            [_full(t, share, halves[0]) - _full(t, share, halves[1]) for t in images]
-        ) / (1 / first + 1 / second)
-        self._projection = self._from_unseen([_full(tile, share, learned) for tile in images])
+        both = [_sums(tile, share, *halves) for tile in images]
+        differences = [one - other for one, other in both]
+        self._noise = self._distance(differences) / (1 / first + 1 / second)
+        self._projection = self._from_unseen([_sums(tile, share, learned)[0] for tile in images])
 
     @torch.inference_mode()
     def predict(self, network: ComponentNetwork, thinnings: int = 1) -> list[torch.Tensor]:
         """Return the scores that a network predicts from halves of its parts, and their mean."""
         network.eval()
         chosen = subsets(self._learned, half_of(self._learned), thinnings, np.random.default_rng(0))
-        guess = [_mean_prediction(network, tile, self._share, chosen) for tile in self._images]
+        sums = [_sums(tile, self._share, *chosen) for tile in self._images]
+        guess = [_mean_prediction(network, own, self._share, chosen) for own in sums]
         network.train()
         return guess
 
@@ -255,7 +250,7 @@ class _Judge:
         if not self.is_there:
             return
         guess = self.predict(network, thinnings)
-        whole = [_full(tile, self._share, self._learned) for tile in self._images]
+        whole = [_sums(tile, self._share, self._learned)[0] for tile in self._images]
         left, unseen = (
             [one - other for one, other in zip(images, guess, strict=True)]
             for images in (whole, self._unseen)
@@ -277,10 +272,11 @@ def _square(scores: torch.Tensor, metric: torch.Tensor) -> float:
 
 
 def _mean_prediction(
-    network: ComponentNetwork, tile: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
+    network: ComponentNetwork, sums: torch.Tensor, share: torch.Tensor, chosen: list[list[int]]
 ) -> torch.Tensor:
-    total = torch.zeros_like(tile[0])
-    for seen, subset in zip(_sums(tile, share, *chosen), chosen, strict=True):
+    """Return the mean of what a network makes of the sums of some subsets of the parts."""
+    total = torch.zeros_like(sums[0])
+    for seen, subset in zip(sums, chosen, strict=True):
         total += network(seen[None], share[subset].sum()[None])[0]
     return total / len(chosen)
 
@@ -317,15 +313,18 @@ def predict_components(
     `scores` are the component images (parts, components, y, x); each subset has as many parts as
     the network was trained with. Pixels that stand out of their neighbours keep what does.
     """
-    images = torch.from_numpy(np.ascontiguousarray(scores)).to(device)
+    images = torch.from_numpy(scores).to(device)
     share = torch.from_numpy(shares.astype(np.float32)).to(device)
     watch.step("computing the result", 0)
     parts = sorted({part for subset in chosen for part in subset})
-    whole, exposure = _full(images, share, parts), float(share[parts].sum())
+    whole, exposure = _sums(images, share, parts)[0], float(share[parts].sum())
     mixing = variances_of(subspace, device)
     places = outlying(whole, exposure, mixing)
-    found = _mean_prediction(network, mended(images, places), share, chosen)
-    found = with_leftovers(network, found, mended(whole[None], places)[0], exposure)
+    seen, calm = _sums(images, share, *chosen), whole.clone()
+    mend(seen, places)
+    mend(calm[None], places)
+    found = _mean_prediction(network, seen, share, chosen)
+    found = with_leftovers(network, found, calm, exposure)
     return with_departures(found, whole, places, exposure, mixing).cpu().numpy()
 
 

@@ -84,22 +84,29 @@ def _pixels_of(blocks: torch.Tensor, side: int) -> torch.Tensor:
     return functional.max_pool2d(wide, side, stride=1) > 0
 
 
-def mended(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return images (any, components, y, x) with the mean of the neighbours in these places."""
-    found, missing = images, places
+def mend(images: torch.Tensor, places: torch.Tensor) -> None:
+    """Give images (any, components, y, x) the mean of the neighbours in these places (y, x)."""
+    height, width = places.shape
+    missing = places.clone()
+    steps = torch.tensor([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x])
+    steps = steps.to(places.device)
     while missing.any() and not missing.all():
-        kept = (~missing).to(images.dtype)
-        number = _around(kept[None]).sum(0)[0]
-        filled = missing & (number > 0)
-        found = found.clone()
-        for own in found:
-            mean = _around(own * kept).sum(0) / number.clamp(min=1)
-            own[:, filled] = mean[:, filled]
-        missing = missing & ~filled
-    return found
+        y, x = missing.nonzero().T
+        around = _mirrored(y + steps[:, :1], height), _mirrored(x + steps[:, 1:], width)
+        known = ~missing[around]
+        number = known.sum(0)
+        filled = number > 0
+        mean = (images[..., around[0], around[1]] * known).sum(-2) / number.clamp(min=1)
+        images[..., y[filled], x[filled]] = mean[..., filled]
+        missing[y[filled], x[filled]] = False
 
 
-def _around(pictures: torch.Tensor, side: int = 1) -> torch.Tensor:
+def _mirrored(places: torch.Tensor, size: int) -> torch.Tensor:
+    """Return places on an axis, those beyond its ends mirrored at the last pixels."""
+    return size - 1 - (size - 1 - places.abs()).abs()
+
+
+def _around(pictures: torch.Tensor, side: int) -> torch.Tensor:
     """Return the eight neighbours of each block of pixels, shape (8, kinds, y, x).
 
     Pictures are mirrored at their edges.
