@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_xrf_denoise.core.cores import in_order, number_of_cores
 from napari_xrf_denoise.core.poisson import deviance_residual, tail_probability
 from napari_xrf_denoise.core.progress import Watch
 
-from .shapes import Family, Tables, rims
+from .shapes import RIM, Family, Tables, rims
 
 LEAST = 5.0
 """Counts by which a place must depart to be reported."""
@@ -28,6 +29,8 @@ JOINED = 1e-3
 """Chance below which cells beside a place depart as well; this is no search, but one test."""
 NEAR = 2
 """Windows, in steps of half a line, that may show the same line."""
+SAMPLE = 2**12
+"""Shapes of a family in which the noise of predictions is measured, at the least."""
 SCANNED = 2**19
 """Values (y, x, window) that are searched at once: of few windows, it takes longer for each."""
 PIXEL = -1
@@ -156,6 +159,7 @@ class PlaceSearch:
         self._effect = strict.effect
         self.windows = sums.shape[-1] - 1
         around = rims((window, self._windows(1, _one(window))[..., 0]) for window in bright)
+        self._rim_windows = np.array(around.windows, dtype=np.int64)
         self.shapes: list[Family] = [*shapes, around] if len(around) else list(shapes)
         number = len(shapes) + JUDGED_APART
         self._levels = [
@@ -170,15 +174,27 @@ class PlaceSearch:
         # The noise of the predictions is that of the whole search: later ones leave places out.
         self._measured = np.zeros(self.windows, dtype=bool)
 
-    def hits(self, windows: slice, watch: Watch) -> Hits:
-        """Return the places that depart in windows from the first to behind the last."""
+    def touching(self, mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+        """Return which shapes of each family have any of these cells."""
+        tables = Tables.of(mask[..., None].astype(np.float64))
+        return [family.sums(tables)[:, 0] > 0.5 for family in self.shapes]
+
+    def hits(
+        self, windows: slice, watch: Watch, within: Sequence[NDArray[np.bool_]] | None = None
+    ) -> Hits:
+        """Return the places that depart in windows from the first to behind the last.
+
+        `within` are the shapes of each family to look at, by default all.
+        """
         height, width = self._sums.shape[1:3]
         each = -(-(windows.stop - windows.start) // number_of_cores())
         step = max(1, min(SCANNED // (height * width), each))
         starts = range(windows.start, windows.stop, step)
         parts = [slice(first, min(first + step, windows.stop)) for first in starts]
         found: list[Hits] = []
-        for done, some in enumerate(in_order(lambda part: list(self._scan(part)), parts), start=1):
+        members = [np.flatnonzero(own) for own in within] if within is not None else None
+        scan = partial(self._scan, members=members)
+        for done, some in enumerate(in_order(lambda part: list(scan(part)), parts), start=1):
             watch.step("looking for lost signal", done / len(parts))
             found += some
         if not found:
@@ -239,16 +255,22 @@ class PlaceSearch:
         ratio = np.ones_like(counts)
         return np.asarray(np.divide(counts, expected, out=ratio, where=expected > 0))
 
-    def _scan(self, part: slice) -> Iterator[Hits]:
-        tables = [Tables.of(self._windows(kind, part) / self.scatter) for kind in range(3)]
+    def _scan(self, part: slice, members: Sequence[Indices] | None) -> Iterator[Hits]:
+        """Yield the hits in each family, or in those of its members that are given."""
         known = bool(self._measured[part].all())
+        kinds = range(2 if known else 3)
+        tables = [Tables.of(self._windows(kind, part) / self.scatter) for kind in kinds]
         if not known:
             self._measure(-1, part, tables[1].image, tables[2].image)
         for index, family in enumerate(self.shapes):
-            counts, expected, noise = (family.sums(table) for table in tables)
+            own = np.arange(len(family)) if members is None else members[index]
+            looked_at = family if members is None else family.take(own)
+            counts, expected = (looked_at.sums(table) for table in tables[:2])
             if not known:
-                self._measure(index, part, expected, noise)
-            yield self._family_hits(index, part, counts, expected)
+                some = np.arange(0, len(family), max(1, len(family) // SAMPLE))
+                noise = family.take(some).sums(tables[2])
+                self._measure(index, part, expected[some], noise)
+            yield self._family_hits(index, part, counts, expected, own)
         self._measured[part] = True
 
     def _measure(self, index: int, part: slice, expected: Floats, noise: Floats) -> None:
@@ -257,13 +279,19 @@ class PlaceSearch:
         self._noise[index, part] = (noise.reshape(-1, size) ** 2).mean(axis=0)
         self._mean[index, part] = expected.reshape(-1, size).mean(axis=0)
 
-    def _family_hits(self, index: int, part: slice, counts: Floats, expected: Floats) -> Hits:
+    def _family_hits(
+        self, index: int, part: slice, counts: Floats, expected: Floats, members: Indices
+    ) -> Hits:
+        """Return the hits among some members of a family, given their sums (member, window)."""
         level = self._levels[index]
         least = normal_number(level.one) ** 2 / 2
         size = counts - expected
         # The deviance is below 2·(n − λ)²/λ: most places need no logarithm.
         some = level.matters(counts, expected, self.scatter) & (size**2 >= least * expected)
-        member, window = np.nonzero(some)
+        if self.shapes[index].kind == RIM:
+            some &= self._rim_windows[members, None] == np.arange(part.start, part.stop)
+        place, window = np.nonzero(some)
+        member = members[place]
         counts, expected = counts[some], expected[some]
         window += part.start
         sizes = self._sizes[index][member]

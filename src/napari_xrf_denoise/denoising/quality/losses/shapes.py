@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,8 @@ SHARP = 3.0
 """How many times brighter a region is than what lies `BESIDE` its border, for its rim to count."""
 BESIDE = 3
 """Pixels beyond a border where a detector's spot, one or two pixels wide, no longer reaches."""
+RIM = "rim"
+"""What a rim is called."""
 BRIGHTEST = 0.01
 """Share of the pixels that show how bright a line is where it is bright."""
 Floats = NDArray[np.float64]
@@ -63,6 +66,10 @@ class Family(Protocol):
         """Number of pixels of each."""
         ...
 
+    def take(self, which: Indices) -> Family:
+        """Return some of the shapes."""
+        ...
+
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each shape, (shape, window)."""
         ...
@@ -89,6 +96,11 @@ class Rectangles:
     def sizes(self) -> Indices:
         """Number of pixels of each."""
         return (self.bottom - self.top) * (self.right - self.left)
+
+    def take(self, which: Indices) -> Rectangles:
+        """Return some of the rectangles."""
+        ends = (self.top, self.bottom, self.left, self.right)
+        return Rectangles(self.kind, *(part[which] for part in ends))
 
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each rectangle, (rectangle, window)."""
@@ -127,6 +139,11 @@ class Diagonals:
         """Number of pixels of each."""
         return self.length
 
+    def take(self, which: Indices) -> Diagonals:
+        """Return some of the pieces."""
+        parts = self.top[which], self.left[which], self.length[which]
+        return Diagonals(self.kind, *parts, self.width, self.rising[which])
+
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each piece, (piece, window)."""
         found = np.empty((len(self), tables.image.shape[-1]))
@@ -149,6 +166,12 @@ class Rims:
     kind: str
     masks: Sequence[NDArray[np.bool_]]
     windows: Sequence[int]
+    """The window of each."""
+
+    @cached_property
+    def _places(self) -> list[Indices]:
+        """Pixels of each, flat."""
+        return [np.flatnonzero(mask) for mask in self.masks]
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -158,10 +181,16 @@ class Rims:
         """Number of pixels of each."""
         return np.array([mask.sum() for mask in self.masks], dtype=np.int64)
 
+    def take(self, which: Indices) -> Rims:
+        """Return some of the rims."""
+        chosen = [self.masks[index] for index in which], [self.windows[index] for index in which]
+        return Rims(self.kind, *chosen)
+
     def sums(self, tables: Tables) -> Floats:
         """Return the sum over each rim, (rim, window)."""
-        found = [tables.image[mask].sum(axis=0) for mask in self.masks]
-        return np.reshape(found, (len(self), tables.image.shape[-1]))
+        flat = tables.image.reshape(-1, tables.image.shape[-1])
+        found = [flat[places].sum(axis=0) for places in self._places]
+        return np.reshape(found, (len(self), flat.shape[1]))
 
     def pixels(self, index: int) -> tuple[Indices, Indices]:
         """Return y and x of the pixels of a rim."""
@@ -222,7 +251,7 @@ def rims(bright: Iterator[tuple[int, NDArray[np.floating]]]) -> Rims:
         for mask in (first & ~region, second & ~region, inner):
             masks.append(mask)
             windows.append(window)
-    return Rims("rim", masks, windows)
+    return Rims(RIM, masks, windows)
 
 
 def _starts(size: int, length: int) -> Indices:

@@ -144,9 +144,10 @@ class SuspectPlaces:
             window = int(top.window[0])
             search.leave_out(mask, window)
             again = slice(max(0, window - NEAR), min(search.windows, window + NEAR + 1))
-            live = self._others(live, mask, window)
+            touched = search.touching(mask)
+            live = self._others(live, mask, window, touched)
             done = 0.7 + 0.3 * len(told) / MOST_DEPARTURES
-            live = Hits.join([live, search.hits(again, watch.part(done, 1))])
+            live = Hits.join([live, search.hits(again, watch.part(done, 1), touched)])
         return Found.of(self._shape, told)
 
     def _cells(self, hits: Hits, index: int, search: PlaceSearch) -> Cells:
@@ -239,12 +240,17 @@ class SuspectPlaces:
         pixels[:: self._every] = seen
         return pixels
 
-    def _others(self, live: Hits, mask: Mask, window: int) -> Hits:
-        """Return the hits that do not change when a line is left out in some cells."""
-        near = np.abs(live.window - window) <= NEAR
+    def _others(self, live: Hits, mask: Mask, window: int, touched: Sequence[Mask]) -> Hits:
+        """Return the hits that do not change when a line is left out in some cells.
+
+        `touched` are the shapes of each family that have any of them.
+        """
         y, x = np.divmod(np.where(live.family == PIXEL, live.member, 0), self._shape[1])
-        inside = mask[y // self._sums.bin, x // self._sums.bin]
-        return live.take(~near | ((live.family == PIXEL) & ~inside))
+        changed = mask[y // self._sums.bin, x // self._sums.bin]
+        for family, own in enumerate(touched):
+            here = live.family == family
+            changed[here] = own[live.member[here]]
+        return live.take(~changed | (np.abs(live.window - window) > NEAR))
 
 
 def _alike(hits: Hits, top: Hits) -> Mask:
