@@ -102,10 +102,13 @@ def pca_scatter(factors: Factors, partition: PhotonPartition, folds: int, watch:
     height, width, _ = partition.source.shape
     rank = factors["analysis"].shape[1]
     images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
+    # Groups of repeats hold unequal shares of the counts.
+    shares = np.array(partition.fold_shares(folds), np.float32)[:, None, None] * folds
     for rows, load in partition.fold_bands(folds):
         watch.step("measuring the scatter", rows.start / height)
         band = load()
         scores = np.stack([band.times(part, factors["analysis"]) for part in band.counts.T])
+        scores /= shares
         for image, score in zip(images, scores - scores.mean(axis=0), strict=True):
             image[rows] = score.reshape(-1, width, rank)
     return Scatter.of(images, [factors["synthesis"]] * folds)

@@ -32,6 +32,7 @@ def uncertainty_of(
         tuple(sums.numbers),
         found.spectrum / spots.size,
         _in_pieces(scatter, sums, spots).astype(np.float32),
+        sums.noise.in_channels(sums.edges),
     )
     return Uncertainty(mean, scatter, spots)
 
@@ -60,6 +61,15 @@ def of_mean(
         found = _products(images, spots, round(pixels**0.5)) / pixels
         squares[block] -= columns.T @ (found * same) @ columns
     return replace(sums, squares=squares)
+
+
+def less_scatter(sums: ErrorSums, scatter: Scatter, spots: NDArray[np.bool_]) -> ErrorSums:
+    """Return the products of errors of predictions from all counts, given those without a fold.
+
+    Of what both have in common nothing changes. Predictions that are linear in the counts differ by
+    the noise that the fold averages out: its variance falls by the mean square of the difference.
+    """
+    return replace(sums, squares=sums.squares - _in_pieces(scatter, sums, spots))
 
 
 def _in_pieces(scatter: Scatter, sums: ErrorSums, spots: NDArray[np.bool_]) -> NDArray[np.float64]:
