@@ -37,7 +37,7 @@ from .stack_members import (
     member_of,
     subspace_of,
 )
-from .uncertainty import less_scatter, of_mean, scatter_between, uncertainty_of
+from .uncertainty import of_mean, scatter_between, uncertainty_of
 
 Tile = tuple[slice, slice]
 """Rows and columns of a map."""
@@ -258,9 +258,8 @@ def _uncertainty(
         return None
     spots = predicted.counts[0].own_spectra
     spectra = _in_values(job, predicted.whole, learned.subspaces)
-    sums = of_mean(score.products, predicted.whole, spectra, spots)
-    if predicted.few == job.rests:
-        sums = less_scatter(sums, predicted.scatter, spots)
+    products = score.products.of_all(score.share)
+    sums = of_mean(products, predicted.whole, spectra, spots)
     return uncertainty_of(sums, predicted.scatter, spots, job.found)
 
 

@@ -63,15 +63,6 @@ def of_mean(
     return replace(sums, squares=squares)
 
 
-def less_scatter(sums: ErrorSums, scatter: Scatter, spots: NDArray[np.bool_]) -> ErrorSums:
-    """Return the products of errors of predictions from all counts, given those without a fold.
-
-    Of what both have in common nothing changes. Predictions that are linear in the counts differ by
-    the noise that the fold averages out: its variance falls by the mean square of the difference.
-    """
-    return replace(sums, squares=sums.squares - _in_pieces(scatter, sums, spots))
-
-
 def _in_pieces(scatter: Scatter, sums: ErrorSums, spots: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return mean products of the scatter in sums over blocks, (blocks, pieces, pieces)."""
     columns = np.add.reduceat(scatter.spectra, sums.edges[:-1], axis=1).astype(np.float64)
