@@ -8,9 +8,15 @@ root mean square of the standard deviations is compared with that of the errors.
 Models may come from the map itself, from another measurement of the same sample ("again"), or from
 that of another sample ("other"), which may hold other elements.
 
+Counts may be no photons either: several repeats, whose variance is 2.5 times their mean ("gain"),
+which have noise of a detector beside that of photons, on a pedestal ("read") or cut off at zero
+("clipped"), which share the counts unequally ("uneven", with the variance of "gain"), or which are
+photons after all ("repeats"). `--repeats` says how many.
+
     python benchmarks/errors.py [--maps usual mosaic] [--seeds 20 21 22] [--counts 60 300]
                                 [--methods fast balanced pca] [--models own again other]
-                                [--elements]
+                                [--noise photons gain read clipped uneven repeats]
+                                [--repeats 4] [--elements]
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mosaic import simulate_mosaic
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise.processing.element_maps import line_window
@@ -37,6 +44,10 @@ SIDES = (4, 8, 16, 32)
 """Of the squares, in pixels."""
 KINDS = {"usual": xrf.simulate_map, "mosaic": simulate_mosaic}
 MODELS = ("own", "again", "other")
+NOISES = ("photons", "gain", "read", "clipped", "uneven", "repeats")
+FANO = 2.5
+READ = 0.3
+"""Standard deviation of the noise of a detector in a voxel of a repeat, in photons."""
 COLUMNS = ("all", "dim", "bright", "truly dim", "truly bright")
 
 Image = NDArray[np.float64]
@@ -54,18 +65,58 @@ class Covered(NamedTuple):
     """Told over true error."""
 
 
-def denoise(image: xrf.SpectrumImage, method: str, seed: int) -> xrf.Denoised:
+def denoise(image: xrf.SpectrumImage, method: str, seed: int, pairs: str = "auto") -> xrf.Denoised:
     settings = {"method": "pca"} if method == "pca" else {"method": "stack", "preset": method}
-    return xrf.denoise(image, seed=seed, device="cpu", **settings)
+    return xrf.denoise(image, seed=seed, device="cpu", pairs=pairs, **settings)
 
 
 def measure(kind: str, seed: int, counts: float) -> tuple[xrf.SpectrumImage, Image]:
     return KINDS[kind](SHAPE, n_channels=CHANNELS, counts_per_pixel=counts, seed=seed)
 
 
-def results(kind: str, seed: int, counts: float, method: str, model: str) -> tuple[Any, Image]:
+def in_repeats(
+    image: xrf.SpectrumImage, rate: Image, noise: str, number: int, seed: int
+) -> tuple[xrf.SpectrumImage, Image]:
+    """Return repeats that add up to the map, with noise of another kind, and their expectation."""
+    rng = np.random.default_rng(seed)
+    shares = np.full(number, 1 / number)
+    if noise == "uneven":
+        shares = np.arange(2, number + 2) / np.arange(2, number + 2).sum()
+    means = shares[:, None, None, None] * rate
+    if noise in ("gain", "uneven"):
+        values = rng.negative_binomial(np.maximum(means, 1e-9) / (FANO - 1), 1 / FANO)
+    elif noise == "repeats":
+        values = rng.poisson(means)
+    else:
+        pedestal = 6 * READ if noise == "read" else 0
+        values = np.maximum(rng.poisson(means) + rng.normal(pedestal, READ, means.shape), 0)
+        means = means + pedestal if noise == "read" else clipped(means)
+    values = values.astype(np.float32 if values.dtype.kind == "f" else np.uint16)
+    kind = "detector" if noise == "uneven" else "frame"
+    found = xrf.SpectrumImage(values, image.energy, repeat_kind=kind, metadata=image.metadata)
+    return found, means.sum(axis=0)
+
+
+def clipped(means: Image) -> Image:
+    """Return what photons with a detector's noise are expected to be where none are below zero."""
+    expected = np.zeros_like(means)
+    chance = np.exp(-means)
+    for photons in range(int(means.max() + 10 * means.max() ** 0.5) + 10):
+        far = photons / READ
+        density = np.exp(-(far**2) / 2) / np.sqrt(2 * np.pi)
+        expected += chance * (photons * ndtr(far) + READ * density)
+        chance = chance * means / (photons + 1)
+    return expected
+
+
+def results(
+    kind: str, seed: int, counts: float, method: str, model: str, noise: str, repeats: int
+) -> tuple[Any, Image]:
     """Return a result, by a model of this map or of another one, and the true rate."""
     image, rate = measure(kind, seed, counts)
+    if noise != "photons":
+        image, rate = in_repeats(image, rate, noise, repeats, seed)
+        return denoise(image, method, seed, "repeats").image, rate
     if model == "own":
         return denoise(image, method, seed).image, rate
     first = measure(kind, seed + 1000, counts)[0]
@@ -134,19 +185,22 @@ def main() -> None:
     parser.add_argument("--counts", nargs="+", type=float, default=[60, 300])
     parser.add_argument("--methods", nargs="+", default=["fast", "balanced", "pca"])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["own"])
+    parser.add_argument("--noise", nargs="+", choices=NOISES, default=["photons"])
+    parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--elements", action="store_true", help="print each element as well")
     given = parser.parse_args()
-    for method, model, kind in product(given.methods, given.models, given.maps):
+    cases = product(given.methods, given.models, given.noise, given.maps)
+    for method, model, noise, kind in cases:
         found: list[Covered] = []
         for seed, counts in product(given.seeds, given.counts):
-            result, rate = results(kind, seed, counts, method, model)
+            result, rate = results(kind, seed, counts, method, model, noise, given.repeats)
             own = list(covered(result, rate, list(result.metadata["elements"])))
             found += own
             if given.elements:
                 for one in own:
                     shares = " ".join(f"{share:.2f}" for share in (*one.pixels, *one.squares))
                     print(f"{seed} {counts:g} {one.element:3s} {shares}  {one.ratio:.2f}")
-        report(found, f"{method}, model {model}, {kind} maps")
+        report(found, f"{method}, model {model}, {noise}, {kind} maps")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,38 @@ class _Sums(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class CountNoise:
+    """Variance of raw counts, as a straight line of what is expected.
+
+    That of photons is their number. A detector's own noise is there without any counts, values of
+    several counts each scatter by more than their number, and a pedestal by nothing at all.
+    """
+
+    constant: Floats
+    """(channels,), or of pieces of the spectrum; below zero where there is a pedestal."""
+    growth: Floats
+    """By how much the variance rises with a count, likewise."""
+
+    @classmethod
+    def of_photons(cls, channels: int) -> CountNoise:
+        """Return that of Poisson counts."""
+        return cls(np.zeros(channels), np.ones(channels))
+
+    def variance(self, counts: Floats) -> Floats:
+        """Return the variance of such counts, (channels,)."""
+        return np.maximum(self.constant + self.growth * counts, 0)
+
+    def at(self, places: NDArray[np.int64]) -> CountNoise:
+        """Return that of some of the channels."""
+        return CountNoise(self.constant[places], self.growth[places])
+
+    def in_channels(self, edges: NDArray[np.int64]) -> CountNoise:
+        """Return that of single channels, given that of pieces with these edges."""
+        widths = np.diff(edges)
+        return CountNoise(np.repeat(self.constant / widths, widths), np.repeat(self.growth, widths))
+
+
+@dataclass(frozen=True, eq=False)
 class MeanErrors:
     """Products of errors of pieces of the spectrum, half as wide as a line, and what they rest on.
 
@@ -49,18 +81,35 @@ class MeanErrors:
     squares: NDArray[np.float32]
     """Mean products of errors of pieces, without bias, (blocks, pieces, pieces)."""
     products: NDArray[np.float32]
-    """Mean products of the expected counts of a pixel, averaged over a block, likewise."""
+    """Mean products of the variance of the raw counts of a pixel, averaged over a block, likewise;
+    that of photons is their number."""
     numbers: tuple[float, ...]
     """Of independent blocks."""
     mean: Floats
     """Expected counts in each channel of a pixel, (energy,)."""
     scatter: NDArray[np.float32]
     """Mean products of the scatter of predictions, as `squares`."""
+    noise: CountNoise
+    """Of the raw counts of a pixel, (energy,)."""
 
     @property
     def middles(self) -> NDArray[np.int64]:
         """Middle channel of each piece."""
         return (self.edges[:-1] + self.edges[1:] - 1) // 2
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Variance of the raw counts in each channel of a pixel, (energy,)."""
+        return self.noise.variance(self.mean)
+
+    def raw_variance(self, squares: Floats, counts: Floats) -> Floats:
+        """Return the variance of a pixel's raw counts, summed with squared weights (n, energy).
+
+        `counts` are what is expected there, summed with the same weights.
+        """
+        growing = squares @ (self.noise.growth * self.mean)
+        line = squares @ self.noise.constant + growing * ratio(counts, squares @ self.mean)
+        return np.asarray(np.maximum(line, 0))
 
     def per_pixel(self, weights: Floats, pixels: int) -> Floats:
         """Return the squared errors of weighted sums (n, energy) over some pixels, per pixel."""
@@ -74,7 +123,7 @@ class MeanErrors:
     def _logs_in_middles(self) -> Floats:
         # What a hover over the map asks for again and again.
         share = np.diag(1 / np.diff(self.edges))
-        raw = np.maximum(self.mean[self.middles], TINY)
+        raw = np.maximum(self.variance[self.middles], TINY)
         return self._logs(_Sums(raw, share, share))
 
     def _logs(self, sums: _Sums) -> Floats:
@@ -100,14 +149,14 @@ class MeanErrors:
 
     def _estimates(self, sums: _Sums, block: int) -> Estimates:
         value = _forms(self.squares[block], sums.means)
-        counts = _forms(self.products[block], sums.squares)
+        noise = _forms(self.products[block], sums.squares)
         # Of estimates of λ², and of a given error times the noise of the counts (docs/score.md).
         number = self.numbers[block]
-        return Estimates(value, 2 * counts / number, 4 * sums.raw / number)
+        return Estimates(value, 2 * noise / number, 4 * sums.raw / number)
 
     def _sums(self, weights: Floats) -> _Sums:
         squares = weights**2
-        raw = np.maximum(self.mean @ squares.T, TINY)
+        raw = np.maximum(self.variance @ squares.T, TINY)
         return _Sums(raw, self._in_pieces(weights), self._in_pieces(squares))
 
     @cached_property
@@ -117,7 +166,7 @@ class MeanErrors:
         for number, window in enumerate(windows):
             ends = self.edges[[2 * number, min(2 * number + 2, len(self.edges) - 1)]]
             window[slice(*ends)] = 1
-        raw = windows @ self.mean
+        raw = windows @ self.variance
         sums = self._sums(windows[raw > FEWEST * raw.mean()])
         found: list[Prior] = []
         expected = sums.raw
@@ -131,6 +180,11 @@ class MeanErrors:
     def _in_pieces(self, weights: Floats) -> Floats:
         """Return the mean weight (n, pieces) of the channels of each piece."""
         return np.add.reduceat(weights, self.edges[:-1], axis=1) / np.diff(self.edges)
+
+
+def ratio(values: Floats, mean: Floats) -> Floats:
+    """Return values over their mean over the map, 1 where there is nothing."""
+    return np.divide(values, mean, out=np.ones(np.broadcast(values, mean).shape), where=mean > 0)
 
 
 def _at(pixels: int, sizes: tuple[int, ...], logs: Floats) -> Floats:

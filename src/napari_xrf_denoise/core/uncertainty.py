@@ -4,8 +4,8 @@ Two things are known of the errors of a result. Counts that it has not seen tell
 error for every weighting of the channels, and for sums over blocks of pixels, noise and bias
 together (`MeanErrors`). The scatter of predictions tells where in the map the noise is (`Scatter`).
 The variance in a pixel is the mean squared error times how far the pixel is from the mean of the
-map, in scatter and in expected counts to equal parts: noise of counts grows with them, and so does
-bias.
+map, in scatter and in the variance of its raw counts to equal parts: noise of counts grows with
+them, and so does bias.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .mean_errors import MeanErrors
+from .mean_errors import MeanErrors, ratio
 
 __all__ = ["Scatter", "Uncertainty"]
 
@@ -153,9 +153,10 @@ class Uncertainty:
         """
         every = self._every(weights[None])
         counts = np.maximum(expected, 0) / self.scale
-        variance = self._each(every, 1, self.scatter.map(every[0]), counts)
+        raw = self.mean.raw_variance(every**2, counts)
+        variance = self._each(every, 1, self.scatter.map(every[0]), raw)
         # Single lines that were kept are as uncertain as their counts.
-        variance = np.where(self.spots, np.maximum(variance, counts), variance)
+        variance = np.where(self.spots, np.maximum(variance, raw), variance)
         return np.asarray(variance * self.scale**2)
 
     def sum_variance(
@@ -173,9 +174,12 @@ class Uncertainty:
         every, pixels = self._every(weights), max(1, int(mask.sum()))
         own = self.scatter.squares(self.scatter.about(mask), self.scatter.spectra @ every.T)
         counts = np.maximum(expected, 0) / self.scale / pixels
-        each = self._each(every, pixels, own, counts)
+        variance = pixels * self._each(every, pixels, own, self.mean.raw_variance(every**2, counts))
         # Single lines that were kept are as uncertain as their counts.
-        return np.asarray(pixels * each * self.scale**2 + in_spots * self.scale)
+        if spots := np.count_nonzero(self.spots & mask):
+            kept = np.maximum(in_spots, 0) / self.scale / spots
+            variance += spots * self.mean.raw_variance(every**2, kept)
+        return np.asarray(variance * self.scale**2)
 
     def spectrum_variance(self, mask: NDArray[np.bool_], total: Floats, in_spots: Floats) -> Floats:
         """Return the variance of each channel of a sum over the pixels of a mask (y, x).
@@ -185,14 +189,18 @@ class Uncertainty:
         computed in the middle of each piece of half a line.
         """
         places, pixels = self.mean.middles, max(1, int(mask.sum()))
-        columns = self.scatter.spectra[:, places]
+        columns, noise = self.scatter.spectra[:, places], self.mean.noise.at(places)
         own = self.scatter.squares(self.scatter.about(mask), columns)
         known = self.scatter.squares(self.scatter.products, columns)
         inside = np.clip(places - self.first, 0, total.size - 1)
-        counts = np.maximum(total[inside], 0) / self.scale / pixels
-        far = _ratio(own, known) + _ratio(counts, self.mean.mean[places])
-        variance = pixels * self.mean.in_middles(pixels) * far / 2 * self.scale**2
-        variance += in_spots[inside] * self.scale
+        spots = np.count_nonzero(self.spots & mask)
+        raw, kept = (
+            noise.variance(np.maximum(counts[inside], 0) / self.scale / max(1, number))
+            for counts, number in ((total, pixels), (in_spots, spots))
+        )
+        far = ratio(own, known) + ratio(raw, self.mean.variance[places])
+        variance = pixels * self.mean.in_middles(pixels) * far / 2 + spots * kept
+        variance *= self.scale**2
         channels = np.arange(self.first, self.first + total.size)
         return np.interp(channels, places, np.sqrt(variance)) ** 2
 
@@ -210,20 +218,18 @@ class Uncertainty:
         first = self.first + range(self.channels - self.first)[energy].start
         return replace(self, scatter=self.scatter.cut(y, x), spots=self.spots[y, x], first=first)
 
-    def _each(self, every: Floats, pixels: int, scatter: Floats, counts: Floats) -> Floats:
-        """Return the variance of a pixel in a sum over so many, by its scatter and its counts."""
+    def _each(self, every: Floats, pixels: int, scatter: Floats, raw: Floats) -> Floats:
+        """Return the variance of a pixel in a sum over so many.
+
+        By its scatter and by the variance of its raw counts.
+        """
         known = self.scatter.squares(self.scatter.products, self.scatter.spectra @ every.T)
-        raw = self.mean.mean @ every.T**2
+        usual = self.mean.variance @ every.T**2
         mean = self.mean.per_pixel(every, pixels) / 2
-        return np.asarray(mean * (_ratio(scatter, known) + _ratio(counts, raw)))
+        return np.asarray(mean * (ratio(scatter, known) + ratio(raw, usual)))
 
     def _every(self, weights: Floats) -> Floats:
         """Return weights (n, energy) of the image as those of all channels of the map."""
         every = np.zeros((len(weights), self.mean.edges[-1]))
         every[:, self.first : self.first + weights.shape[1]] = weights
         return every
-
-
-def _ratio(values: Floats, mean: Floats) -> Floats:
-    """Return values over their mean over the map, 1 where there is nothing."""
-    return np.divide(values, mean, out=np.ones(np.broadcast(values, mean).shape), where=mean > 0)

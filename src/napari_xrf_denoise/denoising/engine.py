@@ -395,8 +395,11 @@ def _report(
 
 
 def _uncertainty(result: methods.Fitted | Applied, job: methods.Job) -> Uncertainty | None:
-    """Return the uncertainty of the result, in its own counts; none where counts are no photons."""
-    if result.uncertainty is None or not job.found.is_poisson:
+    """Return the uncertainty of the result, in its own counts.
+
+    None where counts were split as photons that they are not.
+    """
+    if result.uncertainty is None or (job.pairs == "thinning" and not job.found.is_poisson):
         return None
     repeats = job.image.n_repeats if job.image.combination == "mean" else 1
     return replace(result.uncertainty, scale=1 / repeats)

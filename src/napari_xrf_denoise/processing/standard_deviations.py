@@ -29,9 +29,9 @@ def check_known(image: SpectrumImage) -> None:
     if image.uncertainty is None and "denoising" in image.metadata:
         raise DataError(
             f"{image.name}: this denoised result carries no uncertainty, as those of the methods "
-            "'stack' and 'pca' from photon counts do, and those of their models on other counts "
-            "than the model's own; denoise the counts again, leave out error, or take the error "
-            "of the raw counts"
+            "'stack' and 'pca' do where counts can be held out (photons, or at least 4 repeats), "
+            "and those of their models on other photon counts than the model's own; denoise the "
+            "counts again, leave out error, or take the error of the raw counts"
         )
 
 

@@ -45,6 +45,30 @@ def test_products_of_errors_are_found_without_the_truth(rate, wrong):
         np.testing.assert_allclose(found.squares[block], exact, atol=4 * noise)
 
 
+@pytest.mark.parametrize("spread", [1.5, lambda rate: np.sqrt(2.5 * rate)])
+def test_products_of_errors_in_repeats_need_no_photons(rate, wrong, spread):
+    """Noise of one size everywhere, or of more than that of photons, in parts of unequal share."""
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    deviation = spread(rate) if callable(spread) else np.full_like(rate, spread)
+    noise = np.sqrt(shares)[:, None, None, None] * deviation
+    means = shares[:, None, None, None] * rate
+    parts = np.random.default_rng(0).normal(means, noise)
+    tally = ErrorProducts(EDGES, rate.shape[:2], shares, 0.0, None, False)
+    # Each part is judged by the others' sum in the tally; these predictions have seen none.
+    tally.add(list(parts), [rate + wrong] * FOLDS, [])
+    found = tally.finish()
+    variance = float(np.mean(deviation**2))
+    for block, side in enumerate(BLOCKS[:4]):
+        sums = block_sums(wrong[None], side)[0]
+        exact = sums.T @ sums / len(sums) / side**2
+        # Parts of unequal share tell less than equal ones: twice the variance is more than enough.
+        noise = np.sqrt(2 * (2 * variance**2 + 4 * exact.max() * variance) / found.numbers[block])
+        np.testing.assert_allclose(found.squares[block], exact, atol=4 * noise)
+    np.testing.assert_allclose(
+        found.noise.variance(rate.mean(axis=(0, 1))), (deviation**2).mean(axis=(0, 1)), rtol=0.25
+    )
+
+
 def test_an_error_that_falls_with_the_counts_is_told_to_fall_on(rate, wrong):
     found = products_of(rate, wrong, fewer=2 * wrong)
     exact = np.einsum("yxh,yxk->hk", wrong, wrong) / (96 * 64)

@@ -102,9 +102,12 @@ def pca_scatter(factors: Factors, partition: PhotonPartition, folds: int, watch:
     height, width, _ = partition.source.shape
     rank = factors["analysis"].shape[1]
     images = [np.empty((height, width, rank), np.float32) for _ in range(folds)]
+    # Groups of repeats hold unequal shares of the counts.
+    shares = np.array(partition.fold_shares(folds), np.float32)[:, None, None] * folds
 
     def project(rows: slice, band: PartitionedBand) -> tuple[slice, NDArray[np.float32]]:
         scores = np.stack([band.times(part, factors["analysis"]) for part in band.counts.T])
+        scores /= shares
         return rows, scores - scores.mean(axis=0)
 
     for rows, scores in partition.in_folds(folds).map(project):

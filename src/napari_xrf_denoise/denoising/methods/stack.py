@@ -24,6 +24,7 @@ from napari_xrf_denoise.core.progress import Preview, Watch
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.core.workers import workers
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
+from napari_xrf_denoise.denoising.pairs import Photons
 from napari_xrf_denoise.denoising.quality.dose_gain import DoseGainEstimate, spare
 from napari_xrf_denoise.denoising.quality.held_out import Fewer, HeldOut, cross_score
 from napari_xrf_denoise.denoising.settings import StackSettings
@@ -75,7 +76,7 @@ class Fit:
     guesses: list[FactoredCounts]
     """Predictions without each fold, scaled to all counts."""
     uncertainty: Uncertainty | None
-    """Of the result, where photons were held out."""
+    """Of the result, where counts were held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ class _Predicted:
     places: int
     """Number of larger places in which lost or added counts were put right."""
     scatter: Scatter | None
-    """Of predictions from few parts about those without each fold."""
+    """Of predictions of the same networks from more and from fewer parts."""
 
 
 def fit_stack(job: StackJob, watch: Watch) -> Fit:
@@ -230,8 +231,31 @@ def _predict(job: StackJob, learned: _Learned, watch: Watch) -> _Predicted:
     factors += list(zip(held_out, [*spectra, *spectra], strict=False))
     groups = [everything, *rests, *few]
     counts, spots, places = _finish(job, groups, factors, watch.part(0.6, 1))
-    scatter = scatter_between(held_out[:number], held_out[number:], spectra) if rests else None
+    scatter = None
+    if rests:
+        # Of two repeats none can be left out, but more are known.
+        more, fewer = (held_out, held_out[number:]) if few != rests else (whole, held_out)
+        own = _in_values(job, whole, learned.subspaces)
+        scatter = scatter_between(more[:number], fewer[:number], own)
     return _Predicted(size, whole, few, counts, spots.places, places, scatter)
+
+
+def _in_values(
+    job: StackJob, images: Sequence[Scores], subspaces: Sequence[Subspace]
+) -> list[NDArray[np.float32]]:
+    """Return the spectra of each member's components in the values of the source.
+
+    Images times spectra have the sum of all values, as results do: members that differ by a
+    thousandth of a pedestal would seem far apart beside the noise of the values.
+    """
+    spectra = [subspace.synthesis for subspace in subspaces]
+    if isinstance(job.source, Photons):
+        return spectra
+    counts = (
+        FactoredCounts(image, own).total() for image, own in zip(images, spectra, strict=True)
+    )
+    factors = (_total(job) / found if found > 0 else job.source.unit for found in counts)
+    return [own * np.float32(factor) for own, factor in zip(spectra, factors, strict=True)]
 
 
 def _finish(
@@ -276,12 +300,13 @@ def _estimate_gain(
 def _uncertainty(
     job: StackJob, learned: _Learned, predicted: _Predicted, score: DoseGainEstimate
 ) -> Uncertainty | None:
-    """Return the uncertainty of the result, where photons were held out."""
+    """Return the uncertainty of the result, where the map is large enough to tell."""
     if score.products is None or predicted.scatter is None:
         return None
     spots = predicted.counts[0].own_spectra
-    spectra = [subspace.synthesis for subspace in learned.subspaces]
-    sums = of_mean(score.products, predicted.whole, spectra, spots)
+    spectra = _in_values(job, predicted.whole, learned.subspaces)
+    products = score.products.of_all(score.share)
+    sums = of_mean(products, predicted.whole, spectra, spots)
     return uncertainty_of(sums, predicted.scatter, spots, job.found)
 
 

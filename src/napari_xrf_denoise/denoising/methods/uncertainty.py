@@ -32,6 +32,7 @@ def uncertainty_of(
         tuple(sums.numbers),
         found.spectrum / spots.size,
         _in_pieces(scatter, sums, spots).astype(np.float32),
+        sums.noise.in_channels(sums.edges),
     )
     return Uncertainty(mean, scatter, spots)
 

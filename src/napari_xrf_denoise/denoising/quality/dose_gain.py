@@ -56,7 +56,7 @@ class DoseGainEstimate:
     edges: Edges | None = None
     """Of the windows likewise; not where only some rows were scored."""
     products: ErrorSums | None = None
-    """Of errors in pieces of the spectrum: asked for, of photons, and where each row was scored."""
+    """Of errors in pieces of the spectrum: asked for, and where each row was scored."""
 
     def __post_init__(self) -> None:
         if cast("NDArray[np.float64] | None", self.spared) is None:

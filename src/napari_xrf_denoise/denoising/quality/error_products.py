@@ -5,6 +5,9 @@ two: for predictions f and counts c that they have not seen, with n the sum of a
 
     E[ f·fᵀ − f·cᵀ − c·fᵀ + n·nᵀ − diag(n) ] = E[ (f − λ)·(f − λ)ᵀ ].
 
+The last two terms estimate λ·λᵀ where counts are photons. Of repeats with any noise, the products
+of two different parts do: n·nᵀ less the covariance of n that the scatter of the parts shows.
+
 From the products of all pairs of pieces follows the squared error of any weighted sum of them. The
 same of sums over square blocks of pixels tells how errors of neighbours add up.
 """
@@ -16,6 +19,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_xrf_denoise.core.mean_errors import CountNoise
+
+from .count_noise import NoiseTally
 
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -40,6 +47,8 @@ class ErrorSums:
     products: Floats
     numbers: Floats
     """Of blocks, less by what their estimate is noisier than counts of known rate."""
+    noise: CountNoise
+    """Of the raw counts of a pixel in each piece."""
 
     def of_all(self, share: float) -> ErrorSums:
         """Return the products for all counts, given those of predictions from a share of them.
@@ -57,7 +66,9 @@ class ErrorProducts:
     edges : first channels of the pieces, and the number of channels
     shape : (y, x) of the map
     shares : of the counts in each held-out part
-    lever : as in `dose_gain.Fewer`
+    lever : as in `held_out.Fewer`
+    left_out : pixels (y, x) whose errors are known otherwise
+    photons : whether counts are Poisson
     """
 
     def __init__(
@@ -67,10 +78,11 @@ class ErrorProducts:
         shares: Sequence[float],
         lever: float,
         left_out: NDArray[np.bool_] | None = None,
+        photons: bool = True,
     ) -> None:
         pieces = len(edges) - 1
         self._edges, self._shape, self._shares, self._lever = edges, shape, shares, lever
-        self._left_out = left_out
+        self._left_out, self._noise = left_out, None if photons else NoiseTally(shares, pieces)
         self._squares = np.zeros((len(BLOCKS), pieces, pieces))
         self._products = np.zeros((len(BLOCKS), pieces, pieces))
         self._numbers = np.zeros(len(BLOCKS))
@@ -122,21 +134,34 @@ class ErrorProducts:
         pixels = BLOCKS[block] ** 2
         parts = len(self._shares)
         held, guesses, fewer = sums[:parts], sums[parts : 2 * parts], sums[2 * parts :]
-        whole = held.sum(axis=0)
-        total = -np.diag(whole.sum(axis=0, dtype=np.float64))
-        for number, (part, guess, share) in enumerate(
-            zip(held, guesses, self._shares, strict=True)
-        ):
-            far, beyond = guess - whole, part / np.float32(share) - whole
-            cross = guess.T @ beyond
+        unseen = held / np.array(self._shares, np.float32)[:, None, None]
+        whole, expected = unseen.mean(axis=0), guesses.mean(axis=0)
+        total = -self._covariance(unseen - whole, whole)
+        if self._noise is not None and pixels == 1:
+            self._noise.add(held, expected)
+        for number, (part, guess) in enumerate(zip(unseen, guesses, strict=True)):
+            far, beyond = guess - whole, part - whole
+            # As much as of the guess itself, since parts lie beyond their mean by nothing in all;
+            # products of small numbers lose nothing in rounding.
+            cross = far.T @ beyond
             total += (far.T @ far - cross - cross.T) / parts
             if len(fewer):
                 step = fewer[number] - guess
-                cross = step.T @ (guess - beyond - whole)
+                cross = step.T @ (far - beyond)
                 total -= self._lever * (step.T @ step + cross + cross.T) / parts
-        expected = guesses.mean(axis=0)
         self._squares[block] += total / pixels
         self._products[block] += expected.T @ expected / pixels**2
+
+    def _covariance(self, beyond: Image, whole: Image) -> Floats:
+        """Return the covariance of all counts, summed over blocks, (pieces, pieces).
+
+        `beyond` (parts, blocks, pieces) is what each part, in counts of the whole, has above it.
+        """
+        if self._noise is None:
+            return np.diag(whole.sum(axis=0, dtype=np.float64))
+        parts = len(beyond)
+        products = sum((part.T @ part).astype(np.float64) for part in beyond)
+        return np.asarray(products / (parts * (parts - 1)))
 
     def finish(self) -> ErrorSums | None:
         """Return the mean products, or None where no block was whole."""
@@ -144,12 +169,19 @@ class ErrorProducts:
         if not known.size:
             return None
         numbers = self._numbers[known]
+        products = self._products[known] / numbers[:, None, None]
+        noise = CountNoise.of_photons(len(self._edges) - 1)
+        if self._noise is not None:
+            # Those of pixels, for blocks of all sizes.
+            noise, of_pixels = self._noise.finish()
+            products = np.broadcast_to(of_pixels, products.shape)
         return ErrorSums(
             self._edges,
             tuple(BLOCKS[block] ** 2 for block in known),
             self._squares[known] / numbers[:, None, None],
-            self._products[known] / numbers[:, None, None],
+            products,
             numbers * (1 - 1 / len(self._shares)),
+            noise,
         )
 
 

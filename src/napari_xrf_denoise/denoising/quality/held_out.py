@@ -156,7 +156,12 @@ def cross_score(
     contrasts = ContrastTally(len(windows), shares, height * across // every)
     edges = EdgeTally(source.image, len(windows), shares) if windows and every == 1 else None
     products = ErrorProducts(
-        partition.half_edges, source.shape[:2], shares, lever or 0.0, held_out.spots
+        partition.half_edges,
+        source.shape[:2],
+        shares,
+        lever or 0.0,
+        held_out.spots,
+        held_out.is_of_photons,
     )
     for rows, band in held_out.bands.map(band_of):
         watch.step("measuring the dose gain", SCORING * rows.start / height)
@@ -168,7 +173,7 @@ def cross_score(
         kinds = band.cells, band.guessed, band.worse
         own = BandSums(band.errors.counts, band.errors.raw, band.expected)
         residuals.add(rows, own, band.cells, band.guessed, shares)
-        if with_products and every == 1 and held_out.is_of_photons:
+        if with_products and every == 1:
             products.add(*([partition.halves(c) for c in kind] for kind in kinds))
         if windows:
             held, guessed, worse = ([partition.windows(c) for c in kind] for kind in kinds)

@@ -12,6 +12,8 @@ squares            (blocks, pieces, pieces): mean products of errors
 products           (blocks, pieces, pieces): mean products of expected counts
 scatter            (blocks, pieces, pieces): mean products of the scatter
 mean               (energy,): expected counts of a pixel
+noise              (2, energy): the variance of raw counts is the first, plus the second times
+                   what is expected; in files without it, counts are photons
 facts              counts of the result over those of all repeats, and the channel of the map
                    at which the image begins
 =================  ===========================================================================
@@ -29,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.core.mean_errors import MeanErrors
+from napari_xrf_denoise.core.mean_errors import CountNoise, MeanErrors
 from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
 
 NAME = "uncertainty"
@@ -47,6 +49,7 @@ _TYPES = {
     "products": np.float32,
     "scatter": np.float32,
     "mean": np.float64,
+    "noise": np.float64,
     "facts": np.float64,
 }
 
@@ -67,6 +70,7 @@ def to_arrays(own: Uncertainty) -> dict[str, NDArray[Any]]:
         "products": mean.products,
         "scatter": mean.scatter,
         "mean": mean.mean,
+        "noise": np.stack([mean.noise.constant, mean.noise.growth]),
         "facts": np.array([own.scale, own.first], np.float64),
     }
 
@@ -74,8 +78,11 @@ def to_arrays(own: Uncertainty) -> dict[str, NDArray[Any]]:
 def from_arrays(arrays: Mapping[str, Any], where: str) -> Uncertainty:
     """Return the uncertainty that `to_arrays` described; a FormatError if it is damaged."""
     try:
+        # Files of the first versions hold the errors of photons only.
+        photons = CountNoise.of_photons(np.asarray(arrays["mean"]).size)
+        known = {"noise": [photons.constant, photons.growth], **arrays}
         found: dict[str, NDArray[Any]] = {
-            name: np.asarray(arrays[name]).astype(kind) for name, kind in _TYPES.items()
+            name: np.asarray(known[name]).astype(kind) for name, kind in _TYPES.items()
         }
         _check(found)
     except (KeyError, TypeError, ValueError) as error:
@@ -92,6 +99,7 @@ def from_arrays(arrays: Mapping[str, Any], where: str) -> Uncertainty:
         tuple(found["numbers"].tolist()),
         found["mean"],
         found["scatter"],
+        CountNoise(*found["noise"]),
     )
     scatter = Scatter(found["images"], found["spectra"], found["groups"], found["image_products"])
     return Uncertainty(mean, scatter, found["spots"], scale, int(first))
@@ -111,6 +119,7 @@ def _check(found: Mapping[str, NDArray[Any]]) -> None:
         "products": (blocks, pieces, pieces),
         "scatter": (blocks, pieces, pieces),
         "mean": (channels,),
+        "noise": (2, channels),
         "facts": (2,),
     }
     for name, shape in shapes.items():
@@ -120,6 +129,8 @@ def _check(found: Mapping[str, NDArray[Any]]) -> None:
             raise ValueError(f"{name}: values are NaN or infinite")
     if not rank or not blocks or np.diff(found["edges"], prepend=-1).min() < 1:
         raise ValueError(f"edges: expected rising channels from 0, found {found['edges']}")
+    if found["noise"][1].min() < 0:
+        raise ValueError("noise: expected variances that do not fall with the counts")
     if found["numbers"].min() <= 0 or found["facts"][0] <= 0 or found["facts"][1] < 0:
         raise ValueError("numbers and facts: expected numbers above 0")
 
