@@ -18,7 +18,7 @@ from .energy_axis import EnergyAxis
 from .errors import DataError
 from .factored_counts import FactoredCounts
 from .lazy_arrays import as_lazy, is_lazy, is_on_disk
-from .uncertainty import Uncertainty
+from .uncertainties.uncertainty import Uncertainty
 
 __all__ = ["AXES", "EnergyAxis", "RepeatKind", "SpectrumImage"]
 

@@ -14,7 +14,7 @@ from napari_xrf_denoise.core.errors import DataError, SettingsError
 from napari_xrf_denoise.core.progress import OnProgress, ShouldStop, Watch
 from napari_xrf_denoise.core.repeats import stack_repeats
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.layers.inputs import Counts, Input, as_input
 

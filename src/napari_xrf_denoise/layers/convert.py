@@ -16,7 +16,7 @@ import numpy as np
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError
 from napari_xrf_denoise.core.spectrum_image import AXES, SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 
 from .geometry import layer_transform
 from .spectral_layer import SpectralLayer

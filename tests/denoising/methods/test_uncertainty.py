@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.core.mean_errors import CountNoise
+from napari_xrf_denoise.core.uncertainties.mean_errors import CountNoise
 from napari_xrf_denoise.denoising.methods.uncertainty import of_mean
 from napari_xrf_denoise.denoising.quality.error_products import ErrorSums
 from napari_xrf_denoise.processing.element_maps import window_map

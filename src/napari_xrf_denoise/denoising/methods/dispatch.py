@@ -14,7 +14,7 @@ from napari_xrf_denoise.core.errors import DataError
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.cores import in_order, number_of_cores
 from napari_xrf_denoise.core.progress import Watch
-from napari_xrf_denoise.core.uncertainty import Scatter
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.pairs import RANK_STREAM, Counts, Source
 from napari_xrf_denoise.denoising.settings import PcaSettings

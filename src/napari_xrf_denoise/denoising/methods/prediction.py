@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.multifold_thinning import PhotonPartition
 from napari_xrf_denoise.denoising.pairs import (
     FOLD_STREAM,

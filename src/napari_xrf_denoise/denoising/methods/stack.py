@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.cores import give_memory_back
 from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.progress import Preview, Watch
-from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.core.workers import workers
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand, PhotonPartition
 from napari_xrf_denoise.denoising.pairs import Photons

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.mean_errors import MeanErrors
-from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.uncertainties.mean_errors import MeanErrors
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter, Uncertainty
 from napari_xrf_denoise.denoising.diagnostics.statistics import CountStatistics
 from napari_xrf_denoise.denoising.quality.error_products import BLOCKS, ErrorSums, block_sums
 

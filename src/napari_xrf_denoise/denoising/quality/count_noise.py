@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.mean_errors import CountNoise
+from napari_xrf_denoise.core.uncertainties.mean_errors import CountNoise
 
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]

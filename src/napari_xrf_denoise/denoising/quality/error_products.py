@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xrf_denoise.core.mean_errors import CountNoise
+from napari_xrf_denoise.core.uncertainties.mean_errors import CountNoise
 
 from .count_noise import NoiseTally
 

@@ -19,7 +19,7 @@ from napari_xrf_denoise.core.energy_axis import NO_CALIBRATION, EnergyAxis
 from napari_xrf_denoise.core.errors import DataError, FormatError
 from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
 from napari_xrf_denoise.core.spectrum_image import RepeatKind, SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 from napari_xrf_denoise.io.options import ReadOptions
 
 _X = re.compile(r"(?:^|[^a-z])x(?:$|[^a-z])|^(?:width|columns?)$")

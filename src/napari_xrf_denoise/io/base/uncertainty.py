@@ -18,7 +18,7 @@ facts              counts of the result over those of all repeats, and the chann
                    at which the image begins
 =================  ===========================================================================
 
-The meaning of all is that of `core.uncertainty` and `core.mean_errors`.
+The meaning of all is that of `core.uncertainties`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError
-from napari_xrf_denoise.core.mean_errors import CountNoise, MeanErrors
-from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.uncertainties.mean_errors import CountNoise, MeanErrors
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter, Uncertainty
 
 NAME = "uncertainty"
 """Of the group that holds the arrays."""

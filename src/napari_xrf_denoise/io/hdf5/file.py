@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.errors import FormatError, MissingDependencyError
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 from napari_xrf_denoise.core.version import __version__
 from napari_xrf_denoise.io.base.contents import place
 from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from napari_xrf_denoise.core.energy_axis import EnergyAxis
 from napari_xrf_denoise.core.errors import FormatError
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
-from napari_xrf_denoise.core.uncertainty import Uncertainty
+from napari_xrf_denoise.core.uncertainties.uncertainty import Uncertainty
 from napari_xrf_denoise.io.base.contents import FileContents, place
 from napari_xrf_denoise.io.base.file_stack import Stamp, in_blocks
 from napari_xrf_denoise.io.base.layout import Layout

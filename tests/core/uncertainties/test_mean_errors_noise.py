@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.core.mean_errors import CountNoise, MeanErrors
-from napari_xrf_denoise.core.uncertainty import Scatter, Uncertainty
+from napari_xrf_denoise.core.uncertainties.mean_errors import CountNoise, MeanErrors
+from napari_xrf_denoise.core.uncertainties.uncertainty import Scatter, Uncertainty
 
 CHANNELS, SHAPE = 12, (5, 6)
 EDGES = np.arange(0, CHANNELS + 1, 3)

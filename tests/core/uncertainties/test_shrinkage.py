@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_xrf_denoise.core.shrinkage import Estimates, find_prior, shrink
+from napari_xrf_denoise.core.uncertainties.shrinkage import Estimates, find_prior, shrink
 
 
 def measured(true, noise, seed=0):

@@ -1,0 +1,1 @@
+"""How wrong the numbers of a denoised map may be."""
