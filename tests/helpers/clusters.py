@@ -33,7 +33,7 @@ class Site:
             "--scheduler-file", file.name, cwd=folder,
         )  # fmt: skip
         self.workers = []
-        until(file.exists)
+        until(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
 
     def add_worker(self):
