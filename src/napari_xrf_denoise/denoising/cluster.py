@@ -245,7 +245,7 @@ class Cluster:
             self._client.unsubscribe_topic(topic)
 
     def _submitter(self, work: Callable[[Item], T], items: Sequence[Item]) -> Submit:
-        """Send a function to all workers, and return what submits an item to it."""
+        """Send a function to the workers, and return what submits an item to it."""
         name = f"{_name(work)}-{uuid4().hex}"
         sent, counts = self._send(self._pack(work)), self._send_counts()
 
@@ -268,21 +268,21 @@ class Cluster:
     ) -> Iterator[Any]:
         """Yield results in order; what was lost with its workers is sent and done again."""
         futures: dict[int, Future] = {}
+        submit: Submit | None = None
         place = 0
         try:
             while place < number:
                 try:
-                    if not futures:
+                    if submit is None:
                         submit, ahead = send(), self._ahead()
                     for index in range(place, min(place + ahead, number)):
-                        if index not in futures:
+                        if index not in futures or futures[index].status in ("cancelled", "lost"):
                             futures[index] = submit(index)
                     self._wait(futures[place], tell)
                     result = futures[place].result()
                 except CancelledError as error:
                     self._lose(error)
-                    self._cancel(futures.values())
-                    futures = {}
+                    submit = None
                     continue
                 yield result
                 futures.pop(place)
@@ -359,9 +359,10 @@ def _name(work: Any) -> str:
 
 def _versions() -> dict[str, str]:
     """Return the versions of what computes, by name; empty for what is missing."""
+    import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
     for name in ("napari-xrf-denoise", "numpy", "scipy", "torch"):
         try:
             found[name] = version(name)
