@@ -1,3 +1,4 @@
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -267,3 +268,32 @@ def test_further_components_add_to_all_pixels_and_to_those_with_spectra_of_their
     np.testing.assert_array_equal(found[0], np.broadcast_to([1, 2], (3, 2)))
     np.testing.assert_array_equal(found[1], [[1, 3], [5, 3], [1, 0]])
     np.testing.assert_array_equal(np.asarray(counts)[0, 1], [[1, 2], [5, 1], [1, 2]])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 3), slice(2, 5), slice(4, 6), slice(0, 6)])
+def test_a_stretch_of_rows_is_that_of_the_map(rows):
+    rng = np.random.default_rng(3)
+    whole = FactoredCounts(
+        rng.normal(size=(6, 4, 2)), rng.normal(size=(2, 9)), [3, 9, 21], rng.random((3, 9))
+    )
+    part = whole.held(rows)
+    assert part.shape == whole.shape
+    assert pickle.loads(pickle.dumps(part)).shape == whole.shape
+    for start in range(rows.start, rows.stop):
+        for own in (slice(start, rows.stop), slice(start, start + 1), slice(start, start)):
+            np.testing.assert_array_equal(np.asarray(part[0, own]), np.asarray(whole[0, own]))
+            np.testing.assert_array_equal(part.images(own), whole.images(own))
+            for found, expected in zip(part.own_rows(own), whole.own_rows(own), strict=True):
+                np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        np.asarray(part.scaled(2)[0, rows]), np.asarray(whole.scaled(2)[0, rows])
+    )
+
+
+def test_rows_that_are_not_held_are_not_made_up():
+    part = FactoredCounts(np.ones((6, 4, 2)), np.ones((2, 9))).held(slice(2, 5))
+    for rows in (slice(1, 3), slice(4, 6), slice(0, 1), slice(None)):
+        with pytest.raises(IndexError, match="rows 2 to 4 are held"):
+            np.asarray(part[0, rows])
+    with pytest.raises(IndexError, match="rows 2 to 4"):
+        part[0, 5, 0]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import napari_xrf_denoise as xrf
-from napari_xrf_denoise.core.factored_counts import FactoredCounts, Factors
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.factors import Factors
 from napari_xrf_denoise.layers.convert import (
     image_from_layer,
     image_from_layer_data,

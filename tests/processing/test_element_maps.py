@@ -4,7 +4,8 @@ import pytest
 
 import napari_xrf_denoise as xrf
 from napari_xrf_denoise import Cancelled, DataError, EnergyAxis, SettingsError, SpectrumImage
-from napari_xrf_denoise.core.factored_counts import FactoredCounts, Factors
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.factors import Factors
 from napari_xrf_denoise.processing.element_maps import (
     background_windows,
     best_line,

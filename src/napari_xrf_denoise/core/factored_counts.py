@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import index
 from typing import Any
 
@@ -18,111 +18,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .cores import CACHED_BYTES, in_order
-from .errors import DataError
+from .factors import Factors
 
-__all__ = ["FactoredCounts", "Factors"]
-
-
-@dataclass(frozen=True, eq=False)
-class Factors:
-    """Factors of the counts of a map; make them with `checked`."""
-
-    scores: NDArray[np.float32]
-    """Shape (y, x, rank)."""
-    spectra: NDArray[np.float32]
-    """Shape (rank, energy)."""
-    places: NDArray[np.intp]
-    """y and x of the pixels with spectra of their own, shape (2, n)."""
-    rows: NDArray[np.float32]
-    """Spectra of these pixels, shape (n, energy)."""
-
-    @classmethod
-    def checked(
-        cls,
-        scores: ArrayLike,
-        spectra: ArrayLike,
-        places: ArrayLike | None = None,
-        rows: ArrayLike | None = None,
-    ) -> Factors:
-        """Return factors that fit together; parameters and errors are those of `FactoredCounts`.
-
-        >>> factors = Factors.checked([[[1, 2], [3, -4]]], [[1, 0, 1], [0, 1, 1]])
-        >>> factors.product()
-        array([[[1., 2., 3.],
-                [3., 0., 0.]]], dtype=float32)
-        """
-        scores = np.ascontiguousarray(scores, np.float32)
-        spectra = np.ascontiguousarray(spectra, np.float32)
-        if scores.ndim != 3 or spectra.ndim != 2 or scores.shape[2] != len(spectra):
-            raise DataError(
-                "factors: expected scores of shape (y, x, rank) and spectra of shape (rank, "
-                f"energy), found {scores.shape} and {spectra.shape}"
-            )
-        (height, width, _), channels = scores.shape, spectra.shape[1]
-        flat = np.asarray(() if places is None else places)
-        rows = np.asarray(np.empty((0, channels)) if rows is None else rows, np.float32)
-        if flat.ndim != 1 or rows.shape != (flat.size, channels):
-            raise DataError(
-                "factors: expected as many rows as places, with a count for each of "
-                f"{channels} channels, found shape {rows.shape} for {flat.shape} places"
-            )
-        whole = flat.dtype.kind in "iu" or flat.size == 0
-        if not whole or np.any(np.diff(flat, prepend=-1, append=height * width) < 1):
-            raise DataError(
-                "factors: expected places to be ascending whole numbers from 0 to "
-                f"{height * width - 1}, found {flat}"
-            )
-        for name, values in (("scores", scores), ("spectra", spectra), ("rows", rows)):
-            if not np.isfinite(values).all():
-                raise DataError(f"factors: {name} hold values that are NaN or infinite")
-        if rows.min(initial=0) < 0:
-            raise DataError(f"factors: expected rows without negative counts, found {rows.min()}")
-        return cls(scores, spectra, np.stack(np.divmod(flat.astype(np.intp), width)), rows)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(y, x, energy)."""
-        height, width, _ = self.scores.shape
-        return height, width, self.spectra.shape[1]
-
-    def cut(self, y: slice, x: slice, energy: slice) -> Factors:
-        """Return a part of the map, as views."""
-        places, rows = self.places, self.rows[:, energy]
-        if places.size:
-            height, width, _ = self.shape
-            at_y, in_y = _within(places[0], range(height)[y])
-            at_x, in_x = _within(places[1], range(width)[x])
-            kept = in_y & in_x
-            places = np.stack([at_y, at_x])
-            if not kept.all():
-                places, rows = places[:, kept], rows[kept]
-        return Factors(self.scores[y, x], self.spectra[:, energy], places, rows)
-
-    def product(self) -> NDArray[np.float32]:
-        """Return the counts, shape (y, x, energy)."""
-        height, width, rank = self.scores.shape
-        # One product of contiguous matrices: NumPy is slow for others.
-        pixels = np.ascontiguousarray(self.scores).reshape(height * width, rank)
-        product = pixels @ np.ascontiguousarray(self.spectra)
-        counts = np.maximum(product, 0, out=product).reshape(self.shape)
-        counts[tuple(self.places)] = self.rows
-        return counts
-
-    def total(self) -> float:
-        """Return the sum of all counts."""
-        return float(self.product().sum(axis=(0, 1), dtype=np.float64).sum())
-
-    def row_numbers(self) -> NDArray[np.intp]:
-        """Return the index of each pixel in `rows`, or -1, shape (y, x, 1)."""
-        numbers = np.full((*self.shape[:2], 1), -1)
-        numbers[*self.places, 0] = np.arange(len(self.rows))
-        return numbers
-
-
-def _within(at: NDArray[np.intp], kept: range) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return the positions of indices in a part of the axis, and whether they are in it."""
-    position, between = np.divmod(at - kept.start, kept.step)
-    return position, (between == 0) & (position >= 0) & (position < len(kept))
+__all__ = ["FactoredCounts"]
 
 
 CHUNK_BYTES = 32 * 2**20
@@ -269,6 +167,15 @@ class FactoredCounts(NDArrayOperatorsMixin):
         scores = part.scores.copy()
         scores[tuple(part.places)] = 0
         return scores
+
+    def held(self, rows: slice) -> FactoredCounts:
+        """Return these counts of which only some rows are held: others are an IndexError.
+
+        >>> counts = FactoredCounts(np.arange(4.0).reshape(4, 1, 1), [[1, 2]]).held(slice(2, 4))
+        >>> counts.shape, counts[0, 3, 0]
+        ((1, 4, 1, 2), array([3., 6.], dtype=float32))
+        """
+        return _view(self._factors.held(rows), self._layout)
 
     def own_rows(self, rows: slice) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return pixels of some rows, flat, that have own spectra, and these (pixel, energy)."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 import io
 import pickle
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 import numpy as np
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 
 from napari_xrf_denoise.core.cores import blas_on_one_core
 from napari_xrf_denoise.core.errors import DataError, MissingDependencyError, SettingsError
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.lazy_arrays import is_dask, is_on_disk
 from napari_xrf_denoise.core.progress import Progress, Watch
 from napari_xrf_denoise.core.spectrum_image import SpectrumImage
@@ -46,8 +45,8 @@ CONNECTING_SECONDS = 8.0
 POLL_SECONDS = 0.1
 ATTEMPTS = 4
 """How often work is given out again that was lost with the workers that held what it needs."""
-REMEMBERED = 4
-"""Functions that a worker keeps unpacked."""
+MARGIN = 1
+"""Rows beside its own that work on some rows looks at."""
 
 
 @contextmanager
@@ -246,16 +245,18 @@ class Cluster:
 
     def _submitter(self, work: Callable[[Item], T], items: Sequence[Item]) -> Submit:
         """Send a function to the workers, and return what submits an item to it."""
-        name = f"{_name(work)}-{uuid4().hex}"
-        sent, counts = self._send(self._pack(work)), self._send_counts()
+        name, factored = f"{_name(work)}-{uuid4().hex}", list[FactoredCounts]()
+        sent, counts = self._send(_pack(work, self._counts, factored)), self._send_counts()
 
         def submit(place: int) -> Future:
+            item = items[place]
+            parts = [_near(own, item) for own in factored]
             return self._client.submit(
                 _call,
-                name,
                 sent,
                 counts,
-                items[place],
+                self._send(parts) if parts else [],
+                item,
                 pure=False,
                 key=f"{name}-{place}",
                 priority=-place,
@@ -371,17 +372,31 @@ def _versions() -> dict[str, str]:
     return found | {"napari-xrf-denoise": __version__}
 
 
-COUNTS = "counts"
-"""What the pickled work of a run calls the counts of its image."""
+def _near(counts: FactoredCounts, item: Any) -> FactoredCounts:
+    """Return what of factored counts work on some rows needs: these and the rows beside them."""
+    if not isinstance(item, slice) or counts.ndim != 4:
+        return counts
+    return counts.held(slice(max(0, item.start - MARGIN), item.stop + MARGIN))
 
 
-def _pack(thing: Any, counts: Any) -> Shipped:
-    """Pickle an object without the counts that it holds, and keep arrays apart."""
+def _pack(thing: Any, counts: Any, factored: list[FactoredCounts] | None = None) -> Shipped:
+    """Pickle an object without counts that it holds, and keep arrays apart.
+
+    Left out are the counts of the image, number −1, and, where a list is given, all factored
+    counts, which are appended to it: of these, each worker needs a part.
+    """
     import cloudpickle
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        def persistent_id(self, own: Any) -> str | None:
-            return COUNTS if counts is not None and own is counts else None
+        def persistent_id(self, own: Any) -> int | None:
+            if counts is not None and own is counts:
+                return -1
+            if factored is None or not isinstance(own, FactoredCounts):
+                return None
+            known = [place for place, other in enumerate(factored) if other is own]
+            if not known:
+                factored.append(own)
+            return known[0] if known else len(factored) - 1
 
         def reducer_override(self, own: Any) -> Any:
             if isinstance(own, np.ndarray) and is_on_disk(own):
@@ -394,12 +409,12 @@ def _pack(thing: Any, counts: Any) -> Shipped:
     return file.getvalue(), [np.frombuffer(own.raw(), np.uint8) for own in buffers]
 
 
-def _unpack(packed: Shipped, counts: Any) -> Any:
+def _unpack(packed: Shipped, counts: Any, factored: Sequence[FactoredCounts] = ()) -> Any:
     """Return a pickled object, whose arrays are those that came with it."""
 
     class Unpickler(pickle.Unpickler):
-        def persistent_load(self, pid: str) -> Any:
-            return counts
+        def persistent_load(self, pid: int) -> Any:
+            return counts if pid < 0 else factored[pid]
 
     data, arrays = packed
     return Unpickler(io.BytesIO(data), buffers=[np.array(own) for own in arrays]).load()
@@ -442,26 +457,10 @@ def _map_file(
     return np.ndarray(shape, dtype, mapped, start, strides)
 
 
-class _Unpacked:
-    """The last functions that came to this worker."""
-
-    lock = Lock()
-    known: ClassVar[OrderedDict[str, Any]] = OrderedDict()
-
-    @classmethod
-    def get(cls, name: str, packed: Shipped, counts: Any) -> Any:
-        with cls.lock:
-            if name not in cls.known:
-                cls.known[name] = _unpack(packed, counts)
-                if len(cls.known) > REMEMBERED:
-                    cls.known.popitem(last=False)
-            return cls.known[name]
-
-
-def _call(name: str, packed: Shipped, counts: Any, item: Any) -> Any:
+def _call(packed: Shipped, counts: Any, factored: list[FactoredCounts], item: Any) -> Any:
     """Return what a function makes of an item, on one core of a worker."""
     with threads(1), blas_on_one_core():
-        return _Unpacked.get(name, packed, counts)(item)
+        return _unpack(packed, counts, factored)(item)
 
 
 def _talk(topic: str, place: int, packed: Shipped, counts: Any) -> Any:

@@ -7,7 +7,8 @@ import pytest
 
 from napari_xrf_denoise import DataError, EnergyAxis, FormatError, SpectrumImage, read, write
 from napari_xrf_denoise.core.errors import CalibrationWarning
-from napari_xrf_denoise.core.factored_counts import FactoredCounts, Factors
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
+from napari_xrf_denoise.core.factors import Factors
 from napari_xrf_denoise.core.lazy_arrays import is_dask
 from napari_xrf_denoise.io import describe, sniff
 from napari_xrf_denoise.io.base import memory

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xrf_denoise.core.factored_counts import FactoredCounts
 from napari_xrf_denoise.core.poisson import tail_probability
 from napari_xrf_denoise.denoising.multifold_thinning import PartitionedBand
 from napari_xrf_denoise.denoising.subspace import Matrix
@@ -130,8 +131,8 @@ class SpotFinder:
     def __init__(
         self, scores: Spectra, spectra: Spectra, width: Matrix, exposure: float = 1.0
     ) -> None:
-        self._scores, self._spectra, self._exposure = scores, spectra, exposure
-        self._shape = (*scores.shape[:2], spectra.shape[1])
+        self._counts, self._exposure = FactoredCounts(scores, spectra), exposure
+        self._shape = self._counts.shape[1:]
         self._windows = LineWindows.of(width)
         self._expected = self._windows.sums(spectra).astype(np.float32)
         self._chance: list[Matrix] = []
@@ -146,7 +147,7 @@ class SpotFinder:
         if height * across < 9:
             return None  # no neighbours to compare with
         first, last = max(0, rows.start - 1), min(height, rows.stop + 1)
-        known = self._scores[first:last] @ self._expected
+        known = self._counts.images(slice(first, last)) @ self._expected
         expected = _largest_neighbour(known)[rows.start - first : rows.stop - first]
         expected = np.maximum(self._exposure * expected, LEAST_RATE)
         values = band.counts.sum(axis=1)
@@ -157,7 +158,9 @@ class SpotFinder:
         chance = chance.reshape(-1, chance.shape[-1])
         least = np.minimum(chance.min(axis=1) * chance.shape[1], 1.0)
         places = np.flatnonzero(least < CANDIDATE)
-        result = np.maximum(self._flat_scores(rows)[places] @ self._spectra, 0)
+        images = self._counts.images(rows)
+        known = images.reshape(-1, images.shape[2])[places]
+        result = np.maximum(known @ self._counts.spectra, 0)
         here = counted.reshape(-1, counted.shape[-1])[places]
         own_sums = self._windows.sums(result)
         explained = _explained(here, np.maximum(self._exposure * own_sums, LEAST_RATE))
@@ -165,9 +168,6 @@ class SpotFinder:
         certain = (chance[places] < FURTHER_LINE) & ~explained
         found = list(zip(certain, spectra, result, strict=True))
         return Candidates(places + rows.start * across, least[places], found)
-
-    def _flat_scores(self, rows: slice) -> Spectra:
-        return self._scores[rows].reshape(-1, self._scores.shape[2])
 
     def add(self, band: Candidates | None) -> None:
         """Add the candidates of a band."""

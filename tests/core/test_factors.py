@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_xrf_denoise.core.errors import DataError
-from napari_xrf_denoise.core.factored_counts import Factors
+from napari_xrf_denoise.core.factors import Factors
 
 SCORES, SPECTRA = np.ones((2, 3, 4)), np.ones((4, 5))
 
