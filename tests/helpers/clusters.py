@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import cached_property
 
 QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error", "OMP_NUM_THREADS": "1"}
 
@@ -33,8 +34,13 @@ class Site:
             "--scheduler-file", file.name, cwd=folder,
         )  # fmt: skip
         self.workers = []
-        until(lambda: file.exists() and file.read_text().endswith("}"))
-        self.address = json.loads(file.read_text())["address"]
+        self._file = file
+
+    @cached_property
+    def address(self):
+        """The address of the scheduler, once it is there."""
+        until(lambda: self._file.exists() and self._file.read_text().endswith("}"))
+        return json.loads(self._file.read_text())["address"]
 
     def add_worker(self):
         """Start a worker of one thread, and return its process."""
